@@ -1,0 +1,84 @@
+"""aesbench: a reference benchmark for automatic embedding-size search (AES) in recommenders.
+
+>>> import aesbench
+>>> data = aesbench.load_dataset("planted")
+>>> specs = aesbench.plan(data, ["ues:8", "ues:32", "mde"], seeds=range(3))
+>>> outcome = aesbench.execute(specs, data, Path("results"), workers=2)
+>>> aesbench.records_frame(outcome.records).groupby("method").test_auc.mean()
+
+Names are imported when they are first used, so that reading records does not load torch.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from aesbench._version import __version__
+
+if TYPE_CHECKING:
+    from aesbench.allocation import Allocation, Block
+    from aesbench.backbones import Backbone, BackboneConfig
+    from aesbench.catalog import load_dataset
+    from aesbench.config import RunSpec, TrainConfig
+    from aesbench.datasets.base import Dataset, Field, Source, Split
+    from aesbench.embedding import FieldEmbedding, MixedEmbedding
+    from aesbench.errors import AesbenchError
+    from aesbench.grid import Outcome, execute, plan
+    from aesbench.method import Context, Method
+    from aesbench.metrics import Metrics
+    from aesbench.record import RunRecord, read_records
+    from aesbench.report.frame import records_frame
+    from aesbench.runner import run
+    from aesbench.training import fit
+
+_HOMES = {
+    "aesbench.allocation": ("Allocation", "Block"),
+    "aesbench.backbones": ("Backbone", "BackboneConfig"),
+    "aesbench.catalog": ("load_dataset",),
+    "aesbench.config": ("RunSpec", "TrainConfig"),
+    "aesbench.datasets.base": ("Dataset", "Field", "Source", "Split"),
+    "aesbench.embedding": ("FieldEmbedding", "MixedEmbedding"),
+    "aesbench.errors": ("AesbenchError",),
+    "aesbench.grid": ("Outcome", "execute", "plan"),
+    "aesbench.method": ("Context", "Method"),
+    "aesbench.metrics": ("Metrics",),
+    "aesbench.record": ("RunRecord", "read_records"),
+    "aesbench.report.frame": ("records_frame",),
+    "aesbench.runner": ("run",),
+    "aesbench.training": ("fit",),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "AesbenchError",
+    "Allocation",
+    "Backbone",
+    "BackboneConfig",
+    "Block",
+    "Context",
+    "Dataset",
+    "Field",
+    "FieldEmbedding",
+    "Method",
+    "Metrics",
+    "MixedEmbedding",
+    "Outcome",
+    "RunRecord",
+    "RunSpec",
+    "Source",
+    "Split",
+    "TrainConfig",
+    "__version__",
+    "execute",
+    "fit",
+    "load_dataset",
+    "plan",
+    "read_records",
+    "records_frame",
+    "run",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module 'aesbench' has no attribute '{name}'")
+    return getattr(import_module(_HOME_OF[name]), name)

@@ -1,0 +1,6 @@
+"""``python -m aesbench``."""
+
+from aesbench.cli import main
+
+if __name__ == "__main__":
+    main()

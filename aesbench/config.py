@@ -1,0 +1,226 @@
+"""What a run is, as data: frozen settings whose hash names the run's record.
+
+Settings arrive as text (``--set mde.alpha=0.3``), as keyword arguments or from a record; all three
+go through ``build_config``, so an unknown setting or a value of the wrong type is the same error
+everywhere.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import types
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from aesbench.errors import ConfigError, did_you_mean
+
+T = TypeVar("T")
+
+UNIFICATIONS = ("plain", "transform")
+"""How vectors of different sizes enter a backbone: as they are, or mapped to one size."""
+
+REFERENCE_DIM = 32
+"""UES-32 is what budgets and parameter reductions refer to (paper, section 4.2)."""
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """The one training protocol, the same for every method (paper, section 4.2, unless noted).
+
+    Attributes:
+        batch_size: rows per step.
+        learning_rate: Adam's, for tables and dense parameters.
+        epochs: the most passes over the train split; not given in the paper, ours.
+        patience: epochs without a better validation AUC before training stops; ours.
+        l2: weight decay on the embedding rows of the batch, coupled as in Adam; ours.
+        table_std: standard deviation of a table's initial values, the same for every size, so that
+            no size starts ahead of another; ours.
+    """
+
+    batch_size: int = 512
+    learning_rate: float = 1e-3
+    epochs: int = 20
+    patience: int = 2
+    l2: float = 1e-6
+    table_std: float = 0.01
+
+    def __post_init__(self) -> None:
+        require(self.batch_size >= 2, "train.batch_size", self.batch_size, "an int of at least 2")
+        require(self.learning_rate > 0, "train.learning_rate", self.learning_rate, "above 0")
+        require(self.epochs >= 1, "train.epochs", self.epochs, "an int of at least 1")
+        require(self.patience >= 1, "train.patience", self.patience, "an int of at least 1")
+        require(self.l2 >= 0, "train.l2", self.l2, "at least 0")
+        require(self.table_std > 0, "train.table_std", self.table_std, "above 0")
+
+
+@dataclass(frozen=True)
+class RunSpec:
+    """One run: everything that determines its result, and nothing else.
+
+    Attributes:
+        dataset: the data set's name.
+        data_hash: the prepared data set's hash, so that no result outlives its data.
+        backbone: the registered name of the backbone.
+        backbone_config: its settings, defaults included.
+        unification: how mixed sizes enter the backbone, one of ``UNIFICATIONS``.
+        method: the registered name of the method.
+        method_config: its settings, defaults included.
+        label: how tables call this method with these settings, ``ues:32+transform`` for example.
+        final_dim: the width that ``transform`` maps every vector to (the paper's d_f).
+        candidates: the sizes a search may choose from (the paper's D).
+        budget: the most embedding parameters, or None.
+        seed: the run's seed; the seeds of its stages derive from it.
+        search_index: which of several searches on one prepared state.
+        train: the training protocol.
+    """
+
+    dataset: str
+    data_hash: str
+    backbone: str
+    backbone_config: Mapping[str, Any]
+    unification: str
+    method: str
+    method_config: Mapping[str, Any]
+    label: str
+    final_dim: int = 32
+    candidates: tuple[int, ...] = (2, 8, 16, 32, 64)
+    budget: int | None = None
+    seed: int = 0
+    search_index: int = 0
+    train: TrainConfig = field(default_factory=TrainConfig)
+
+    def __post_init__(self) -> None:
+        require(
+            self.unification in UNIFICATIONS,
+            "unification",
+            self.unification,
+            "one of " + ", ".join(UNIFICATIONS),
+        )
+        require(self.final_dim >= 1, "final_dim", self.final_dim, "an int of at least 1")
+        require(
+            len(self.candidates) > 0
+            and min(self.candidates) >= 1
+            and list(self.candidates) == sorted(set(self.candidates)),
+            "candidates",
+            self.candidates,
+            "distinct sizes of at least 1 in ascending order",
+        )
+        require(
+            self.budget is None or self.budget >= 1, "budget", self.budget, "at least 1 parameter"
+        )
+
+    @property
+    def run_id(self) -> str:
+        """Sixteen hexadecimal digits that change with any setting, seed or data."""
+        return content_hash(self.to_dict())
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the spec as plain JSON values."""
+        plain: dict[str, Any] = dataclasses.asdict(self)
+        plain["candidates"] = list(self.candidates)
+        return plain
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> RunSpec:
+        """Read what ``to_dict`` wrote.
+
+        Raises:
+            ConfigError: a key is unknown or a value has the wrong type.
+        """
+        return build_config(cls, data, "spec")
+
+
+def content_hash(value: Any) -> str:
+    """Return sixteen hexadecimal digits of the sha256 of a JSON value, keys in any order."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def stage_seed(seed: int, stage: str) -> int:
+    """Derive a stage's 63-bit seed, so that adding a stage shifts no other one's randomness."""
+    digest = hashlib.sha256(f"{seed}/{stage}".encode()).digest()
+    return int.from_bytes(digest[:8], "little") >> 1
+
+
+def require(holds: bool, name: str, value: object, expected: str) -> None:
+    """Raise ``ConfigError`` naming the setting, its value and what was expected, unless it holds.
+
+    Raises:
+        ConfigError: ``holds`` is false.
+    """
+    if not holds:
+        raise ConfigError(f"{name} = {value!r}: expected {expected}")
+
+
+def build_config(cls: type[T], values: Mapping[str, Any], owner: str) -> T:
+    """Build a frozen settings dataclass from values that may be text.
+
+    Args:
+        cls: the dataclass.
+        values: {setting: value}; text is converted to the declared type.
+        owner: whose settings they are, for the error text.
+
+    Raises:
+        ConfigError: a setting is unknown, or a value cannot be read as its type.
+    """
+    if not (isinstance(cls, type) and dataclasses.is_dataclass(cls)):
+        raise ConfigError(f"the Config of '{owner}' is not a dataclass: {cls!r}")
+    hints = get_type_hints(cls)
+    known = [f.name for f in dataclasses.fields(cls) if f.init]
+    for name in values:
+        if name not in known:
+            settings = ", ".join(known) or "none"
+            raise ConfigError(
+                f"'{owner}' has no setting '{name}'{did_you_mean(name, known)} It has: {settings}"
+            )
+    converted = {
+        name: _convert(value, hints[name], f"{owner}.{name}") for name, value in values.items()
+    }
+    try:
+        return cls(**converted)
+    except TypeError as error:
+        raise ConfigError(f"settings of '{owner}': {error}") from error
+
+
+def _convert(value: Any, kind: Any, name: str) -> Any:
+    """Read ``value`` (text or JSON) as the annotated type ``kind``."""
+    origin, arguments = get_origin(kind), get_args(kind)
+    if kind is Any:
+        return value
+    if dataclasses.is_dataclass(kind) and isinstance(value, Mapping):
+        return build_config(kind, value, name)  # type: ignore[arg-type]
+    if origin in (Union, types.UnionType):
+        if value is None or (isinstance(value, str) and value.lower() == "none"):
+            require(type(None) in arguments, name, value, f"a value, {kind}")
+            return None
+        (inner,) = (a for a in arguments if a is not type(None))
+        return _convert(value, inner, name)
+    if origin is Literal:
+        require(value in arguments, name, value, "one of " + ", ".join(map(str, arguments)))
+        return value
+    if origin is tuple:
+        items = value.split(",") if isinstance(value, str) else value
+        require(isinstance(items, list | tuple), name, value, "a list, as in 2,8,16")
+        return tuple(_convert(item, arguments[0], name) for item in items)
+    if origin is not None and issubclass(origin, Mapping):
+        require(isinstance(value, Mapping), name, value, "a table of settings")
+        return dict(value)
+    if kind is bool:
+        words = {"true": True, "false": False, "1": True, "0": False}
+        result = words.get(str(value).lower())
+        require(result is not None, name, value, "true or false")
+        return result
+    if kind in (int, float):
+        try:
+            result = kind(value)
+        except (TypeError, ValueError):
+            result = None
+        whole = kind is float or not isinstance(value, float) or result == value
+        valid = result is not None and whole and not isinstance(value, bool)
+        require(valid, name, value, "a whole number" if kind is int else "a number")
+        return result
+    require(kind is not str or isinstance(value, str), name, value, "text")
+    return value

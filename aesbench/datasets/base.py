@@ -1,0 +1,154 @@
+"""What a data set is: fields, three splits, and the facts a report may print about them."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from aesbench.datasets.store import DatasetWriter
+
+SPLITS = ("train", "validation", "test")
+PADDING_ID = -1
+"""Fills the unused id columns of a multi-valued field; it has no embedding."""
+
+
+@dataclass(frozen=True)
+class Field:
+    """One categorical field.
+
+    Attributes:
+        name: the field's name, unique in its data set.
+        cardinality: distinct ids, the out-of-vocabulary id (always the last one) included.
+        columns: id columns; 1, or more for a multi-valued field, padded with ``PADDING_ID``.
+        counts: (cardinality,) how often each id occurs in the train split. Ids before the last are
+            in descending order of it; the last one stands for rare and unseen values.
+    """
+
+    name: str
+    cardinality: int
+    columns: int = 1
+    counts: NDArray[np.int64] = field(
+        default_factory=lambda: np.empty(0, np.int64), compare=False, repr=False
+    )
+
+
+@dataclass(frozen=True)
+class Split:
+    """The rows of one split, memory-mapped.
+
+    Attributes:
+        ids: (rows, columns) int32; fields side by side in their order.
+        labels: (rows,) uint8, 0 or 1.
+    """
+
+    ids: NDArray[np.int32] = field(repr=False)
+    labels: NDArray[np.uint8] = field(repr=False)
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def batches(
+        self,
+        batch_size: int,
+        *,
+        device: torch.device | str = "cpu",
+        shuffle: torch.Generator | None = None,
+    ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        """Yield ``ids (batch, columns) int32`` and ``labels (batch,) float32``.
+
+        With ``shuffle`` (a CPU generator) the rows come in a fresh random order, and an incomplete
+        last batch is left out unless it is the only one: the next order brings its rows again.
+        Without it the rows come in file order, all of them.
+        """
+        ids, labels = torch.from_numpy(self.ids), torch.from_numpy(self.labels)
+        if torch.device(device).type != "cpu":
+            ids, labels = ids.to(device), labels.to(device)
+        order = None if shuffle is None else torch.randperm(len(self), generator=shuffle)
+        if order is not None:
+            order = order.to(ids.device)
+        for start in range(0, len(self), batch_size):
+            stop = start + batch_size
+            if order is None:
+                yield ids[start:stop], labels[start:stop].float()
+            elif stop <= len(self) or start == 0:
+                rows = order[start:stop]
+                yield ids.index_select(0, rows), labels.index_select(0, rows).float()
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A prepared data set.
+
+    Attributes:
+        name: what ``--dataset`` calls it.
+        hash: sha256 over ids, labels, fields and counts; equal hashes mean equal training data.
+        manifest: everything written at preparation (``store.py`` describes it).
+        probabilities: {split: (rows,) float32}, the true probability of a positive label, for
+            generated data only.
+    """
+
+    name: str
+    hash: str
+    fields: tuple[Field, ...]
+    train: Split
+    validation: Split
+    test: Split
+    manifest: Mapping[str, Any] = field(repr=False)
+    folder: Path = field(repr=False)
+    probabilities: Mapping[str, NDArray[np.float32]] = field(default_factory=dict, repr=False)
+
+    @property
+    def truth(self) -> Mapping[str, Any] | None:
+        """What is known of a generated data set's fields; None for real data."""
+        truth: Mapping[str, Any] | None = self.manifest.get("truth")
+        return truth
+
+
+@dataclass(frozen=True)
+class PublishedFacts:
+    """A row of the paper's Table 2."""
+
+    interactions: int
+    fields: int
+    values: int
+
+
+class Source(ABC):
+    """Where a data set comes from: the contract for data-set plugins.
+
+    A source must name itself and its settings, find its files, and build the splits. It never
+    decides where the result is stored: ``aesbench.datasets.prepare`` hashes the files, reuses an
+    earlier preparation of the same files and settings, and writes atomically.
+    """
+
+    name: str
+    title: str
+    Config: ClassVar[type]
+    published: ClassVar[PublishedFacts | None] = None
+
+    def __init__(self, config: Any = None) -> None:
+        self.config = self.Config() if config is None else config
+
+    @abstractmethod
+    def files(self, data_dir: Path | None) -> Mapping[str, Path]:
+        """Find the raw files, downloading them where that is possible; {} for generated data.
+
+        Raises:
+            DataError: a file is missing; the message says what to put where.
+        """
+
+    @abstractmethod
+    def build(self, files: Mapping[str, Path], writer: DatasetWriter) -> None:
+        """Read the files and hand the encoded splits to the writer.
+
+        Raises:
+            DataError: a file does not hold what it should; the message names file and line.
+        """

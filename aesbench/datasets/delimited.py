@@ -1,0 +1,84 @@
+"""Strict reading of separated text: every line whole, every line with the right columns.
+
+The official MovieLens files have no header and no quoting, and some separate columns by ``::``,
+which no csv reader takes. They fit in memory. A file that was cut short must not pass as a smaller
+data set, so the last line must end as the others do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import polars as pl
+
+from aesbench.errors import DataError
+
+_LINE = "__line__"
+
+
+def read_delimited(
+    path: Path,
+    columns: Mapping[str, type[pl.DataType]],
+    separator: str,
+    *,
+    encoding: str = "utf-8",
+) -> pl.DataFrame:
+    """Read a whole file without a header as the named columns, each of its type.
+
+    Empty lines at the end are ignored.
+
+    Raises:
+        DataError: the file is missing, cut short, in another encoding, or a line does not hold
+            what it should; the message names file and line.
+    """
+    text = read_text(path, encoding).rstrip("\n")
+    lines = pl.DataFrame({_LINE: [text]}).select(pl.col(_LINE).str.split("\n").explode())
+    lines = lines.with_columns(pl.col(_LINE).str.strip_suffix("\r"))
+    found = lines.select(pl.col(_LINE).str.count_matches(separator, literal=True) + 1).to_series()
+    wrong = (found != len(columns)).arg_true()
+    if len(wrong):
+        number = int(wrong[0])
+        raise DataError(
+            f"{path}:{number + 1}: expected {len(columns)} columns separated by {separator!r},"
+            f" got {found[number]}: {lines[_LINE][number][:80]!r};"
+            " the file is damaged or of another format: fetch it again"
+        )
+    parts = lines.select(
+        pl.col(_LINE).str.split_exact(separator, len(columns) - 1).struct.rename_fields([*columns])
+    ).unnest(_LINE)
+    table = parts.select(pl.col(n).cast(t, strict=False) for n, t in columns.items())
+    for name, dtype in columns.items():
+        lost = (table[name].is_null() & parts[name].is_not_null()).arg_true()
+        if len(lost):
+            raise DataError(
+                f"{path}:{int(lost[0]) + 1}: '{name}' must be a number ({dtype.__name__}),"
+                f" got {parts[name][int(lost[0])]!r}; the file is damaged: fetch it again"
+            )
+    return table
+
+
+def read_text(path: Path, encoding: str) -> str:
+    """Read a whole text file whose last line must be complete.
+
+    Raises:
+        DataError: the file is missing, empty, cut short or in another encoding.
+    """
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise DataError(f"cannot read {path}: {error.strerror}; put the file there") from error
+    if not raw.endswith(b"\n"):
+        number = raw.count(b"\n") + 1
+        raise DataError(
+            f"{path}:{number}: the last line has no line end, so the file was cut short"
+            f" ({len(raw)} bytes); fetch it again"
+        )
+    try:
+        return raw.decode(encoding)
+    except UnicodeDecodeError as error:
+        number = raw.count(b"\n", 0, error.start) + 1
+        raise DataError(
+            f"{path}:{number}: byte 0x{raw[error.start]:02x} is not {encoding}; save the file as"
+            f" {encoding} or name its encoding"
+        ) from error

@@ -1,0 +1,107 @@
+"""Finding official files: in the folder the user names, or downloaded once into the cache."""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn
+
+from aesbench.datasets.store import cache_folder
+from aesbench.errors import DataError
+
+
+def find_files(names: Mapping[str, str], folder: str, data_dir: Path) -> dict[str, Path] | None:
+    """Look for all of ``names`` {role: file} in ``data_dir/folder``, then in ``data_dir`` itself.
+
+    Returns:
+        {role: path}, or None where neither has them all.
+    """
+    for place in (data_dir / folder, data_dir):
+        found = {role: place / name for role, name in names.items()}
+        if all(path.is_file() for path in found.values()):
+            return found
+    return None
+
+
+def missing_files(names: Mapping[str, str], folder: str, data_dir: Path) -> str:
+    """Say which of ``names`` lack in ``data_dir/folder``."""
+    lacking = [n for n in names.values() if not (data_dir / folder / n).is_file()]
+    return f"{data_dir / folder} lacks {', '.join(lacking)}"
+
+
+def download_zip(names: Mapping[str, str], folder: str, url: str, md5: str) -> dict[str, Path]:
+    """Download an archive on first use and take ``names`` {role: file} out of its ``folder``.
+
+    Raises:
+        DataError: it cannot be downloaded, or is not the archive it should be; the message says
+            where to put the files by hand.
+    """
+    import pooch
+
+    raw = cache_folder() / "raw"
+    found = find_files(names, folder, raw)
+    if found is not None:
+        return found
+    bar = _Bar(Path(url).name)
+    try:
+        archive = pooch.retrieve(
+            url,
+            known_hash=f"md5:{md5}",
+            fname=Path(url).name,
+            path=raw,
+            downloader=pooch.HTTPDownloader(progressbar=bar),
+        )
+        _extract(Path(archive), raw, [f"{folder}/{name}" for name in names.values()])
+    # requests' errors are OSErrors; pooch reports a wrong checksum as a ValueError.
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise DataError(
+            f"cannot download {url} ({type(error).__name__}: {error}); fetch it by other means,"
+            f" unpack {', '.join(names.values())} into a folder {folder}/ and name the folder"
+            f" that holds it with --data-dir, or put {folder}/ into {raw}"
+        ) from error
+    finally:
+        bar.close()
+    return {role: raw / folder / name for role, name in names.items()}
+
+
+def _extract(archive: Path, folder: Path, members: list[str]) -> None:
+    """Take the members out; each appears under its name only when it is whole."""
+    with zipfile.ZipFile(archive) as opened:
+        for member in members:
+            target = folder / member
+            target.parent.mkdir(parents=True, exist_ok=True)
+            partial = target.with_name(f".{target.name}.{os.getpid()}")
+            partial.write_bytes(opened.read(member))
+            partial.replace(target)
+
+
+class _Bar:
+    """The progress bar that pooch drives, drawn by rich on the error stream."""
+
+    def __init__(self, title: str) -> None:
+        self.total = 0
+        self._progress = Progress(
+            "{task.description}",
+            BarColumn(),
+            DownloadColumn(),
+            TimeRemainingColumn(),
+            console=Console(stderr=True),
+        )
+        self._task = self._progress.add_task(title, total=None)
+
+    def update(self, size_bytes: int) -> None:
+        """Move on by so many bytes; pooch has set ``total`` before the first of them."""
+        self._progress.start()
+        self._progress.update(self._task, total=self.total or None, advance=size_bytes)
+
+    def reset(self) -> None:
+        """Go back to nothing."""
+        self._progress.reset(self._task)
+
+    def close(self) -> None:
+        """Stop drawing."""
+        self._progress.stop()

@@ -1,0 +1,221 @@
+"""What the terminal shows: the progress of a grid, data sets, plugins, the comparison."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TaskID, TextColumn
+from rich.table import Table
+
+from aesbench.config import RunSpec
+from aesbench.datasets.base import SPLITS, Dataset, PublishedFacts
+from aesbench.executors import Event, Finished, Progressed
+from aesbench.grid import is_done
+from aesbench.record import RunRecord, read_record, read_records, record_path
+from aesbench.registry import Registry
+from aesbench.report.overall import overall
+from aesbench.report.tables import render, write_tables
+
+
+class GridDisplay:
+    """A bar for the grid with the time left, and a bar for each run in progress.
+
+    Where the output is no terminal, a line for each finished run takes their place.
+    """
+
+    def __init__(
+        self, console: Console, specs: Sequence[RunSpec], results: Path, workers: int
+    ) -> None:
+        self._console = console
+        self._left = {spec.run_id: spec for spec in specs}
+        self._workers = workers
+        self._pace = _Pace()
+        for spec in specs:
+            if is_done(results, spec):
+                earlier = read_record(record_path(results, spec))
+                self._pace.learn(spec, sum(earlier.seconds.values()))
+                del self._left[spec.run_id]
+        self._bars = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            TextColumn("{task.completed:.0f}/{task.total:.0f}"),
+            TextColumn("{task.fields[note]}", style="dim"),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+        )
+        self._total = len(specs)
+        self._grid = self._bars.add_task(
+            "runs", total=self._total, completed=self._total - len(self._left), note=self._note()
+        )
+        self._running: dict[str, TaskID] = {}
+        self._started = time.perf_counter()
+
+    def __enter__(self) -> GridDisplay:
+        self._bars.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._bars.stop()
+
+    def on_event(self, event: Event) -> None:
+        """Show what a worker said."""
+        if isinstance(event, Progressed):
+            self._show_phase(event)
+        else:
+            self._show_finished(event)
+
+    def _show_phase(self, event: Progressed) -> None:
+        spec = event.spec
+        if spec.run_id not in self._running:
+            self._running[spec.run_id] = self._bars.add_task(_name(spec), note="")
+        self._bars.update(
+            self._running[spec.run_id], completed=event.done, total=event.total, note=event.what
+        )
+
+    def _show_finished(self, event: Finished) -> None:
+        record, spec = event.record, event.record.spec
+        if spec.run_id in self._running:
+            self._bars.remove_task(self._running.pop(spec.run_id))
+        self._left.pop(spec.run_id, None)
+        if record.ok:
+            self._pace.learn(spec, event.wall_s)
+        done = self._total - len(self._left)
+        self._bars.update(self._grid, completed=done, note=self._note())
+        if record.error is not None:
+            cause = f"{record.error['type']} in {record.error['phase']}: {record.error['message']}"
+            self._console.print(f"[red]failed[/] {escape(_name(spec))}: {escape(cause)}")
+        elif not self._console.is_terminal:
+            auc = record.metrics["test"]["auc"]
+            self._console.print(
+                f"{done}/{self._total} {escape(_name(spec))}: test AUC {auc:.4f},"
+                f" {event.wall_s:.1f} s, {self._note()}"
+            )
+
+    def _note(self) -> str:
+        seconds = self._pace.estimate(list(self._left.values()))
+        if seconds is None:
+            return "time left unknown"
+        return f"about {_duration(seconds / self._workers)} left"
+
+
+class _Pace:
+    """How long runs take: known per label and backbone, guessed from all others' mean."""
+
+    def __init__(self) -> None:
+        self._seconds: dict[tuple[str, str], list[float]] = {}
+
+    def learn(self, spec: RunSpec, seconds: float) -> None:
+        """Remember how long a run took."""
+        self._seconds.setdefault((spec.label, spec.backbone), []).append(seconds)
+
+    def estimate(self, specs: Sequence[RunSpec]) -> float | None:
+        """Return the seconds these runs need one after the other; None while nothing is known."""
+        if not specs:
+            return 0.0
+        if not self._seconds:
+            return None
+        means = {key: float(np.mean(values)) for key, values in self._seconds.items()}
+        typical = float(np.mean(list(means.values())))
+        return sum(means.get((spec.label, spec.backbone), typical) for spec in specs)
+
+
+def _name(spec: RunSpec) -> str:
+    return f"{spec.label} {spec.backbone} seed {spec.seed}"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def show_overall(console: Console, records: Sequence[RunRecord]) -> None:
+    """Print the comparison of some records."""
+    console.print(render(overall(records)))
+
+
+def show_report(console: Console, results: Path) -> None:
+    """Print the comparison of all records under a folder and write it beside them."""
+    rows = overall(read_records(results))
+    console.print(render(rows))
+    for path in write_tables(results, rows):
+        console.print(f"written: {path}")
+
+
+def show_plugins(console: Console, registry: Registry[Any]) -> None:
+    """Print the plugins of one kind: name, title, provider, and settings with their defaults."""
+    table = Table("name", "title", "provider", "settings")
+    for name in registry.names():
+        plugin = registry.get(name)
+        defaults = vars(plugin.Config())
+        settings = ", ".join(f"{key}={value}" for key, value in defaults.items())
+        presets = [
+            f"{name}:{preset}" for preset in getattr(plugin, "default_presets", ()) if preset
+        ]
+        shown = f"{name}\n  = {', '.join(presets)}" if presets else name
+        table.add_row(*map(escape, (shown, plugin.title, registry.provider(name), settings)))
+    console.print(table)
+
+
+def show_dataset(console: Console, dataset: Dataset, published: PublishedFacts | None) -> None:
+    """Print a data set's size beside the paper's Table 2, its fields, and its cold-start rates."""
+    splits = {split: getattr(dataset, split) for split in SPLITS}
+    console.print(f"[bold]{escape(dataset.name)}[/]  {dataset.hash[:16]}  {dataset.folder}")
+    size = Table("", "interactions", "fields", "feature values")
+    if published is not None:
+        row = (published.interactions, published.fields, published.values)
+        size.add_row("paper, Table 2", *(f"{value:,}" for value in row))
+    values = sum(field.cardinality for field in dataset.fields)
+    rows = sum(map(len, splits.values()))
+    size.add_row("ours", f"{rows:,}", str(len(dataset.fields)), f"{values:,}")
+    console.print(size)
+
+    parts = Table("split", "rows", "positive")
+    for split, part in splits.items():
+        parts.add_row(split, f"{len(part):,}", f"{part.labels.mean():.2%}")
+    console.print(parts)
+
+    truth = (dataset.truth or {}).get("fields", {})
+    fields = Table("field", "cardinality", "new in validation", "new in test")
+    if truth:
+        fields.add_column("planted rank")
+        fields.add_column("planted importance")
+    first = 0
+    for field in dataset.fields:
+        new = [
+            unseen_share(splits[split].ids[:, first : first + field.columns], field.cardinality)
+            for split in ("validation", "test")
+        ]
+        first += field.columns
+        planted = truth.get(field.name, {})
+        extra = [f"{planted[key]:g}" for key in ("rank", "importance")] if planted else []
+        shares = [f"{share:.2%}" for share in new]
+        fields.add_row(escape(field.name), f"{field.cardinality:,}", *shares, *extra)
+    console.print(fields)
+    for name, value in {**dataset.manifest["facts"], **(dataset.truth or {})}.items():
+        if not isinstance(value, dict | list):
+            console.print(f"{escape(name.replace('_', ' '))}: {value}")
+
+
+def unseen_share(ids: np.ndarray[Any, Any], cardinality: int) -> float:
+    """Return the share of a field's ids that are out of vocabulary (the cold-start rate).
+
+    Args:
+        ids: (rows, columns) of one field, padding included.
+        cardinality: of the field; its last id is the out-of-vocabulary one.
+    """
+    present = ids[ids >= 0]
+    return float(np.mean(present == cardinality - 1)) if len(present) else 0.0

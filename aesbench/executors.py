@@ -1,0 +1,227 @@
+"""Where runs run: worker processes on this machine.
+
+Each worker is a process of its own that lives for many runs, so that a run which crashes the
+interpreter or is killed for its memory costs that run alone: it becomes a failed record, and a
+fresh worker takes the next. Workers send progress and records through a pipe; only the caller
+writes to disk. A worker ends when its parent does, however the parent ends.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from collections import deque
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+
+from aesbench.config import RunSpec
+from aesbench.datasets.store import open_dataset
+from aesbench.record import RunRecord
+from aesbench.registry import load_plugin
+from aesbench.runner import PreparedCache, run
+
+if TYPE_CHECKING:
+    from multiprocessing.context import SpawnProcess
+
+
+@dataclass(frozen=True)
+class Job:
+    """Runs that share a prepared state, to be done one after the other by one worker.
+
+    Attributes:
+        specs: the runs.
+        dataset_folder: the prepared data set.
+    """
+
+    specs: tuple[RunSpec, ...]
+    dataset_folder: Path
+
+
+@dataclass(frozen=True)
+class WorkerSettings:
+    """What every worker is started with: device, torch threads and plugin files."""
+
+    device: str
+    threads: int
+    plugins: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True)
+class Progressed:
+    """A run told where it is."""
+
+    spec: RunSpec
+    what: str
+    done: int
+    total: int
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A run ended, well or not, after so many seconds."""
+
+    record: RunRecord
+    wall_s: float
+
+
+Event = Progressed | Finished
+
+
+def run_jobs(
+    jobs: Sequence[Job], workers: int, settings: WorkerSettings
+) -> Generator[Event, None, None]:
+    """Run jobs in worker processes and yield what happens, as it happens.
+
+    Closing the generator, or an exception raised into it, ends the workers at once.
+    """
+    queue = deque(jobs)
+    active: list[_Worker] = []
+    try:
+        while queue or active:
+            while queue and len(active) < workers:
+                active.append(_Worker(settings))
+                active[-1].give(queue.popleft())
+            for worker in _with_news(active):
+                event = worker.receive()
+                if event is not None:
+                    yield event
+                if worker.dead:
+                    active.remove(worker)
+                    if worker.left:
+                        queue.appendleft(Job(tuple(worker.left), worker.folder))
+                elif not worker.left:
+                    if queue:
+                        worker.give(queue.popleft())
+                    else:
+                        active.remove(worker)
+                        worker.dismiss()
+    finally:
+        for worker in active:
+            worker.kill()
+
+
+def _with_news(workers: Sequence[_Worker]) -> list[_Worker]:
+    ready = set(wait([worker.pipe for worker in workers]))
+    return [worker for worker in workers if worker.pipe in ready]
+
+
+class _Worker:
+    """The parent's handle on one worker process."""
+
+    def __init__(self, settings: WorkerSettings) -> None:
+        context = multiprocessing.get_context("spawn")
+        self.pipe, theirs = context.Pipe()
+        self._process: SpawnProcess = context.Process(
+            target=_work, args=(theirs, settings, os.getpid()), daemon=True
+        )
+        self._process.start()
+        theirs.close()
+        self.left: deque[RunSpec] = deque()
+        self.folder = Path()
+        self.dead = False
+        self._since = time.perf_counter()
+
+    def give(self, job: Job) -> None:
+        """Hand the worker its next job."""
+        self.left, self.folder = deque(job.specs), job.dataset_folder
+        self._since = time.perf_counter()
+        try:
+            self.pipe.send(job)
+        except OSError:
+            pass  # It died before it was asked; the next ``receive`` finds out.
+
+    def receive(self) -> Event | None:
+        """Return the next event; a worker that died ends its run as a failed record."""
+        try:
+            message = self.pipe.recv()
+        except (EOFError, OSError):
+            self.dead = True
+            self._process.join()
+            return self._finish(_lost(self.left[0], self._process.exitcode)) if self.left else None
+        if isinstance(message, Progressed):
+            return message
+        return self._finish(message)
+
+    def _finish(self, record: RunRecord) -> Finished:
+        self.left.popleft()
+        now = time.perf_counter()
+        finished = Finished(record, now - self._since)
+        self._since = now
+        return finished
+
+    def dismiss(self) -> None:
+        """Let the worker end by itself."""
+        self.pipe.close()
+        self._process.join(timeout=10)
+
+    def kill(self) -> None:
+        """End the worker at once."""
+        self._process.kill()
+        self._process.join()
+        self.pipe.close()
+
+
+def _lost(spec: RunSpec, exit_code: int | None) -> RunRecord:
+    """Return the record of a run whose process died under it."""
+    cause = f"exit code {exit_code}"
+    if exit_code is not None and exit_code < 0:
+        cause = signal.Signals(-exit_code).name
+        if exit_code == -signal.SIGKILL:
+            cause += ", usually the system's answer to too little memory"
+    error = {
+        "type": "WorkerDied",
+        "message": f"the worker process died ({cause})",
+        "phase": "unknown",
+        "traceback": "",
+    }
+    return RunRecord(spec=spec, status="failed", error=error)
+
+
+@dataclass
+class _Sender:
+    """Sends a run's progress to the parent, at most ten times a second."""
+
+    pipe: Connection
+    spec: RunSpec
+    _last: float = field(default=0.0)
+
+    def __call__(self, what: str, done: int, total: int) -> None:
+        now = time.monotonic()
+        if now - self._last >= 0.1 or done in (0, total):
+            self._last = now
+            self.pipe.send(Progressed(self.spec, what, done, total))
+
+
+def _work(pipe: Connection, settings: WorkerSettings, parent: int) -> None:
+    """Run jobs until the parent closes the pipe: the main function of a worker."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle.
+    threading.Thread(target=_end_with_parent, args=(parent,), daemon=True).start()
+    torch.set_num_threads(settings.threads)
+    for path in settings.plugins:
+        load_plugin(path)
+    cache = PreparedCache()
+    while True:
+        try:
+            job: Job = pipe.recv()
+        except EOFError:
+            return
+        dataset = open_dataset(job.dataset_folder)
+        for spec in job.specs:
+            sender = _Sender(pipe, spec)
+            record = run(spec, dataset, device=settings.device, progress=sender, cache=cache)
+            pipe.send(record)
+
+
+def _end_with_parent(parent: int) -> None:
+    """Leave when the parent is gone, even if it was killed: nobody would take the records."""
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os._exit(1)

@@ -1,0 +1,235 @@
+"""Grids of runs: from names to specs, and from specs to records on disk.
+
+``plan`` turns what a user names into ``RunSpec``s; ``execute`` runs those that have no record yet.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from aesbench.config import (
+    REFERENCE_DIM,
+    UNIFICATIONS,
+    RunSpec,
+    TrainConfig,
+    build_config,
+    content_hash,
+    require,
+)
+from aesbench.datasets.base import Dataset
+from aesbench.errors import ConfigError, did_you_mean
+from aesbench.executors import Event, Finished, Job, WorkerSettings, run_jobs
+from aesbench.method import Method
+from aesbench.record import RunRecord, read_record, record_path, write_record
+from aesbench.registry import BACKBONES, METHODS
+from aesbench.runner import checked_device, prepare_key_of
+
+Settings = Mapping[str, Mapping[str, Any]]
+"""{owner: {setting: value}}, where the owner is a method, a backbone, a data set or ``train``."""
+
+
+@dataclass(frozen=True)
+class MethodChoice:
+    """One row of a comparison: a method, its settings, and how its sizes are unified."""
+
+    method: type[Method]
+    config: Any
+    label: str
+    unification: str | None
+
+    def spec_label(self, default_unification: str, budget: float | None) -> str:
+        """Return what tables call it, with what differs from the protocol's defaults."""
+        label = self.label
+        if self.unification not in (None, default_unification):
+            label += f"+{self.unification}"
+        return label if budget is None else f"{label}@{budget:g}"
+
+
+def choose_methods(text: str, settings: Settings | None = None) -> list[MethodChoice]:
+    """Read ``name[:preset][+unification]``; a bare name means its default presets.
+
+    Raises:
+        ConfigError: the method, the preset, the unification or a setting is unknown.
+    """
+    rest, plus, unification = text.partition("+")
+    if plus and unification not in UNIFICATIONS:
+        raise ConfigError(
+            f"unknown unification '{unification}' in '{text}'"
+            f"{did_you_mean(unification, UNIFICATIONS)} It is one of: {', '.join(UNIFICATIONS)}"
+        )
+    name, colon, preset = rest.partition(":")
+    method = METHODS.get(name)
+    changed = dict((settings or {}).get(name, {}))
+    choices = []
+    for chosen in (preset,) if colon else method.default_presets:
+        config: Any = build_config(method.Config, {**method.preset(chosen), **changed}, name)
+        label = f"{name}:{chosen}" if chosen else name
+        if changed:
+            label += "[" + ",".join(f"{k}={v}" for k, v in sorted(changed.items())) + "]"
+        choices.append(MethodChoice(method, config, label, unification or None))
+    return choices
+
+
+def plan(
+    dataset: Dataset,
+    methods: Iterable[str],
+    *,
+    backbones: Sequence[str] = ("widedeep",),
+    seeds: Iterable[int] = range(10),
+    budget: float | None = None,
+    settings: Settings | None = None,
+) -> list[RunSpec]:
+    """Return the specs of a grid, seed by seed, so that early records already compare.
+
+    Args:
+        dataset: the prepared data set.
+        methods: as ``choose_methods`` reads them.
+        backbones: registered names.
+        seeds: one run per seed.
+        budget: the most embedding parameters, as a share of UES-32's; for methods that take one.
+        settings: changed settings of methods, backbones and ``train``.
+
+    Raises:
+        ConfigError: a name or setting is unknown, or a value is out of range.
+    """
+    settings = settings or {}
+    choices = [choice for text in methods for choice in choose_methods(text, settings)]
+    _check_owners(settings, [*(c.method.name for c in choices), *backbones, "train", dataset.name])
+    if budget is not None:
+        require(budget > 0, "budget", budget, "a share of UES-32's parameters above 0, as in 0.75")
+    train = build_config(TrainConfig, settings.get("train", {}), "train")
+    reference = REFERENCE_DIM * sum(f.cardinality for f in dataset.fields)
+    specs: dict[str, RunSpec] = {}  # By run id: presets may name one run twice.
+    for seed in seeds:
+        for backbone_name in backbones:
+            backbone = BACKBONES.get(backbone_name)
+            changed = settings.get(backbone_name, {})
+            backbone_config: Any = build_config(backbone.Config, changed, backbone_name)
+            for choice in choices:
+                share = budget if choice.method.honours_budget else None
+                spec = RunSpec(
+                    dataset=dataset.name,
+                    data_hash=dataset.hash,
+                    backbone=backbone_name,
+                    backbone_config=dataclasses.asdict(backbone_config),
+                    unification=choice.unification or backbone.default_unification,
+                    method=choice.method.name,
+                    method_config=dataclasses.asdict(choice.config),
+                    label=choice.spec_label(backbone.default_unification, share),
+                    budget=None if share is None else int(share * reference),
+                    seed=seed,
+                    train=train,
+                )
+                specs.setdefault(spec.run_id, spec)
+    return list(specs.values())
+
+
+def without_budget(specs: Iterable[RunSpec]) -> list[str]:
+    """Return the names of the methods that cannot take a budget, each once."""
+    names = dict.fromkeys(spec.method for spec in specs)
+    return [name for name in names if not METHODS.get(name).honours_budget]
+
+
+def _check_owners(settings: Settings, known: Sequence[str]) -> None:
+    for owner in settings:
+        if owner not in known:
+            raise ConfigError(
+                f"--set names '{owner}', which is not part of this run{did_you_mean(owner, known)}"
+                f" It has: {', '.join(dict.fromkeys(known))}"
+            )
+
+
+@dataclass
+class Outcome:
+    """What became of a grid: the records of its specs, in their order, and how many were new."""
+
+    records: list[RunRecord] = field(default_factory=list)
+    ran: int = 0
+    failed: int = 0
+
+
+def execute(
+    specs: Sequence[RunSpec],
+    dataset: Dataset,
+    results: Path,
+    *,
+    workers: int = 1,
+    threads: int | None = None,
+    device: str = "cpu",
+    plugins: Sequence[Path] = (),
+    force: bool = False,
+    listen: Callable[[Event], None] | None = None,
+) -> Outcome:
+    """Run the specs that have no successful record yet, each in a worker process.
+
+    Args:
+        specs: what to run; all on ``dataset``.
+        dataset: the prepared data set.
+        results: where ``records/`` lies or shall lie.
+        workers: processes at a time.
+        threads: torch threads of each; default: the machine's, divided among the workers.
+        device: ``cpu`` or ``cuda``.
+        plugins: Python files that the workers load.
+        force: run everything again.
+        listen: told of every event, after a finished record is on disk.
+
+    Raises:
+        ConfigError: a value is out of range or the device is missing.
+        RecordError: a record cannot be written; those written so far are kept.
+    """
+    require(workers >= 1, "jobs", workers, "at least 1")
+    threads = threads or max(1, available_cpus() // workers)
+    checked_device(device)
+    waiting = [spec for spec in specs if force or not is_done(results, spec)]
+    jobs = [Job(tuple(group), dataset.folder) for group in _by_prepared_state(waiting)]
+    outcome = Outcome()
+    if jobs:
+        events = run_jobs(jobs, workers, WorkerSettings(device, threads, tuple(plugins)))
+        try:
+            for event in events:
+                if isinstance(event, Finished):
+                    write_record(results, event.record)
+                    outcome.ran += 1
+                    outcome.failed += not event.record.ok
+                if listen is not None:
+                    listen(event)
+        finally:
+            events.close()  # Ends the workers, also when writing or listening failed.
+    outcome.records = [read_record(record_path(results, spec)) for spec in specs]
+    return outcome
+
+
+def is_done(results: Path, spec: RunSpec) -> bool:
+    """Whether a successful record of this spec exists."""
+    path = record_path(results, spec)
+    return path.exists() and read_record(path).ok
+
+
+def available_cpus() -> int:
+    """Return how many processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _by_prepared_state(specs: Sequence[RunSpec]) -> list[list[RunSpec]]:
+    """Group the specs that share a prepared state, in the order of their first members.
+
+    A method whose state is not worth sharing (the usual: every seed has its own) gives groups of
+    one, which is what lets workers share the load.
+    """
+    groups: dict[str, list[RunSpec]] = {}
+    for spec in specs:
+        method = METHODS.get(spec.method)
+        if method.prepare is Method.prepare:
+            key = spec.run_id
+        else:
+            config: Any = build_config(method.Config, spec.method_config, spec.method)
+            key = content_hash(prepare_key_of(spec, method(config)))
+        groups.setdefault(key, []).append(spec)
+    return list(groups.values())

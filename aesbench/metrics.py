@@ -1,0 +1,86 @@
+"""AUC and LogLoss, exact, over whole splits.
+
+Both accept true probabilities in place of labels: a generated data set knows them, and scoring
+against them takes the noise of the drawn labels out of the metric.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from aesbench.errors import DataError
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """The two metrics of CTR prediction: AUC (higher is better) and LogLoss (lower is better)."""
+
+    auc: float
+    logloss: float
+
+
+def auc(labels: ArrayLike, scores: ArrayLike) -> float:
+    """Return the area under the ROC curve, ties counted half.
+
+    It is the share of (positive, negative) pairs that the scores put in order. A label between 0
+    and 1 counts as that much of a positive and the rest of a negative.
+
+    Args:
+        labels: (rows,) in [0, 1].
+        scores: (rows,) finite, in any monotone unit.
+
+    Raises:
+        DataError: the labels are all of one class, out of range, or a score is not finite.
+    """
+    positive = _checked_labels(labels)
+    values = np.asarray(scores)
+    if values.shape != positive.shape:
+        raise DataError(f"{values.shape} scores for {positive.shape} labels; pass one per row")
+    if not np.isfinite(values).all():
+        raise DataError("a score is not finite; the model diverged: lower its learning rate")
+    total, rows = float(positive.sum()), len(positive)
+    if total <= 0 or total >= rows:
+        raise DataError(
+            f"AUC needs both classes, got {rows} labels that are all {int(total > 0)};"
+            " score a split that holds positives and negatives"
+        )
+    order = np.argsort(values, kind="stable")
+    ranked, positive = values[order], positive[order]
+    starts = np.flatnonzero(np.r_[True, ranked[1:] != ranked[:-1]])
+    tied_positive = np.add.reduceat(positive, starts)
+    tied_negative = np.diff(np.r_[starts, rows]) - tied_positive
+    negative_below = np.cumsum(tied_negative) - tied_negative
+    in_order = np.dot(tied_positive, negative_below + tied_negative / 2)
+    return float(in_order / (total * (rows - total)))
+
+
+def logloss(labels: ArrayLike, logits: ArrayLike) -> float:
+    """Return the mean cross-entropy (Eq. 2) of logits, in nats, without clipping.
+
+    Args:
+        labels: (rows,) in [0, 1].
+        logits: (rows,) log-odds of a positive.
+
+    Raises:
+        DataError: a label is out of range or a logit is not finite.
+    """
+    positive = _checked_labels(labels)
+    z = np.asarray(logits, dtype=np.float64)
+    if not np.isfinite(z).all():
+        raise DataError("a logit is not finite; the model diverged: lower its learning rate")
+    return float(np.mean(np.logaddexp(0, z) - positive * z))
+
+
+def score(labels: ArrayLike, logits: ArrayLike) -> Metrics:
+    """Return both metrics of one split's logits."""
+    return Metrics(auc(labels, logits), logloss(labels, logits))
+
+
+def _checked_labels(labels: ArrayLike) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+    values = np.asarray(labels, dtype=np.float64)
+    if values.ndim != 1 or len(values) == 0:
+        raise DataError(f"labels must be a non-empty vector, got shape {values.shape}")
+    if not (values.min() >= 0 and values.max() <= 1):
+        raise DataError(f"labels lie in {values.min()}..{values.max()}, expected 0..1")
+    return values

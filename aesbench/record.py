@@ -1,0 +1,164 @@
+"""A run's record: measurements only, one JSON file per run, never half-written.
+
+Everything comparative (parameter reduction, means, intervals, tests) is derived from records in
+``aesbench.report``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from aesbench.allocation import Allocation
+from aesbench.config import RunSpec
+from aesbench.errors import AesbenchError, RecordError
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """What one run measured.
+
+    Attributes:
+        spec: what was run.
+        status: ``ok`` or ``failed``.
+        error: of a failed run, its ``type``, ``message``, ``phase`` and ``traceback``.
+        allocation: the sizes that were retrained.
+        prepare_id: names the prepared state that was searched; equal ids shared one.
+        metrics: {validation, test} -> {auc, logloss}; for generated data also
+            ``test_expected``, scored against the true probabilities.
+        epochs: ``epochs``, ``best_epoch`` and ``history`` of the retraining.
+        parameters: trainable parameters: embedding, transform, wide, dense.
+        flops: per predicted sample; a multiply-add counts once.
+        seconds: by phase: prepare, search, retrain, evaluate. A shared ``prepare`` counts in full
+            in every record that used it.
+        peak_memory_bytes: of the process, or allocated on the GPU.
+        environment: versions, hardware, threads, providers, git commit, time.
+    """
+
+    spec: RunSpec
+    status: str
+    error: Mapping[str, str] | None = None
+    allocation: Allocation | None = None
+    prepare_id: str | None = None
+    metrics: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    epochs: Mapping[str, Any] = field(default_factory=dict)
+    parameters: Mapping[str, int] = field(default_factory=dict)
+    flops: int | None = None
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    peak_memory_bytes: int | None = None
+    environment: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def ok(self) -> bool:
+        """Whether the run succeeded."""
+        return self.status == "ok"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the record as plain JSON values."""
+        plain = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        plain["spec"] = self.spec.to_dict()
+        plain["allocation"] = self.allocation.to_dict() if self.allocation else None
+        return {"schema": SCHEMA, "run_id": self.spec.run_id, **plain}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> RunRecord:
+        """Read what ``to_dict`` wrote.
+
+        Raises:
+            RecordError: another schema, or a key is missing, unknown or malformed.
+        """
+        values = dict(data)
+        schema, run_id = values.pop("schema", None), values.pop("run_id", None)
+        if schema != SCHEMA:
+            raise RecordError(f"schema {schema!r}, this version of aesbench reads {SCHEMA}")
+        try:
+            values["spec"] = RunSpec.from_dict(values["spec"])
+            if values.get("allocation") is not None:
+                values["allocation"] = Allocation.from_dict(values["allocation"])
+            record = cls(**values)
+        except (AesbenchError, KeyError, TypeError) as error:
+            raise RecordError(f"malformed record: {error}") from error
+        if record.spec.run_id != run_id:
+            raise RecordError(f"run_id {run_id!r} does not match its spec: the file was edited")
+        return record
+
+
+def record_path(results: Path, spec: RunSpec) -> Path:
+    """Return where a run's record lies: ``records/<dataset>/<backbone>/<label>/<run_id>.json``."""
+    label = re.sub(r"[^A-Za-z0-9.+=-]+", "-", spec.label).strip("-")
+    return results / "records" / spec.dataset / spec.backbone / label / f"{spec.run_id}.json"
+
+
+def write_record(results: Path, record: RunRecord) -> Path:
+    """Write a record under a temporary name, then rename it.
+
+    Raises:
+        RecordError: the disk is full or the folder cannot be written; nothing else is lost.
+    """
+    path = record_path(results, record.spec)
+    text = json.dumps(record.to_dict(), indent=1, sort_keys=True) + "\n"
+    write_atomically(path, text)
+    return path
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write a text file so that a reader sees all of it or the one before.
+
+    Raises:
+        RecordError: the disk is full or the folder cannot be written.
+    """
+    scratch: str | None = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(
+            "w", dir=path.parent, prefix=".", suffix=".tmp", delete=False, encoding="utf-8"
+        ) as file:
+            scratch = file.name
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(scratch, path)
+    except OSError as error:
+        if scratch is not None:
+            Path(scratch).unlink(missing_ok=True)
+        raise RecordError(
+            f"cannot write {path}: {error.strerror or error}; free space or choose another folder"
+            " with --results, then run the same command again: finished runs are kept"
+        ) from error
+
+
+def read_record(path: Path) -> RunRecord:
+    """Read one record.
+
+    Raises:
+        RecordError: the file is not a record of this schema; the message names it.
+    """
+    try:
+        return RunRecord.from_dict(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, RecordError) as error:
+        raise RecordError(f"{path}: {error}; delete or move the file") from error
+
+
+def read_records(results: Path) -> Iterator[RunRecord]:
+    """Yield every record under a results folder, in the order of their paths.
+
+    Raises:
+        RecordError: a file is not a record of this schema.
+    """
+    for path in sorted((results / "records").rglob("*.json")):
+        yield read_record(path)
+
+
+def settings_of(spec: RunSpec) -> dict[str, Any]:
+    """Return the spec without what repeats a measurement: its seed and its search index."""
+    settings = asdict(spec)
+    del settings["seed"], settings["search_index"]
+    return settings

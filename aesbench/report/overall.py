@@ -1,0 +1,138 @@
+"""The overall comparison: one row per data set, backbone and method."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from aesbench.config import REFERENCE_DIM, content_hash
+from aesbench.errors import RecordError
+from aesbench.record import RunRecord, settings_of
+from aesbench.report.stats import Summary, summarise
+
+REFERENCE = f"ues:{REFERENCE_DIM}"
+
+
+@dataclass(frozen=True)
+class Row:
+    """What the runs of one method on one data set and backbone add up to.
+
+    Attributes:
+        dataset, backbone, method: which runs; ``method`` is their label.
+        failed: runs that failed, in no other number.
+        n: runs that succeeded; 0 leaves all that follows empty.
+        auc, logloss: on the test split.
+        true_auc: against the true probabilities, for generated data.
+        embedding_params: mean over the runs.
+        param_reduction: embedding parameters saved against UES-32, as a share (the paper's P-R).
+        model_reduction: the same for the whole model; None without a run of UES-32 beside it.
+        flops: mean over the runs.
+        search_s, retrain_s: mean seconds; the search with what it prepared.
+    """
+
+    dataset: str
+    backbone: str
+    method: str
+    failed: int
+    n: int = 0
+    auc: Summary | None = None
+    logloss: Summary | None = None
+    true_auc: Summary | None = None
+    embedding_params: float | None = None
+    param_reduction: float | None = None
+    model_reduction: float | None = None
+    flops: float | None = None
+    search_s: float | None = None
+    retrain_s: float | None = None
+
+
+def overall(records: Iterable[RunRecord]) -> list[Row]:
+    """Summarise records, whatever their order, by data set, backbone and method.
+
+    Raises:
+        RecordError: there are none, or records that must not be averaged share a row: other data
+            under one name, or other settings under one label.
+    """
+    groups: dict[tuple[str, str, str], list[RunRecord]] = {}
+    for record in records:
+        key = (record.spec.dataset, record.spec.backbone, record.spec.label)
+        groups.setdefault(key, []).append(record)
+    if not groups:
+        raise RecordError("there are no records to compare; make some with 'aesbench run'")
+    _check_one_data_set_each(groups.values())
+    rows = []
+    for key in sorted(groups, key=lambda k: (k[0], k[1], method_order(k[2]))):
+        group = sorted(groups[key], key=lambda r: (r.spec.seed, r.spec.search_index))
+        _check_same_settings(group)
+        rows.append(_row(group, groups.get((key[0], key[1], REFERENCE), [])))
+    return rows
+
+
+def method_order(label: str) -> tuple[bool, list[tuple[int, int | str]]]:
+    """Return a sort key: uniform sizes first, numbers inside a label by their value."""
+    parts = re.findall(r"\d+|\D+", label)
+    return not label.startswith("ues"), [(0, int(p)) if p.isdigit() else (1, p) for p in parts]
+
+
+def _row(group: Sequence[RunRecord], reference: Sequence[RunRecord]) -> Row:
+    spec = group[0].spec
+    done = [record for record in group if record.ok]
+    failed = len(group) - len(done)
+    if not done:
+        return Row(spec.dataset, spec.backbone, spec.label, failed)
+
+    def mean(values: Iterable[float]) -> float:
+        return summarise(list(values)).mean
+
+    rows = [record.allocation.rows for record in done if record.allocation is not None]
+    embedding = mean(record.parameters["embedding"] for record in done)
+    whole = [sum(record.parameters.values()) for record in reference if record.ok]
+    expected = [r.metrics["test_expected"]["auc"] for r in done if "test_expected" in r.metrics]
+    return Row(
+        dataset=spec.dataset,
+        backbone=spec.backbone,
+        method=spec.label,
+        failed=failed,
+        n=len(done),
+        auc=summarise([record.metrics["test"]["auc"] for record in done]),
+        logloss=summarise([record.metrics["test"]["logloss"] for record in done]),
+        true_auc=summarise(expected) if expected else None,
+        embedding_params=embedding,
+        param_reduction=1 - embedding / (REFERENCE_DIM * rows[0]),
+        model_reduction=(
+            1 - mean(sum(record.parameters.values()) for record in done) / whole[0]
+            if whole
+            else None
+        ),
+        flops=mean(record.flops or 0 for record in done),
+        search_s=mean(record.seconds["prepare"] + record.seconds["search"] for record in done),
+        retrain_s=mean(record.seconds["retrain"] for record in done),
+    )
+
+
+def _check_one_data_set_each(groups: Iterable[Sequence[RunRecord]]) -> None:
+    hashes: dict[str, str] = {}
+    for group in groups:
+        for record in group:
+            spec = record.spec
+            first = hashes.setdefault(spec.dataset, spec.data_hash)
+            if first != spec.data_hash:
+                raise RecordError(
+                    f"records of '{spec.dataset}' come from different data: {first[:16]} and"
+                    f" {spec.data_hash[:16]} (run {spec.run_id}); move the ones you do not want to"
+                    " another results folder"
+                )
+
+
+def _check_same_settings(group: Sequence[RunRecord]) -> None:
+    first = settings_of(group[0].spec)
+    for record in group[1:]:
+        other = settings_of(record.spec)
+        if content_hash(first) != content_hash(other):
+            changed = [name for name in first if first[name] != other[name]]
+            raise RecordError(
+                f"runs {group[0].spec.run_id} and {record.spec.run_id} of '{record.spec.label}' on"
+                f" {record.spec.dataset} differ in {', '.join(changed)} and must not be averaged;"
+                " move one of them to another results folder"
+            )

@@ -1,0 +1,51 @@
+"""Summaries of one sample: mean, standard deviation, and the interval of the mean."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+from aesbench.errors import RecordError
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A sample in four numbers; what a single value cannot tell is None.
+
+    Attributes:
+        n: how many values.
+        mean: their mean.
+        std: their standard deviation, with n - 1 in the denominator.
+        low, high: the interval of the mean.
+    """
+
+    n: int
+    mean: float
+    std: float | None
+    low: float | None
+    high: float | None
+
+
+def summarise(values: Sequence[float], confidence: float = 0.95) -> Summary:
+    """Summarise a sample, with Student's t interval for its mean.
+
+    With the 3 to 10 seeds of a usual study a bootstrap interval of the mean is too narrow (at
+    n = 5 it covers about 83 %), since it never sees values beyond the sample's own; t allows for
+    the unknown variance. It assumes that the mean over seeds is about normal.
+
+    Raises:
+        RecordError: there are no values.
+    """
+    sample = np.asarray(values, dtype=np.float64)
+    n = len(sample)
+    if n == 0:
+        raise RecordError("a summary needs at least one value; no run of this row succeeded")
+    mean = float(sample.mean())
+    if n == 1:
+        return Summary(n, mean, None, None, None)
+    std = float(sample.std(ddof=1))
+    half = float(stats.t.ppf((1 + confidence) / 2, n - 1)) * std / n**0.5
+    return Summary(n, mean, std, mean - half, mean + half)

@@ -1,0 +1,191 @@
+"""The overall comparison as CSV, Markdown, LaTeX and a table for the terminal."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Sequence
+from itertools import groupby
+from pathlib import Path
+
+from rich.console import Group
+from rich.markup import escape
+from rich.table import Table
+
+from aesbench.record import write_atomically
+from aesbench.report.overall import Row
+from aesbench.report.stats import Summary
+
+CSV_COLUMNS = (
+    "dataset",
+    "backbone",
+    "method",
+    "n",
+    "auc_mean",
+    "auc_std",
+    "auc_low",
+    "auc_high",
+    "logloss_mean",
+    "logloss_std",
+    "embedding_params",
+    "param_reduction",
+    "flops",
+    "search_s",
+    "retrain_s",
+)
+MISSING = "–"
+
+
+def write_tables(results: Path, rows: Sequence[Row]) -> list[Path]:
+    """Write ``<results>/tables/overall.{csv,md,tex}`` and return their paths.
+
+    Raises:
+        RecordError: the folder cannot be written.
+    """
+    written = []
+    for suffix, form in (("csv", as_csv), ("md", as_markdown), ("tex", as_latex)):
+        path = results / "tables" / f"overall.{suffix}"
+        write_atomically(path, form(rows))
+        written.append(path)
+    return written
+
+
+def as_csv(rows: Sequence[Row]) -> str:
+    """Return the rows as CSV with ``CSV_COLUMNS``, in full precision; what is missing is empty."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(CSV_COLUMNS)
+    for row in rows:
+        auc, loss = row.auc or _NOTHING, row.logloss or _NOTHING
+        writer.writerow(
+            (row.dataset, row.backbone, row.method, row.n)
+            + ((auc.mean if row.auc else None), auc.std, auc.low, auc.high)
+            + ((loss.mean if row.logloss else None), loss.std)
+            + (row.embedding_params, row.param_reduction, row.flops, row.search_s, row.retrain_s)
+        )
+    return text.getvalue()
+
+
+def as_markdown(rows: Sequence[Row]) -> str:
+    """Return a Markdown table per data set and backbone, the best mean of each metric in bold."""
+    parts = ["# Overall comparison\n", f"{CAPTION}\n"]
+    for title, cells in _sections(rows, lambda text: f"**{text}**", _markdown_escape):
+        header, *body = cells
+        parts.append(f"## {_markdown_escape(title)}\n")
+        lines = [header, ["---"] + ["---:"] * (len(header) - 1), *body]
+        parts.append("\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n")
+    return "\n".join(parts)
+
+
+def as_latex(rows: Sequence[Row]) -> str:
+    """Return a booktabs tabular per data set and backbone, the best mean of each metric in bold."""
+    parts = [f"% {CAPTION}\n% Needs \\usepackage{{booktabs}}.\n"]
+    for title, cells in _sections(rows, lambda text: f"\\textbf{{{text}}}", _latex_escape):
+        header, *body = cells
+        lines = [" & ".join(line) + r" \\" for line in (header, *body)]
+        parts.append(
+            f"% {title}\n\\begin{{tabular}}{{l{'r' * (len(header) - 1)}}}\n\\toprule\n"
+            + f"{lines[0]}\n\\midrule\n"
+            + "\n".join(lines[1:])
+            + "\n\\bottomrule\n\\end{tabular}\n"
+        )
+    return "\n".join(parts)
+
+
+def render(rows: Sequence[Row]) -> Group:
+    """Return a table per data set and backbone for a rich console."""
+    tables = []
+    for title, cells in _sections(rows, lambda text: f"[bold]{text}[/]", escape):
+        header, *body = cells
+        table = Table(title=escape(title), title_justify="left")
+        for number, name in enumerate(header):
+            table.add_column(name, justify="right" if number else "left", overflow="fold")
+        for line in body:
+            table.add_row(*line)
+        tables.append(table)
+    return Group(*tables)
+
+
+CAPTION = (
+    "AUC and LogLoss on the test split: mean ± standard deviation over n seeds, and Student's 95 %"
+    " interval of the mean AUC. P-R: parameters saved against UES-32, of the embedding and of the"
+    " whole model. FLOPs per sample, a multiply-add counted once. Search: seconds before retraining."
+)
+
+_NOTHING = Summary(0, float("nan"), None, None, None)
+
+Mark = Callable[[str], str]
+
+
+def _sections(rows: Sequence[Row], bold: Mark, clean: Mark) -> list[tuple[str, list[list[str]]]]:
+    """Return a title and cells, header first, for each data set and backbone."""
+    sections = []
+    for (dataset, backbone), members in groupby(rows, lambda row: (row.dataset, row.backbone)):
+        sections.append((f"{dataset}, {backbone}", _cells(list(members), bold, clean)))
+    return sections
+
+
+def _cells(rows: Sequence[Row], bold: Mark, clean: Mark) -> list[list[str]]:
+    best_auc = max((row.auc.mean for row in rows if row.auc), default=None)
+    best_loss = min((row.logloss.mean for row in rows if row.logloss), default=None)
+    truth = any(row.true_auc for row in rows)
+    header = ["method", "n", "AUC", "95 % interval", *(["AUC (true)"] if truth else []), "LogLoss"]
+    header += ["emb. params", "P-R emb.", "P-R model", "FLOPs", "search s", "retrain s"]
+    cells = [[clean(name) for name in header]]
+    for row in rows:
+        n = f"{row.n} (+{row.failed} failed)" if row.failed else str(row.n)
+        line = [
+            clean(row.method),
+            n,
+            _spread(row.auc, bold, row.auc is not None and row.auc.mean == best_auc),
+            _interval(row.auc, clean),
+            *([_spread(row.true_auc, bold, False)] if truth else []),
+            _spread(row.logloss, bold, row.logloss is not None and row.logloss.mean == best_loss),
+            _number(row.embedding_params, ",.0f"),
+            clean(_number(row.param_reduction, ".2%")),
+            clean(_number(row.model_reduction, ".2%")),
+            _number(row.flops, ",.0f"),
+            _number(row.search_s, ".1f"),
+            _number(row.retrain_s, ".1f"),
+        ]
+        cells.append(line)
+    return cells
+
+
+def _spread(summary: Summary | None, bold: Mark, best: bool) -> str:
+    if summary is None:
+        return MISSING
+    mean = f"{summary.mean:.4f}"
+    spread = "" if summary.std is None else f" ± {summary.std:.4f}"
+    return (bold(mean) if best else mean) + spread
+
+
+def _interval(summary: Summary | None, clean: Mark) -> str:
+    if summary is None or summary.low is None:
+        return MISSING
+    return clean(f"[{summary.low:.4f}, {summary.high:.4f}]")
+
+
+def _number(value: float | None, form: str) -> str:
+    return MISSING if value is None else format(value, form)
+
+
+_MARKDOWN = {"<": "&lt;", "&": "&amp;", **{character: "\\" + character for character in "\\|*_`[]"}}
+
+
+def _markdown_escape(text: str) -> str:
+    return "".join(_MARKDOWN.get(character, character) for character in text)
+
+
+_LATEX = {
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    **{character: "\\" + character for character in "&%$#_{}"},
+}
+
+
+def _latex_escape(text: str) -> str:
+    return "".join(_LATEX.get(character, character) for character in text)

@@ -1,0 +1,270 @@
+"""From a ``RunSpec`` to a ``RunRecord``: prepare, search, retrain, evaluate.
+
+The test split is touched here and nowhere else, once per retrained model. A failing method becomes
+a record with its traceback; it never takes anything else down.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import random
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+
+from aesbench import metrics
+from aesbench.allocation import Allocation
+from aesbench.backbones import Backbone, BackboneConfig
+from aesbench.config import RunSpec, build_config, content_hash, stage_seed
+from aesbench.cost import (
+    Stopwatch,
+    count_flops,
+    count_parameters,
+    peak_memory_bytes,
+    reset_peak_memory,
+)
+from aesbench.datasets.base import Dataset
+from aesbench.embedding import FieldEmbedding
+from aesbench.environment import describe_environment
+from aesbench.errors import AllocationError, ConfigError
+from aesbench.method import Context, Method
+from aesbench.record import RunRecord
+from aesbench.registry import BACKBONES, METHODS
+from aesbench.training import Progress, fit, predict
+
+
+class PreparedCache:
+    """Keeps the last prepared state, so that runs which share it prepare once."""
+
+    def __init__(self) -> None:
+        self._id: str | None = None
+        self._state: Any = None
+        self.seconds = 0.0
+
+    def holds(self, prepare_id: str) -> bool:
+        """Whether the state of this id is at hand."""
+        return self._id == prepare_id
+
+    def put(self, prepare_id: str, state: Any, seconds: float) -> None:
+        """Keep a state in place of the one before."""
+        self._id, self._state, self.seconds = prepare_id, state, seconds
+
+    def get(self) -> Any:
+        """Return the state at hand."""
+        return self._state
+
+
+def run(
+    spec: RunSpec,
+    dataset: Dataset,
+    *,
+    device: str = "cpu",
+    progress: Progress | None = None,
+    cache: PreparedCache | None = None,
+) -> RunRecord:
+    """Run one spec and return its record, which says so if the run failed.
+
+    Args:
+        spec: what to run.
+        dataset: the prepared data set that the spec names.
+        device: ``cpu`` or ``cuda``.
+        progress: told the phase, the steps done and the steps in all.
+        cache: shared by runs with the same prepared state.
+
+    Raises:
+        ConfigError: the spec's data hash is not the data set's, or the device is missing.
+    """
+    if dataset.hash != spec.data_hash:
+        raise ConfigError(
+            f"the spec is for data {spec.data_hash[:16]}, '{dataset.name}' has"
+            f" {dataset.hash[:16]}; make the spec from the data set at hand"
+        )
+    place = checked_device(device)
+    watch = Stopwatch(place)
+    phase = _Phase()
+    reset_peak_memory(place)
+    facts: dict[str, Any] = {}
+    error: dict[str, str] | None = None
+    with _guarded_globals(stage_seed(spec.seed, "globals")):
+        try:
+            facts = _run(spec, dataset, place, watch, phase, progress or _silent, cache)
+        except Exception as failure:  # Whatever a plugin raises is its own failure.
+            error = {
+                "type": type(failure).__name__,
+                "message": str(failure),
+                "phase": phase.name,
+                "traceback": traceback.format_exc(),
+            }
+    return RunRecord(
+        spec=spec,
+        status="failed" if error else "ok",
+        error=error,
+        seconds=watch.seconds,
+        peak_memory_bytes=peak_memory_bytes(place),
+        environment=describe_environment(spec, place),
+        **facts,
+    )
+
+
+class _Phase:
+    """The name of the phase in progress, for the record of a failure."""
+
+    name = "setup"
+
+
+def _run(
+    spec: RunSpec,
+    dataset: Dataset,
+    device: torch.device,
+    watch: Stopwatch,
+    phase: _Phase,
+    progress: Progress,
+    cache: PreparedCache | None,
+) -> dict[str, Any]:
+    """Return the measured part of a record; whatever a plugin raises passes through."""
+
+    @contextmanager
+    def timed(name: str) -> Iterator[None]:
+        phase.name = name
+        progress(name, 0, 1)
+        with watch.phase(name):
+            yield
+
+    method_class = METHODS.get(spec.method)
+    method = method_class(build_config(method_class.Config, spec.method_config, spec.method))
+    prepare_id = prepare_key_of(spec, method)
+    cache = cache or PreparedCache()
+    if cache.holds(prepare_id):
+        watch.seconds["prepare"] = cache.seconds
+    else:
+        with timed("prepare"):
+            context = make_context(spec, dataset, device, "prepare", progress)
+            state = method.prepare(dataclasses.replace(context, budget=None))
+        cache.put(prepare_id, state, watch.seconds["prepare"])
+    with timed("search"):
+        context = make_context(spec, dataset, device, f"search/{spec.search_index}", progress)
+        allocation = method.search(context, cache.get())
+    check_allocation(allocation, method, context)
+
+    with timed("retrain"):
+        context = make_context(spec, dataset, device, "retrain", progress)
+        model = context.build_model(context.build_embedding(allocation))
+        result = fit(
+            model, dataset.train, dataset.validation, spec.train, context.generator, progress
+        )
+    with timed("evaluate"):
+        logits = predict(model, dataset.test)
+        measured = {
+            "validation": dataclasses.asdict(result.validation),
+            "test": dataclasses.asdict(metrics.score(dataset.test.labels, logits)),
+        }
+        if "test" in dataset.probabilities:
+            expected = metrics.score(dataset.probabilities["test"], logits)
+            measured["test_expected"] = dataclasses.asdict(expected)
+    phase.name = "accounting"
+    return {
+        "allocation": allocation,
+        "prepare_id": prepare_id,
+        "metrics": measured,
+        "epochs": {
+            "epochs": result.epochs,
+            "best_epoch": result.best_epoch,
+            "history": list(result.history),
+        },
+        "parameters": dataclasses.asdict(count_parameters(model)),
+        "flops": count_flops(model, dataset.fields),
+    }
+
+
+def make_context(
+    spec: RunSpec, dataset: Dataset, device: torch.device, stage: str, progress: Progress
+) -> Context:
+    """Return what a method may see of a run, with the generator of one stage."""
+    backbone_class = BACKBONES.get(spec.backbone)
+    settings = spec.backbone_config
+    config: BackboneConfig = build_config(backbone_class.Config, settings, spec.backbone)
+
+    fields = dataset.fields  # The closure must not hold the data set, whose test split it has.
+
+    def backbone(embedding: FieldEmbedding, generator: torch.Generator) -> Backbone:
+        return backbone_class(fields, embedding, config, generator)
+
+    return Context(
+        fields=dataset.fields,
+        train=dataset.train,
+        validation=dataset.validation,
+        candidates=spec.candidates,
+        final_dim=spec.final_dim,
+        unification=spec.unification,
+        budget=spec.budget,
+        train_config=spec.train,
+        device=device,
+        generator=torch.Generator().manual_seed(stage_seed(spec.seed, stage)),
+        backbone=backbone,
+        progress=progress,
+    )
+
+
+def prepare_key_of(spec: RunSpec, method: Method) -> str:
+    """Return the id of the prepared state: equal ids, equal states."""
+    shared = spec.to_dict()
+    for irrelevant in ("method_config", "label", "budget", "search_index"):
+        del shared[irrelevant]
+    return content_hash([shared, repr(method.prepare_key())])
+
+
+def check_allocation(allocation: object, method: Method, context: Context) -> None:
+    """Check what a search handed back.
+
+    Raises:
+        AllocationError: it is no allocation of these fields, or it breaks the budget.
+    """
+    if not isinstance(allocation, Allocation):
+        raise AllocationError(
+            f"{method.name}.search returned {type(allocation).__name__}; return an Allocation"
+        )
+    allocation.check_fits(context.fields)
+    over = context.budget is not None and allocation.parameters > context.budget
+    if over and method.honours_budget:
+        raise AllocationError(
+            f"{method.name} says that it honours budgets, yet returned {allocation.parameters}"
+            f" embedding parameters for a budget of {context.budget}"
+        )
+
+
+def checked_device(name: str) -> torch.device:
+    """Return the torch device of a name.
+
+    Raises:
+        ConfigError: torch does not know it or it is not on this machine.
+    """
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise ConfigError(f"unknown device '{name}'; use cpu or cuda") from error
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise ConfigError("no CUDA device is available to torch; use --device cpu")
+    return device
+
+
+@contextmanager
+def _guarded_globals(seed: int) -> Iterator[None]:
+    """Seed the global generators for a plugin that draws from them, and restore them after."""
+    python_state, numpy_state = random.getstate(), np.random.get_state()
+    with torch.random.fork_rng(devices=[]):
+        random.seed(seed)
+        np.random.seed(seed % 2**32)
+        torch.manual_seed(seed)
+        try:
+            yield
+        finally:
+            random.setstate(python_state)
+            np.random.set_state(numpy_state)
+
+
+def _silent(what: str, done: int, total: int) -> None:
+    """Ignore progress."""

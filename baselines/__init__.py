@@ -1,0 +1,1 @@
+"""The baselines that AES methods are compared with."""

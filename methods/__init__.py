@@ -1,0 +1,1 @@
+"""AES methods from papers that this project reproduces as their first implementation."""

@@ -1,0 +1,72 @@
+"""Methods that misbehave, each in its own way; the harness must lose nothing but their runs."""
+
+import os
+import signal
+from dataclasses import dataclass
+
+from aesbench import Allocation, Method
+
+
+@dataclass(frozen=True)
+class NoConfig:
+    """No settings."""
+
+
+class Raising(Method):
+    """Raises in its search."""
+
+    name = "raising"
+    title = "Raising"
+    Config = NoConfig
+
+    def search(self, context, prepared):
+        raise ValueError("a bug in the plugin")
+
+
+class Nonsense(Method):
+    """Returns something that is no allocation."""
+
+    name = "nonsense"
+    title = "Nonsense"
+    Config = NoConfig
+
+    def search(self, context, prepared):
+        return {"user": 8}
+
+
+class OverBudget(Method):
+    """Says that it honours budgets and does not."""
+
+    name = "overbudget"
+    title = "Over budget"
+    Config = NoConfig
+    honours_budget = True
+
+    def search(self, context, prepared):
+        return Allocation.uniform(context.fields, 64)
+
+
+class Dying(Method):
+    """Takes its process down, as running out of memory would."""
+
+    name = "dying"
+    title = "Dying"
+    Config = NoConfig
+
+    def search(self, context, prepared):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+class SharesState(Method):
+    """Prepares once and searches many times; its state is a draw of its generator."""
+
+    name = "sharing"
+    title = "Sharing"
+    Config = NoConfig
+
+    def prepare(self, context):
+        return int(context.generator.initial_seed())
+
+    def search(self, context, prepared):
+        assert prepared is not None
+        return Allocation.uniform(context.fields, context.candidates[0])

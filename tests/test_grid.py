@@ -1,0 +1,144 @@
+"""Grids: from names to specs, from specs to records; and workers that die."""
+
+from pathlib import Path
+
+import pytest
+
+from aesbench.errors import ConfigError, RecordError
+from aesbench.executors import Finished
+from aesbench.grid import choose_methods, execute, plan, without_budget
+from aesbench.record import read_records
+from aesbench.registry import load_plugin
+
+PLUGIN = Path(__file__).parent / "plugins" / "misbehaving.py"
+QUICK = {"train": {"epochs": "1"}}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def plugins():
+    """The misbehaving methods are registered here; workers load them by their path."""
+    load_plugin(PLUGIN)
+
+
+def test_a_bare_name_means_its_default_presets():
+    """`ues` is the whole family of uniform sizes."""
+    labels = [choice.label for choice in choose_methods("ues")]
+    assert labels == ["ues:2", "ues:8", "ues:16", "ues:24", "ues:32", "ues:64"]
+
+
+def test_a_control_under_the_other_unification_is_labelled(planted_tiny):
+    """`+transform` shows in the label of Wide&Deep, whose default is plain, and not of DeepFM."""
+    specs = plan(planted_tiny, ["ues:32+transform"], backbones=["widedeep", "deepfm"], seeds=[0])
+    assert [(s.label, s.unification) for s in specs] == [
+        ("ues:32+transform", "transform"),
+        ("ues:32", "transform"),
+    ]
+
+
+def test_a_run_named_twice_is_planned_once(planted_tiny):
+    """`ues:32` and, where plain is the default, `ues:32+plain` are one run."""
+    specs = plan(planted_tiny, ["ues:32", "ues:32+plain", "ues"], seeds=[0])
+    assert len(specs) == 6
+
+
+def test_changed_settings_show_in_the_label_and_the_id(planted_tiny):
+    """A run with another setting is another row of the table and another record."""
+    (plain,) = plan(planted_tiny, ["mde:value"], seeds=[0])
+    (changed,) = plan(planted_tiny, ["mde:value"], seeds=[0], settings={"mde": {"alpha": "0.2"}})
+    assert changed.label == "mde:value[alpha=0.2]"
+    assert changed.method_config["alpha"] == 0.2
+    assert plain.run_id != changed.run_id
+
+
+def test_a_budget_reaches_those_who_take_one(planted_tiny):
+    """A budget is a share of UES-32's embedding parameters; UES itself runs without."""
+    rows = sum(field.cardinality for field in planted_tiny.fields)
+    specs = plan(planted_tiny, ["ues:8", "mde:value"], seeds=[0], budget=0.5)
+    assert [(s.label, s.budget) for s in specs] == [("ues:8", None), ("mde:value@0.5", rows * 16)]
+    assert without_budget(specs) == ["ues"]
+
+
+@pytest.mark.parametrize(
+    ("names", "options", "words"),
+    [
+        (["uess"], {}, "unknown method 'uess'; did you mean 'ues'?"),
+        (["ues:wide"], {}, "wide"),
+        (["ues:8+transfrom"], {}, "did you mean 'transform'?"),
+        (["ues"], {"backbones": ["deepfn"]}, "unknown backbone 'deepfn'; did you mean 'deepfm'?"),
+        (["mde"], {"settings": {"mde": {"aplha": "1"}}}, "'mde' has no setting 'aplha'; did you"),
+        (["mde"], {"settings": {"mde": {"alpha": "x"}}}, "mde.alpha = 'x'"),
+        (["ues"], {"settings": {"mde": {"alpha": "1"}}}, "--set names 'mde', which is not part"),
+        (["ues"], {"budget": -1.0}, "budget = -1.0"),
+    ],
+)
+def test_a_wrong_name_is_an_error_that_helps(planted_tiny, names, options, words):
+    """Unknown names suggest the nearest one; values out of range are named."""
+    with pytest.raises(ConfigError) as caught:
+        plan(planted_tiny, names, seeds=[0], **options)
+    assert words in str(caught.value)
+
+
+def test_done_runs_are_skipped_and_forced_runs_are_not(planted_tiny, tmp_path):
+    """A second execution runs nothing; with force it runs all and gets the same bits."""
+    specs = plan(planted_tiny, ["ues:2", "ues:8"], seeds=[0], settings=QUICK)
+    first = execute(specs, planted_tiny, tmp_path, threads=1)
+    again = execute(specs, planted_tiny, tmp_path, threads=1)
+    forced = execute(specs, planted_tiny, tmp_path, threads=1, force=True)
+    assert (first.ran, again.ran, forced.ran) == (2, 0, 2)
+    metrics = [[record.metrics for record in o.records] for o in (first, again, forced)]
+    assert metrics[0] == metrics[1] == metrics[2]
+
+
+def test_a_failing_run_spoils_its_own_cell_only(planted_tiny, tmp_path):
+    """A method that raises and one that kills its process leave failed records; others go on."""
+    specs = plan(planted_tiny, ["raising", "dying", "ues:2"], seeds=[0, 1], settings=QUICK)
+    events = []
+    outcome = execute(
+        specs, planted_tiny, tmp_path, threads=1, plugins=[PLUGIN], listen=events.append
+    )
+    status = {(r.spec.method, r.spec.seed): r.status for r in outcome.records}
+    assert status == {
+        (method, seed): "ok" if method == "ues" else "failed"
+        for method in ("raising", "dying", "ues")
+        for seed in (0, 1)
+    }
+    assert outcome.failed == 4
+    assert len([event for event in events if isinstance(event, Finished)]) == 6
+    died = next(r for r in outcome.records if r.spec.method == "dying")
+    assert "SIGKILL" in died.error["message"] and "memory" in died.error["message"]
+    assert len(list(read_records(tmp_path))) == 6
+
+
+def test_failed_runs_are_run_again(planted_tiny, tmp_path):
+    """Only a successful record counts as done."""
+    specs = plan(planted_tiny, ["raising"], seeds=[0], settings=QUICK)
+    assert execute(specs, planted_tiny, tmp_path, plugins=[PLUGIN]).ran == 1
+    assert execute(specs, planted_tiny, tmp_path, plugins=[PLUGIN]).ran == 1
+
+
+def test_a_full_disk_stops_the_grid_and_keeps_what_is_written(planted_tiny, tmp_path, monkeypatch):
+    """The record that cannot be written is an error that says what to do; earlier ones stay."""
+    import errno
+    import os
+
+    specs = plan(planted_tiny, ["ues:2", "ues:8"], seeds=[0], settings=QUICK)
+    real, written = os.fsync, []
+
+    def fill_up(descriptor):
+        if written:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        written.append(real(descriptor))
+
+    monkeypatch.setattr(os, "fsync", fill_up)
+    with pytest.raises(RecordError, match="No space left on device; free space"):
+        execute(specs, planted_tiny, tmp_path, threads=1)
+    assert len(list(read_records(tmp_path))) == 1
+    assert not list(tmp_path.rglob("*.tmp"))
+
+
+def test_two_workers_give_what_one_gives(planted_tiny, tmp_path):
+    """The number of workers changes the wall time, not a bit of the results."""
+    specs = plan(planted_tiny, ["ues:2", "ues:8"], seeds=[0, 1], settings=QUICK)
+    one = execute(specs, planted_tiny, tmp_path / "one", workers=1, threads=1)
+    two = execute(specs, planted_tiny, tmp_path / "two", workers=2, threads=1)
+    assert [r.metrics for r in one.records] == [r.metrics for r in two.records]
