@@ -148,6 +148,8 @@ class Allocation:
         Raises:
             AllocationError: a value is not a list of ``[rows, dim]`` pairs.
         """
+        if not isinstance(data, Mapping):
+            raise AllocationError(f"an allocation maps fields to their blocks, got {data!r}")
         try:
             blocks = tuple(tuple(Block(*pair) for pair in pairs) for pairs in data.values())
         except TypeError as error:

@@ -48,12 +48,15 @@ class TrainConfig:
     table_std: float = 0.01
 
     def __post_init__(self) -> None:
-        require(self.batch_size >= 2, "train.batch_size", self.batch_size, "an int of at least 2")
+        require_int(self.batch_size, "train.batch_size", 2)
         require(self.learning_rate > 0, "train.learning_rate", self.learning_rate, "above 0")
-        require(self.epochs >= 1, "train.epochs", self.epochs, "an int of at least 1")
-        require(self.patience >= 1, "train.patience", self.patience, "an int of at least 1")
+        require_int(self.epochs, "train.epochs", 1)
+        require_int(self.patience, "train.patience", 1)
         require(self.l2 >= 0, "train.l2", self.l2, "at least 0")
         require(self.table_std > 0, "train.table_std", self.table_std, "above 0")
+        # A record gives back 0.0 for l2=0: both must have one hash.
+        for name in ("learning_rate", "l2", "table_std"):
+            object.__setattr__(self, name, float(getattr(self, name)))
 
 
 @dataclass(frozen=True)
@@ -99,18 +102,19 @@ class RunSpec:
             self.unification,
             "one of " + ", ".join(UNIFICATIONS),
         )
-        require(self.final_dim >= 1, "final_dim", self.final_dim, "an int of at least 1")
+        require_int(self.final_dim, "final_dim", 1)
+        for size in self.candidates:
+            require_int(size, "a size of candidates", 1)
         require(
-            len(self.candidates) > 0
-            and min(self.candidates) >= 1
-            and list(self.candidates) == sorted(set(self.candidates)),
+            len(self.candidates) > 0 and list(self.candidates) == sorted(set(self.candidates)),
             "candidates",
             self.candidates,
             "distinct sizes of at least 1 in ascending order",
         )
-        require(
-            self.budget is None or self.budget >= 1, "budget", self.budget, "at least 1 parameter"
-        )
+        if self.budget is not None:
+            require_int(self.budget, "budget", 1)
+        require_int(self.seed, "seed")
+        require_int(self.search_index, "search_index", 0)
 
     @property
     def run_id(self) -> str:
@@ -139,12 +143,6 @@ def content_hash(value: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def stage_seed(seed: int, stage: str) -> int:
-    """Derive a stage's 63-bit seed, so that adding a stage shifts no other one's randomness."""
-    digest = hashlib.sha256(f"{seed}/{stage}".encode()).digest()
-    return int.from_bytes(digest[:8], "little") >> 1
-
-
 def require(holds: bool, name: str, value: object, expected: str) -> None:
     """Raise ``ConfigError`` naming the setting, its value and what was expected, unless it holds.
 
@@ -153,6 +151,19 @@ def require(holds: bool, name: str, value: object, expected: str) -> None:
     """
     if not holds:
         raise ConfigError(f"{name} = {value!r}: expected {expected}")
+
+
+def require_int(value: object, name: str, least: int | None = None) -> None:
+    """Raise ``ConfigError`` unless a setting is an int of at least ``least``.
+
+    Neither a bool nor a numpy integer is one: they do not survive a record as they are.
+
+    Raises:
+        ConfigError: it is not.
+    """
+    expected = "an int" if least is None else f"an int of at least {least}"
+    holds = type(value) is int and (least is None or value >= least)
+    require(holds, name, value, expected)
 
 
 def build_config(cls: type[T], values: Mapping[str, Any], owner: str) -> T:
@@ -168,13 +179,15 @@ def build_config(cls: type[T], values: Mapping[str, Any], owner: str) -> T:
     """
     if not (isinstance(cls, type) and dataclasses.is_dataclass(cls)):
         raise ConfigError(f"the Config of '{owner}' is not a dataclass: {cls!r}")
+    require(isinstance(values, Mapping), owner, values, "a table of settings")
     hints = get_type_hints(cls)
     known = [f.name for f in dataclasses.fields(cls) if f.init]
     for name in values:
         if name not in known:
             settings = ", ".join(known) or "none"
             raise ConfigError(
-                f"'{owner}' has no setting '{name}'{did_you_mean(name, known)} It has: {settings}"
+                f"'{owner}' has no setting '{name}'{did_you_mean(name, known) or '.'}"
+                f" It has: {settings}"
             )
     converted = {
         name: _convert(value, hints[name], f"{owner}.{name}") for name, value in values.items()
@@ -199,8 +212,9 @@ def _convert(value: Any, kind: Any, name: str) -> Any:
         (inner,) = (a for a in arguments if a is not type(None))
         return _convert(value, inner, name)
     if origin is Literal:
-        require(value in arguments, name, value, "one of " + ", ".join(map(str, arguments)))
-        return value
+        chosen = [a for a in arguments if value in (a, str(a))]
+        require(len(chosen) > 0, name, value, "one of " + ", ".join(map(str, arguments)))
+        return chosen[0]
     if origin is tuple:
         items = value.split(",") if isinstance(value, str) else value
         require(isinstance(items, list | tuple), name, value, "a list, as in 2,8,16")
@@ -216,7 +230,7 @@ def _convert(value: Any, kind: Any, name: str) -> Any:
     if kind in (int, float):
         try:
             result = kind(value)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             result = None
         whole = kind is float or not isinstance(value, float) or result == value
         valid = result is not None and whole and not isinstance(value, bool)

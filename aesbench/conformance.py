@@ -19,7 +19,6 @@ import inspect
 import json
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -30,11 +29,12 @@ from torch import nn
 
 from aesbench.allocation import Allocation
 from aesbench.backbones import Backbone, BackboneConfig, WideDeep
-from aesbench.config import REFERENCE_DIM, TrainConfig, build_config, stage_seed
+from aesbench.config import REFERENCE_DIM, TrainConfig, build_config
 from aesbench.datasets.base import PADDING_ID, Field, Split
 from aesbench.embedding import FieldEmbedding
 from aesbench.errors import AesbenchError, ConfigError
 from aesbench.method import Context, Method
+from aesbench.randomness import global_generators, stage_generator
 from aesbench.training import predict
 
 Check = Callable[[type[Method], str], None]
@@ -116,7 +116,7 @@ def check_reproducible(method: type[Method], preset: str) -> None:
     """
     results: list[Allocation] = []
     for global_seed in (1, 2):
-        with _global_generators(global_seed):
+        with global_generators(global_seed):
             trial = _Trial(method, preset, example_context())
             results += [trial.search(), trial.search()]
     for again in results[1:]:
@@ -129,7 +129,7 @@ def check_reproducible(method: type[Method], preset: str) -> None:
 
 def check_generators(method: type[Method], preset: str) -> None:
     """Nothing is drawn from the global generators of python, numpy and torch."""
-    with _global_generators(1):
+    with global_generators(1):
         before = _global_states()
         _Trial(method, preset, example_context()).search()
         drawn = [name for name, state in _global_states().items() if state != before[name]]
@@ -293,12 +293,12 @@ class _Trial:
 
     def __post_init__(self) -> None:
         self.method = self.method_class(_config(self.method_class, self.preset))
-        context = replace(self.context, budget=None, generator=_generator("prepare"))
+        context = replace(self.context, budget=None, generator=stage_generator(0, "prepare"))
         self.prepared = self.method.prepare(context)
 
     def fresh(self) -> Context:
         """Return the context with the generator of a search, newly seeded."""
-        return replace(self.context, generator=_generator("search/0"))
+        return replace(self.context, generator=stage_generator(0, "search/0"))
 
     def search(self) -> Allocation:
         """Search once and check what comes back.
@@ -330,25 +330,6 @@ def _search_and_build(method: type[Method], preset: str, context: Context) -> No
     model = context.build_model(context.build_embedding(allocation))
     if not np.isfinite(predict(model, context.validation)).all():
         raise ContractError(f"a model with the allocation of '{method.name}' is not finite")
-
-
-def _generator(stage: str) -> torch.Generator:
-    return torch.Generator().manual_seed(stage_seed(0, stage))
-
-
-@contextmanager
-def _global_generators(seed: int) -> Iterator[None]:
-    """Seed the global generators inside the block and restore them after it."""
-    python_state, numpy_state = random.getstate(), np.random.get_state()
-    with torch.random.fork_rng(devices=[]):
-        random.seed(seed)
-        np.random.seed(seed)
-        torch.manual_seed(seed)
-        try:
-            yield
-        finally:
-            random.setstate(python_state)
-            np.random.set_state(numpy_state)
 
 
 def _global_states() -> dict[str, object]:

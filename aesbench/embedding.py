@@ -98,7 +98,8 @@ class MixedEmbedding(FieldEmbedding):
                 starts.append((start, start + block.rows, block.dim, rows_of.get(block.dim, 0)))
                 rows_of[block.dim] = rows_of.get(block.dim, 0) + block.rows
                 start += block.rows
-            width = final_dim if self.normalised else max(block.dim for block in blocks)
+            width = max(block.dim for block in blocks)  # 0: no vector, as for a single block
+            width = final_dim if self.normalised and width else width
             self._parts.append(_BlockField(first, last, width, starts))
 
         dims = sorted(dim for dim in rows_of if dim > 0)

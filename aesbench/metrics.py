@@ -63,10 +63,12 @@ def logloss(labels: ArrayLike, logits: ArrayLike) -> float:
         logits: (rows,) log-odds of a positive.
 
     Raises:
-        DataError: a label is out of range or a logit is not finite.
+        DataError: a label is out of range, a logit is not finite, or there is not one per label.
     """
     positive = _checked_labels(labels)
     z = np.asarray(logits, dtype=np.float64)
+    if z.shape != positive.shape:
+        raise DataError(f"{z.shape} logits for {positive.shape} labels; pass one per row")
     if not np.isfinite(z).all():
         raise DataError("a logit is not finite; the model diverged: lower its learning rate")
     return float(np.mean(np.logaddexp(0, z) - positive * z))

@@ -30,11 +30,8 @@ class RowSparseAdam:
         self.learning_rate, self.l2, self.betas, self.eps = learning_rate, l2, betas, eps
         self.steps = 0
         self.moments = [(torch.zeros_like(t), torch.zeros_like(t)) for t in self.tables]
-        self._slots: dict[torch.device, Tensor] = {}
-        for table in sorted(self.tables, key=len):  # The largest table of a device comes last.
-            self._slots[table.device] = torch.empty(
-                len(table), dtype=torch.int64, device=table.device
-            )
+        largest = max(self.tables, key=len, default=torch.empty(0))
+        self._slots = torch.empty(len(largest), dtype=torch.int64, device=largest.device)
 
     @torch.no_grad()
     def step(self) -> None:
@@ -44,10 +41,16 @@ class RowSparseAdam:
         # Both bias corrections in two factors: of the step size and of eps.
         correction1, correction2 = 1 - beta1**self.steps, (1 - beta2**self.steps) ** 0.5
         step_size, eps = self.learning_rate * correction2 / correction1, self.eps * correction2
+        ids: Tensor | None = None
         for table, (first, second) in zip(self.tables, self.moments, strict=True):
             if table.grad is None:
                 continue
-            rows, gradient = sum_by_row(table.grad, self._slots[table.device])
+            looked_up, gradients = table.grad._indices()[0], table.grad._values()
+            if ids is None or not torch.equal(ids, looked_up):  # Two tables often share their ids.
+                ids = looked_up
+                rows, positions = number_rows(ids, self._slots)
+            gradient = gradients.new_zeros(len(rows), gradients.shape[1])
+            gradient.index_add_(0, positions, gradients)
             values = table.index_select(0, rows)  # (rows of the batch, dim), like all that follow
             gradient.add_(values, alpha=self.l2)
             first_rows = first.index_select(0, rows).lerp_(gradient, 1 - beta1)
@@ -64,23 +67,20 @@ class RowSparseAdam:
             table.grad = None
 
 
-def sum_by_row(gradient: Tensor, slots: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the distinct rows (int64) of a sparse gradient and their summed values.
+def number_rows(ids: Tensor, slots: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the distinct ids in the order of their first occurrence, and each id's place in it.
 
-    Rows come in the order in which they first occur. ``torch.unique`` sorts them, which takes three
-    times as long.
+    ``torch.unique`` sorts them, which takes three times as long.
 
     Args:
-        gradient: sparse, (rows of the table, dim), a row as often as the batch looked it up.
-        slots: (at least rows of the table,) int64, overwritten where the gradient has rows.
+        ids: (ids,) int64, below the length of ``slots``.
+        slots: (at least the largest id + 1,) int64, overwritten where it is indexed by an id.
     """
-    ids, values = gradient._indices()[0], gradient._values()
-    positions = torch.arange(len(ids), device=ids.device)
-    slots.scatter_reduce_(0, ids, positions, "amin", include_self=False)
-    rows = ids[slots.index_select(0, ids) == positions]  # Where a row occurs first.
-    slots.index_copy_(0, rows, positions[: len(rows)])
-    sums = values.new_zeros(len(rows), values.shape[1])
-    return rows, sums.index_add_(0, slots.index_select(0, ids), values)
+    order = torch.arange(len(ids), device=ids.device)
+    slots.scatter_reduce_(0, ids, order, "amin", include_self=False)
+    rows = ids[slots.index_select(0, ids) == order]
+    slots.index_copy_(0, rows, order[: len(rows)])
+    return rows, slots.index_select(0, ids)
 
 
 class ModelAdam:
@@ -95,6 +95,7 @@ class ModelAdam:
             for module in model.modules()
             if isinstance(module, nn.Embedding) and module.sparse and module.weight.requires_grad
         ]
+        tables = list({id(table): table for table in tables}.values())  # Tied tables move once.
         known = {id(table) for table in tables}
         dense = [p for p in model.parameters() if id(p) not in known and p.requires_grad]
         self.tables = RowSparseAdam(tables, learning_rate=learning_rate, l2=l2)

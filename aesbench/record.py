@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
-import tempfile
+import secrets
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -75,6 +75,8 @@ class RunRecord:
         Raises:
             RecordError: another schema, or a key is missing, unknown or malformed.
         """
+        if not isinstance(data, Mapping):
+            raise RecordError(f"a record is a JSON object, got a {type(data).__name__}")
         values = dict(data)
         schema, run_id = values.pop("schema", None), values.pop("run_id", None)
         if schema != SCHEMA:
@@ -104,7 +106,7 @@ def write_record(results: Path, record: RunRecord) -> Path:
         RecordError: the disk is full or the folder cannot be written; nothing else is lost.
     """
     path = record_path(results, record.spec)
-    text = json.dumps(record.to_dict(), indent=1, sort_keys=True) + "\n"
+    text = json.dumps(record.to_dict(), indent=1) + "\n"
     write_atomically(path, text)
     return path
 
@@ -115,20 +117,19 @@ def write_atomically(path: Path, text: str) -> None:
     Raises:
         RecordError: the disk is full or the folder cannot be written.
     """
-    scratch: str | None = None
+    # Not by tempfile, whose files nobody but their owner may read.
+    scratch = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(
-            "w", dir=path.parent, prefix=".", suffix=".tmp", delete=False, encoding="utf-8"
-        ) as file:
-            scratch = file.name
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(scratch, path)
+        try:
+            with scratch.open("x", encoding="utf-8") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(scratch, path)
+        finally:
+            scratch.unlink(missing_ok=True)
     except OSError as error:
-        if scratch is not None:
-            Path(scratch).unlink(missing_ok=True)
         raise RecordError(
             f"cannot write {path}: {error.strerror or error}; free space or choose another folder"
             " with --results, then run the same command again: finished runs are kept"

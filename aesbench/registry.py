@@ -45,7 +45,7 @@ class Registry(Generic[T]):
         point = self._entry_points().get(name)
         if point is None:
             raise ConfigError(
-                f"unknown {self.kind} '{name}'{did_you_mean(name, self.names())}"
+                f"unknown {self.kind} '{name}'{did_you_mean(name, self.names()) or '.'}"
                 f" Run 'aesbench list {self.kind}s' to see all; a plugin that was just written"
                 " needs 'pip install' again, or --plugin FILE"
             )
@@ -137,14 +137,19 @@ def load_plugin(path: Path) -> None:
             f"the plugin file {path} fails when imported: {type(error).__name__}: {error}"
         ) from error
     found = 0
-    for value in vars(module).values():
-        if isinstance(value, type) and value.__module__ == module_name:
-            found += sum(r.add_if_mine(value, f"{path.name} sha256:{digest}") for r in REGISTRIES)
-    if not found:
-        raise ConfigError(
-            f"the plugin file {path} defines no subclass of aesbench.Method, aesbench.Source or"
-            " aesbench.Backbone"
-        )
+    try:
+        for value in vars(module).values():
+            if isinstance(value, type) and value.__module__ == module_name:
+                provider = f"{path.name} sha256:{digest}"
+                found += sum(registry.add_if_mine(value, provider) for registry in REGISTRIES)
+        if not found:
+            raise ConfigError(
+                f"the plugin file {path} defines no subclass of aesbench.Method, aesbench.Source"
+                " or aesbench.Backbone"
+            )
+    except ConfigError:
+        del sys.modules[module_name]  # Or a second attempt would pass for a success.
+        raise
 
 
 def _distribution(point: EntryPoint) -> str:

@@ -7,19 +7,17 @@ a record with its traceback; it never takes anything else down.
 from __future__ import annotations
 
 import dataclasses
-import random
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import numpy as np
 import torch
 
 from aesbench import metrics
 from aesbench.allocation import Allocation
 from aesbench.backbones import Backbone, BackboneConfig
-from aesbench.config import RunSpec, build_config, content_hash, stage_seed
+from aesbench.config import RunSpec, build_config, content_hash
 from aesbench.cost import (
     Stopwatch,
     count_flops,
@@ -32,9 +30,13 @@ from aesbench.embedding import FieldEmbedding
 from aesbench.environment import describe_environment
 from aesbench.errors import AllocationError, ConfigError
 from aesbench.method import Context, Method
+from aesbench.randomness import global_generators, stage_generator, stage_seed
 from aesbench.record import RunRecord
 from aesbench.registry import BACKBONES, METHODS
 from aesbench.training import Progress, fit, predict
+
+FLOPS_SAMPLES = 512
+"""Train rows over which FLOPs are averaged."""
 
 
 class PreparedCache:
@@ -89,7 +91,7 @@ def run(
     reset_peak_memory(place)
     facts: dict[str, Any] = {}
     error: dict[str, str] | None = None
-    with _guarded_globals(stage_seed(spec.seed, "globals")):
+    with global_generators(stage_seed(spec.seed, "globals")):
         try:
             facts = _run(spec, dataset, place, watch, phase, progress or _silent, cache)
         except Exception as failure:  # Whatever a plugin raises is its own failure.
@@ -176,7 +178,7 @@ def _run(
             "history": list(result.history),
         },
         "parameters": dataclasses.asdict(count_parameters(model)),
-        "flops": count_flops(model, dataset.fields),
+        "flops": count_flops(model, torch.from_numpy(dataset.train.ids[:FLOPS_SAMPLES])),
     }
 
 
@@ -203,7 +205,7 @@ def make_context(
         budget=spec.budget,
         train_config=spec.train,
         device=device,
-        generator=torch.Generator().manual_seed(stage_seed(spec.seed, stage)),
+        generator=stage_generator(spec.seed, stage),
         backbone=backbone,
         progress=progress,
     )
@@ -249,21 +251,6 @@ def checked_device(name: str) -> torch.device:
     if device.type == "cuda" and not torch.cuda.is_available():
         raise ConfigError("no CUDA device is available to torch; use --device cpu")
     return device
-
-
-@contextmanager
-def _guarded_globals(seed: int) -> Iterator[None]:
-    """Seed the global generators for a plugin that draws from them, and restore them after."""
-    python_state, numpy_state = random.getstate(), np.random.get_state()
-    with torch.random.fork_rng(devices=[]):
-        random.seed(seed)
-        np.random.seed(seed % 2**32)
-        torch.manual_seed(seed)
-        try:
-            yield
-        finally:
-            random.setstate(python_state)
-            np.random.set_state(numpy_state)
 
 
 def _silent(what: str, done: int, total: int) -> None:

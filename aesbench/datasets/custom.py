@@ -24,7 +24,7 @@ from aesbench.datasets.custom_config import CustomConfig, CustomField, Join, Tab
 from aesbench.datasets.encode import LABEL, FieldSpec, encode
 from aesbench.datasets.splits import GIVEN, TIMESTAMP, USER
 from aesbench.datasets.store import DatasetWriter
-from aesbench.datasets.tables import check_lines, inspect, scan
+from aesbench.datasets.tables import check_lines, first_line, scan
 from aesbench.datasets.timestamps import PARTS
 from aesbench.errors import ConfigError, DataError, did_you_mean
 
@@ -99,11 +99,9 @@ class CustomSource(Source):
         try:
             encode(final, specs, rule, writer, min_count=config.min_count)
         except pl.exceptions.PolarsError as error:
-            for table, names in self._tables():
-                inspect(table, names, files)
             check_conversions(rows, [*conversions, *keys, *views])
             raise DataError(
-                f"cannot read data set '{self.name}': {error}; check the label"
+                f"cannot read data set '{self.name}': {first_line(error)}; check the label"
                 f" ({config.label!r}), the expressions and the files"
             ) from error
 
@@ -166,8 +164,8 @@ class CustomSource(Source):
             expression = pl.sql_expr(sql)
         except pl.exceptions.PolarsError as error:
             raise ConfigError(
-                f"data set '{self.name}': {what} is no SQL expression: {sql!r}: {error}; write"
-                " something like rating > 3, text in single quotes"
+                f"data set '{self.name}': {what} is no SQL expression: {sql!r}:"
+                f" {first_line(error)}; write something like rating > 3, text in single quotes"
             ) from error
         self._check_columns(expression.meta.root_names(), rows, f"{what} ({sql!r})")
         return expression
@@ -205,8 +203,8 @@ class CustomSource(Source):
             return rows.select(raw).collect_schema().dtypes()[0]
         except pl.exceptions.PolarsError as error:
             raise ConfigError(
-                f"data set '{self.name}': {what}: {error}; columns of text files are text in an"
-                " expression: CAST(column AS DOUBLE) makes numbers of them"
+                f"data set '{self.name}': {what}: {first_line(error)}; columns of text files are"
+                " text in an expression: CAST(column AS DOUBLE) makes numbers of them"
             ) from error
 
     def _keys(self, rows: pl.LazyFrame) -> list[Conversion]:

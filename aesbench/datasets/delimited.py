@@ -32,7 +32,13 @@ def read_delimited(
         DataError: the file is missing, cut short, in another encoding, or a line does not hold
             what it should; the message names file and line.
     """
-    text = read_text(path, encoding).rstrip("\n")
+    text = read_text(path, encoding)
+    if not text.endswith("\n"):
+        raise DataError(
+            f"{path}:{text.count(chr(10)) + 1}: the last line has no line end, so the file was cut"
+            f" short ({path.stat().st_size} bytes); fetch it again"
+        )
+    text = text.rstrip("\n")
     lines = pl.DataFrame({_LINE: [text]}).select(pl.col(_LINE).str.split("\n").explode())
     lines = lines.with_columns(pl.col(_LINE).str.strip_suffix("\r"))
     found = lines.select(pl.col(_LINE).str.count_matches(separator, literal=True) + 1).to_series()
@@ -59,21 +65,15 @@ def read_delimited(
 
 
 def read_text(path: Path, encoding: str) -> str:
-    """Read a whole text file whose last line must be complete.
+    """Read a whole text file, its line ends as they are.
 
     Raises:
-        DataError: the file is missing, empty, cut short or in another encoding.
+        DataError: the file is missing or in another encoding; the message names the line.
     """
     try:
         raw = path.read_bytes()
     except OSError as error:
         raise DataError(f"cannot read {path}: {error.strerror}; put the file there") from error
-    if not raw.endswith(b"\n"):
-        number = raw.count(b"\n") + 1
-        raise DataError(
-            f"{path}:{number}: the last line has no line end, so the file was cut short"
-            f" ({len(raw)} bytes); fetch it again"
-        )
     try:
         return raw.decode(encoding)
     except UnicodeDecodeError as error:

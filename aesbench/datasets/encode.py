@@ -76,7 +76,9 @@ def encode(
     """
     check_min_count(min_count)
     staged = writer.folder / "staged.parquet"
-    rows.select(*(spec.name for spec in specs), LABEL, *rule.keys).sink_parquet(staged)
+    rows.select(*(spec.name for spec in specs), LABEL, *rule.keys).sink_parquet(
+        staged, compression="lz4"
+    )
     table = pl.scan_parquet(staged)
     _check_labels(table)
     assigned = rule.assign(table)

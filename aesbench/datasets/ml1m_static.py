@@ -79,7 +79,8 @@ def _read_joined(path: Path) -> pl.DataFrame:
     try:
         table = pl.read_parquet(path).rename(_NAMES, strict=False)
     except (OSError, pl.exceptions.PolarsError) as error:
-        raise DataError(f"cannot read {path} as parquet: {error}; fetch it again") from error
+        said = str(error).partition("\n")[0]
+        raise DataError(f"cannot read {path} as parquet: {said}; fetch it again") from error
     lacking = [name for name in (*STATIC_FIELDS, "rating") if name not in table.columns]
     if lacking:
         raise DataError(

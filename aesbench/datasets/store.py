@@ -19,8 +19,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import secrets
 import shutil
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -81,7 +81,9 @@ def _build(
     scratch: Path | None = None
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        scratch = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+        # Not by tempfile, whose folders nobody but their owner may read.
+        scratch = target.with_name(f".{target.name}-{secrets.token_hex(4)}")
+        scratch.mkdir()
         writer = DatasetWriter(scratch, source.name, raw, settings)
         source.build(files, writer)
         if not (scratch / "manifest.json").exists():
@@ -89,9 +91,11 @@ def _build(
         try:
             scratch.rename(target)
         except OSError:
-            # Another process prepared the same data first; its folder is as good as ours.
+            # Another process prepared the same data first, and its folder is as good as ours; or
+            # these are the remains of a deletion that was interrupted.
             if not (target / "manifest.json").exists():
-                raise
+                shutil.rmtree(target, ignore_errors=True)
+                scratch.rename(target)
     except OSError as error:
         raise DataError(
             f"cannot prepare '{source.name}' under {target.parent}: {error.strerror or error};"
@@ -136,7 +140,12 @@ class DatasetWriter:
 
         def create(part: str, shape: tuple[int, ...], dtype: type) -> Any:
             path = self.folder / f"{split}.{part}.npy"
-            return np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape)
+            array = np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape)
+            if hasattr(os, "posix_fallocate"):
+                # On a full disk a write through a memory map kills the process: find out now.
+                with path.open("r+b") as file:
+                    os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+            return array
 
         return (
             create("ids", (rows, columns), np.int32),
@@ -168,8 +177,15 @@ class DatasetWriter:
             truth: what is known of a generated data set.
 
         Raises:
-            DataError: a label is constant over the train split, or an id is out of range.
+            DataError: a field lacks its counts, the labels of a split are constant or not 0 and
+                1, or an id is out of range.
         """
+        for field in fields:
+            if len(field.counts) != field.cardinality:
+                raise DataError(
+                    f"field '{field.name}' of '{self._name}' has {len(field.counts)} counts for a"
+                    f" cardinality of {field.cardinality}; count every id in the train split"
+                )
         counts = np.concatenate([field.counts for field in fields]).astype(np.int64)
         np.save(self.folder / "counts.npy", counts)
         splits: dict[str, Any] = {}
@@ -177,6 +193,11 @@ class DatasetWriter:
             ids = np.load(self.folder / f"{split}.ids.npy", mmap_mode="r")
             labels = np.load(self.folder / f"{split}.labels.npy", mmap_mode="r")
             self._check_ids(split, ids, fields)
+            if labels.max() > 1:
+                raise DataError(
+                    f"a label of the {split} split of '{self._name}' is {labels.max()}; labels are"
+                    " 0 or 1: check the label rule"
+                )
             rows, positives = len(labels), int(labels.sum(dtype=np.int64))
             if positives in (0, rows):
                 raise DataError(
@@ -224,25 +245,32 @@ def open_dataset(folder: Path) -> Dataset:
     Raises:
         DataError: the folder holds no prepared data set of this format.
     """
-    try:
-        manifest = json.loads((folder / "manifest.json").read_text())
-    except (OSError, ValueError) as error:
-        raise DataError(
-            f"{folder} holds no readable data set ({error}); delete it and run"
-            " aesbench data prepare again"
-        ) from error
-    counts = np.load(folder / "counts.npy")
-    fields, start = [], 0
-    for entry in manifest["fields"]:
-        stop = start + entry["cardinality"]
-        fields.append(Field(**entry, counts=counts[start:stop]))
-        start = stop
 
     def mapped(split: str, part: str) -> Any:
         # Copy-on-write: torch accepts only writable arrays, and the file stays as it is.
         return np.load(folder / f"{split}.{part}.npy", mmap_mode="c")
 
-    splits = {s: Split(mapped(s, "ids"), mapped(s, "labels")) for s in SPLITS}
+    try:
+        manifest = json.loads((folder / "manifest.json").read_text())
+        if manifest.get("format") != FORMAT:
+            raise ValueError(f"format {manifest.get('format')}, this aesbench reads {FORMAT}")
+        counts = np.load(folder / "counts.npy")
+        splits = {s: Split(mapped(s, "ids"), mapped(s, "labels")) for s in SPLITS}
+        probabilities = {
+            s: mapped(s, "probabilities")
+            for s in SPLITS
+            if (folder / f"{s}.probabilities.npy").exists()
+        }
+    except (OSError, ValueError) as error:
+        raise DataError(
+            f"{folder} holds no readable data set ({error}); delete it and run"
+            " aesbench data prepare again"
+        ) from error
+    fields, start = [], 0
+    for entry in manifest["fields"]:
+        stop = start + entry["cardinality"]
+        fields.append(Field(**entry, counts=counts[start:stop]))
+        start = stop
     return Dataset(
         name=manifest["name"],
         hash=manifest["hash"],
@@ -250,11 +278,7 @@ def open_dataset(folder: Path) -> Dataset:
         **splits,
         manifest=manifest,
         folder=folder,
-        probabilities={
-            s: mapped(s, "probabilities")
-            for s in SPLITS
-            if (folder / f"{s}.probabilities.npy").exists()
-        },
+        probabilities=probabilities,
     )
 
 

@@ -40,60 +40,60 @@ def scan(table: Table, names: Sequence[str], files: Mapping[str, Path]) -> pl.La
 
 
 def check_lines(table: Table, names: Sequence[str], files: Mapping[str, Path]) -> None:
-    """Check that no line is too short, reading line by line only where one may be.
+    """Check that every line of the text files has the right columns.
 
     Raises:
-        DataError: a line has another number of columns; the message names file and line.
-    """
-    for name in names:
-        separator = _separator(table, files[name])
-        if len(separator) != 1:
-            continue
-        frame = _scan_file(table, files[name])
-        last = frame.collect_schema().names()[-1]
-        gaps = frame.select(pl.col(last).null_count()).collect(engine="streaming").item()
-        if gaps:
-            inspect(table, [name], files)
-
-
-def inspect(table: Table, names: Sequence[str], files: Mapping[str, Path]) -> None:
-    """Read text files line by line.
-
-    Raises:
-        DataError: a line is in another encoding or has another number of columns; the message
-            names file and line.
+        DataError: a line has another number of columns or another encoding; the message names
+            file and line.
     """
     for name in names:
         path = files[name]
         separator = _separator(table, path)
-        # zstd has no reader in older Pythons' standard library: polars' own words must do.
-        if len(separator) != 1 or path.suffix == ".zst":
+        if len(separator) != 1:
             continue
-        opened = gzip.open if path.suffix == ".gz" else open
-        number = 1
         try:
-            with opened(path, "rt", encoding=table.encoding, newline="") as file:
-                reader = csv.reader(file, delimiter=separator)
-                expected = len(table.columns)
-                for row in reader:
-                    expected = expected or len(row)
-                    # polars takes a blank line for a row of missing values or skips it.
-                    if row and len(row) != expected:
-                        raise DataError(
-                            f"{path}:{number}: expected {expected} columns separated by"
-                            f" {separator!r}, got {len(row)}: {separator.join(row)[:80]!r};"
-                            " mend the line, or fetch the file again if it was cut short"
-                        )
-                    number = reader.line_num + 1
-        except UnicodeDecodeError as error:
-            number = _undecodable_line(path, table.encoding)
-            raise DataError(
-                f"{path}:{number}: byte 0x{error.object[error.start]:02x} is not"
-                f" {table.encoding}; save the file as {table.encoding} or name its encoding:"
-                ' encoding = "latin-1"'
-            ) from error
-        except (EOFError, OSError, csv.Error) as error:
-            raise DataError(f"{path}:{number}: {error}; fetch the file again") from error
+            # polars notices lines that are too long only where it reads every column.
+            everything = _scan_file(table, path).select(pl.all().null_count())
+            suspect = everything.collect(engine="streaming").row(0)[-1] > 0
+        except (pl.exceptions.PolarsError, OSError) as error:
+            _read_line_by_line(table, path, separator)
+            raise DataError(f"cannot read {path}: {first_line(error)}; fetch it again") from error
+        if suspect:
+            _read_line_by_line(table, path, separator)
+
+
+def first_line(error: Exception) -> str:
+    """Return what polars says without the query plan that it adds."""
+    return str(error).partition("\n")[0]
+
+
+def _read_line_by_line(table: Table, path: Path, separator: str) -> None:
+    # zstd has no reader in older Pythons' standard library: polars' own words must do.
+    if path.suffix == ".zst":
+        return
+    opened = gzip.open if path.suffix == ".gz" else open
+    number = 1
+    try:
+        with opened(path, "rt", encoding=table.encoding, newline="") as file:
+            reader = csv.reader(file, delimiter=separator)
+            expected = len(table.columns)
+            for row in reader:
+                expected = expected or len(row)
+                if len(row) != expected:
+                    raise DataError(
+                        f"{path}:{number}: expected {expected} columns separated by"
+                        f" {separator!r}, got {len(row)}: {separator.join(row)[:80]!r};"
+                        " mend the line, or fetch the file again if it was cut short"
+                    )
+                number = reader.line_num + 1
+    except UnicodeDecodeError as error:
+        number = _undecodable_line(path, table.encoding)
+        raise DataError(
+            f"{path}:{number}: byte 0x{error.object[error.start]:02x} is not {table.encoding};"
+            f' save the file as {table.encoding} or name its encoding: encoding = "latin-1"'
+        ) from error
+    except (EOFError, OSError, csv.Error) as error:
+        raise DataError(f"{path}:{number}: {error}; fetch the file again") from error
 
 
 def _undecodable_line(path: Path, encoding: str) -> int:
@@ -110,9 +110,9 @@ def _columns(frame: pl.LazyFrame, name: str) -> list[str]:
     try:
         return frame.collect_schema().names()
     except (pl.exceptions.PolarsError, OSError) as error:
-        raise DataError(f"cannot read {name}: {error}; check that it is what its name says") from (
-            error
-        )
+        raise DataError(
+            f"cannot read {name}: {first_line(error)}; check that it is what its name says"
+        ) from error
 
 
 def _separator(table: Table, path: Path) -> str:
@@ -135,9 +135,8 @@ def _scan_file(table: Table, path: Path) -> pl.LazyFrame:
         return pl.scan_parquet(path)
     schema = dict.fromkeys(table.columns, pl.String)
     if len(separator) > 1:
-        frame = read_delimited(path, schema, separator, encoding=table.encoding)
-        gaps = ["", *table.missing]
-        return frame.lazy().with_columns(pl.when(~pl.all().is_in(gaps)).then(pl.all()).name.keep())
+        table_rows = read_delimited(path, schema, separator, encoding=table.encoding)
+        return _without_gaps(table_rows.lazy(), table)
     source: Path | bytes = path
     if table.encoding.lower().replace("_", "-") not in ("utf-8", "utf8", "ascii"):
         if path.suffix in _COMPRESSED:
@@ -146,11 +145,19 @@ def _scan_file(table: Table, path: Path) -> pl.LazyFrame:
                 " utf-8"
             )
         source = read_text(path, table.encoding).encode()
-    return pl.scan_csv(
+    frame = pl.scan_csv(
         source,
         separator=separator,
         has_header=not schema,
         schema=schema or None,
         infer_schema=False,
-        null_values=list(table.missing) or None,
     )
+    return _without_gaps(frame, table)
+
+
+def _without_gaps(rows: pl.LazyFrame, table: Table) -> pl.LazyFrame:
+    """Make empty text, quoted or not, and what else stands for it missing values."""
+    gap = pl.all() == ""
+    for value in table.missing:
+        gap = gap | (pl.all() == value)
+    return rows.with_columns(pl.when(~gap).then(pl.all()).name.keep())

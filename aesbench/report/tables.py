@@ -109,7 +109,8 @@ def render(rows: Sequence[Row]) -> Group:
 CAPTION = (
     "AUC and LogLoss on the test split: mean ± standard deviation over n seeds, and Student's 95 %"
     " interval of the mean AUC. P-R: parameters saved against UES-32, of the embedding and of the"
-    " whole model. FLOPs per sample, a multiply-add counted once. Search: seconds before retraining."
+    " whole model. FLOPs per sample, a multiply-add counted once. Search: seconds before the"
+    " retraining."
 )
 
 _NOTHING = Summary(0, float("nan"), None, None, None)
@@ -138,7 +139,7 @@ def _cells(rows: Sequence[Row], bold: Mark, clean: Mark) -> list[list[str]]:
             clean(row.method),
             n,
             _spread(row.auc, bold, row.auc is not None and row.auc.mean == best_auc),
-            _interval(row.auc, clean),
+            _interval(row.auc),
             *([_spread(row.true_auc, bold, False)] if truth else []),
             _spread(row.logloss, bold, row.logloss is not None and row.logloss.mean == best_loss),
             _number(row.embedding_params, ",.0f"),
@@ -160,10 +161,10 @@ def _spread(summary: Summary | None, bold: Mark, best: bool) -> str:
     return (bold(mean) if best else mean) + spread
 
 
-def _interval(summary: Summary | None, clean: Mark) -> str:
+def _interval(summary: Summary | None) -> str:
     if summary is None or summary.low is None:
         return MISSING
-    return clean(f"[{summary.low:.4f}, {summary.high:.4f}]")
+    return f"[{summary.low:.4f}, {summary.high:.4f}]"
 
 
 def _number(value: float | None, form: str) -> str:

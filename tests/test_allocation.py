@@ -1,0 +1,66 @@
+"""Allocations: counting, checking, and the way through JSON."""
+
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aesbench import Allocation, Block, Field
+from aesbench.errors import AllocationError
+
+FIELDS = (Field("user", 10), Field("item", 4))
+blocks = st.lists(st.builds(Block, st.integers(1, 99), st.integers(1, 64)), min_size=1, max_size=4)
+allocations = st.dictionaries(st.text(min_size=1), blocks, min_size=1, max_size=5).map(
+    lambda fields: Allocation(tuple(fields), tuple(map(tuple, fields.values())))
+)
+
+
+def test_parameters_are_rows_times_dimension():
+    """10 x 8 + 3 x 4 + 1 x 2 = 94."""
+    allocation = Allocation(("user", "item"), ((Block(10, 8),), (Block(3, 4), Block(1, 2))))
+    assert (allocation.parameters, allocation.rows, allocation.is_field_wise) == (94, 14, False)
+    with pytest.raises(AllocationError, match="sizes differ inside a field"):
+        _ = allocation.dims
+
+
+def test_constructors_give_one_block_per_field():
+    """`uniform` and `field_wise` cover every row of each field."""
+    assert Allocation.uniform(FIELDS, 8) == Allocation.field_wise(FIELDS, [8, 8])
+    assert Allocation.field_wise(FIELDS, [2, 0]).dims == (2, 0)
+    Allocation.field_wise(FIELDS, [2, 0]).check_fits(FIELDS)
+
+
+@given(allocations)
+def test_an_allocation_survives_json(allocation):
+    """What `from_dict` reads equals what was written, and hashes alike."""
+    again = Allocation.from_dict(json.loads(json.dumps(allocation.to_dict())))
+    assert again == allocation and hash(again) == hash(allocation)
+
+
+@pytest.mark.parametrize(
+    ("build", "words"),
+    [
+        (lambda: Block(0, 8), "Block.rows must be an int of at least 1, got 0"),
+        (lambda: Block(3, -1), "Block.dim must be an int of at least 0, got -1"),
+        (lambda: Block(3, 8.0), "got 8.0 .float.; cast"),
+        (lambda: Block(3, np.int64(8)), "int64"),
+        (lambda: Block(3, True), "bool"),
+        (lambda: Allocation((), ()), "at least one field"),
+        (lambda: Allocation(("a", "a"), ((Block(1, 1),),) * 2), "must be distinct"),
+        (lambda: Allocation(("a",), ((),)), "'a' has no block"),
+        (lambda: Allocation.uniform(FIELDS, 0), "every block has dimension 0"),
+        (lambda: Allocation.field_wise(FIELDS, [8]), "expected 2 dimensions, got 1"),
+        (lambda: Allocation.from_dict({"a": 3}), "pairs"),
+        (lambda: Allocation.uniform(FIELDS[:1], 8).check_fits(FIELDS), "has .'user', 'item'."),
+        (
+            lambda: Allocation.uniform((Field("user", 9), FIELDS[1]), 8).check_fits(FIELDS),
+            "'user' hold 9 rows, its cardinality is 10",
+        ),
+    ],
+)
+def test_a_malformed_allocation_is_refused(build, words):
+    """The error names the value and what was expected."""
+    with pytest.raises(AllocationError, match=words):
+        build()
