@@ -64,3 +64,47 @@ def test_a_malformed_allocation_is_refused(build, words):
     """The error names the value and what was expected."""
     with pytest.raises(AllocationError, match=words):
         build()
+
+
+@given(allocations)
+def test_parameters_and_rows_are_conserved(allocation):
+    """They are the sums over blocks, whether counted by field, by size or after JSON."""
+    every = [block for own in allocation.blocks for block in own]
+    by_size = {dim: sum(b.rows for b in every if b.dim == dim) for dim in {b.dim for b in every}}
+    assert allocation.parameters == sum(dim * rows for dim, rows in by_size.items())
+    assert allocation.rows == sum(by_size.values())
+    fields = [
+        Field(name, sum(block.rows for block in own))
+        for name, own in zip(allocation.names, allocation.blocks, strict=True)
+    ]
+    allocation.check_fits(fields)
+    assert allocation.is_field_wise == (len(every) == len(fields))
+
+
+@given(st.lists(st.tuples(st.integers(1, 99), st.integers(1, 64)), min_size=1, max_size=5))
+def test_field_wise_sizes_come_back_as_dims(pairs):
+    """Cardinality times size, summed; `uniform` is the case of one size."""
+    fields = [Field(f"f{i}", cardinality) for i, (cardinality, _) in enumerate(pairs)]
+    dims = [dim for _, dim in pairs]
+    allocation = Allocation.field_wise(fields, dims)
+    assert allocation.dims == tuple(dims) and allocation.is_field_wise
+    assert allocation.parameters == sum(cardinality * dim for cardinality, dim in pairs)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [[["a", 1]], None, 5, {"a": [[1]]}, {"a": [[1, 2, 3]]}, {"a": ["12"]}, {"a": "12"}, {"a": []}],
+    ids=str,
+)
+def test_json_of_another_shape_is_refused(data):
+    """Whatever a foreign file holds, the error is the user's and not a traceback."""
+    with pytest.raises(AllocationError):
+        Allocation.from_dict(data)
+
+
+def test_fields_in_another_order_are_refused():
+    """Blocks belong to fields by position: an exchange would go unnoticed in the embedding."""
+    same_size = (Field("user", 4), Field("item", 4))
+    allocation = Allocation.uniform(same_size, 8)
+    with pytest.raises(AllocationError, match="keep their order"):
+        allocation.check_fits(same_size[::-1])

@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 import torch
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
 from aesbench import Allocation, Block, Field, MixedEmbedding
 from aesbench.backbones import BackboneConfig, DeepFM, WideDeep
@@ -133,11 +135,19 @@ BLOCKS = Allocation(
 DROPPED = Allocation(
     ("user", "item", "kind"), ((Block(4, 3), Block(5, 0)), (Block(7, 0),), (Block(3, 2),))
 )
+TAGS_SHARE = Allocation.field_wise(MULTI, [4, 2, 0, 4])
+TAGS_NOTHING = Allocation(
+    ("user", "item", "kind", "tags"),
+    ((Block(9, 3),), (Block(3, 3), Block(4, 0)), (Block(3, 3),), (Block(1, 0), Block(4, 0))),
+)
 CASES = {
     "uniform": (SIMPLE, Allocation.uniform(SIMPLE, 4)),
     "mixed": (SIMPLE, MIXED),
     "blocks-and-tags": (MULTI, BLOCKS),
     "dropped": (SIMPLE, DROPPED),
+    "tags-share-a-table": (MULTI, TAGS_SHARE),
+    "tags-have-nothing": (MULTI, TAGS_NOTHING),
+    "tags-alone": (MULTI[3:], Allocation(("tags",), ((Block(1, 4), Block(4, 4)),))),
 }
 
 
@@ -149,7 +159,8 @@ CASES = {
 def test_a_backbone_equals_its_reference(backbone, unification, case):
     """Every logit of a batch equals the one computed value by value."""
     fields, allocation = CASES[case]
-    if backbone is DeepFM and unification == "plain" and case != "uniform":
+    one_width = case in ("uniform", "tags-have-nothing", "tags-alone")
+    if backbone is DeepFM and unification == "plain" and not one_width:
         with pytest.raises(ConfigError, match="use the unification 'transform'"):
             build(backbone, fields, allocation, unification)
         return
@@ -159,6 +170,37 @@ def test_a_backbone_equals_its_reference(backbone, unification, case):
         logits = model(ids).numpy()
     expected = [reference_logit(model, fields, allocation, unification, s) for s in ids.numpy()]
     np.testing.assert_allclose(logits, expected, rtol=1e-4, atol=1e-5)
+
+
+field_shapes = st.lists(
+    st.tuples(
+        st.lists(st.tuples(st.integers(1, 4), st.integers(0, 4)), min_size=1, max_size=3),
+        st.integers(1, 3),
+    ),
+    min_size=1,
+    max_size=5,
+)
+
+
+@given(field_shapes, st.sampled_from([WideDeep, DeepFM]), st.integers(0, 99))
+def test_any_allocation_equals_its_reference(shapes, backbone, seed):
+    """Any number of fields, blocks and columns, empty blocks anywhere, sizes in any order."""
+    assume(any(dim for blocks, _ in shapes for _, dim in blocks))
+    fields = tuple(
+        Field(f"f{n}", sum(rows for rows, _ in blocks), columns)
+        for n, (blocks, columns) in enumerate(shapes)
+    )
+    allocation = Allocation(
+        tuple(field.name for field in fields),
+        tuple(tuple(Block(*block) for block in blocks) for blocks, _ in shapes),
+    )
+    unification = "transform" if backbone is DeepFM or seed % 2 else "plain"
+    model = build(backbone, fields, allocation, unification, seed)
+    ids = draw_ids(fields, 8, seed)
+    with torch.no_grad():
+        logits = model(ids).numpy()
+    expected = [reference_logit(model, fields, allocation, unification, s) for s in ids.numpy()]
+    np.testing.assert_allclose(logits, expected, rtol=1e-3, atol=1e-4)
 
 
 def test_transformed_vectors_have_unit_variance_in_training():
@@ -202,3 +244,77 @@ def test_deepfm_starts_small_over_normalised_vectors_only():
         )  # fmt: skip
         model = DeepFM(SIMPLE, embedding, BackboneConfig(), generator)
         assert model.pair_scale.item() == pytest.approx(scale)
+
+
+@pytest.mark.parametrize("backbone", [WideDeep, DeepFM])
+@pytest.mark.parametrize("unification", ["plain", "transform"])
+def test_a_logit_does_not_depend_on_the_rest_of_the_batch(backbone, unification):
+    """In eval mode every sample stands alone, a batch of one included."""
+    allocation = Allocation.uniform(MULTI, 4)
+    model = build(backbone, MULTI, allocation, unification)
+    ids = draw_ids(MULTI, 12)
+    with torch.no_grad():
+        together, alone = model(ids), torch.cat([model(sample) for sample in ids.split(1)])
+    assert together.shape == (12,)
+    torch.testing.assert_close(together, alone)
+
+
+@pytest.mark.parametrize("backbone", [WideDeep, DeepFM])
+def test_the_order_of_the_values_of_a_field_does_not_matter(backbone):
+    """A multi-valued field is a set; its padding may stand anywhere."""
+    model = build(backbone, MULTI, Allocation.uniform(MULTI, 4), "transform")
+    ids = draw_ids(MULTI, 20)
+    turned = torch.cat([ids[:, :3], ids[:, 3:].flip(1)], 1)
+    with torch.no_grad():
+        torch.testing.assert_close(model(ids), model(turned))
+
+
+@pytest.mark.parametrize("backbone", [WideDeep, DeepFM])
+@pytest.mark.parametrize("unification", ["plain", "transform"])
+def test_gradients_equal_finite_differences(backbone, unification):
+    """Of the sum of logits, by every weight of every part, tables included."""
+    model = build(backbone, SIMPLE, Allocation.uniform(SIMPLE, 4), unification).double()
+    ids = draw_ids(SIMPLE, 6)
+    model(ids).sum().backward()
+    draw = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            gradient = parameter.grad.to_dense()
+            direction = torch.randn(parameter.shape, generator=draw, dtype=torch.float64)
+            parameter += 1e-6 * direction
+            above = model(ids).sum()
+            parameter -= 2e-6 * direction
+            below = model(ids).sum()
+            parameter += 1e-6 * direction
+            expected = ((above - below) / 2e-6).item()
+            found = (gradient * direction).sum().item()
+            assert found == pytest.approx(expected, rel=1e-4, abs=1e-6), name
+
+
+@pytest.mark.parametrize("backbone", [WideDeep, DeepFM])
+def test_a_backbone_starts_from_its_generator_only(backbone):
+    """Equal seeds give equal bits, and the global generator is left alone."""
+    before = torch.get_rng_state()
+    models = []
+    for seed in (0, 0, 1):
+        generator = torch.Generator().manual_seed(seed)
+        embedding = MixedEmbedding(
+            SIMPLE,
+            MIXED,
+            unification="transform",
+            final_dim=4,
+            table_std=0.01,
+            generator=generator,
+        )
+        models.append(backbone(SIMPLE, embedding, BackboneConfig((6,)), generator))
+    assert torch.equal(torch.get_rng_state(), before)
+    one, same, other = (model.state_dict() for model in models)
+    assert all(torch.equal(one[name], same[name]) for name in one)
+    assert not torch.equal(one["mlp.0.weight"], other["mlp.0.weight"])
+
+
+@pytest.mark.parametrize("hidden", [(), (0,), (8, -1)])
+def test_a_backbone_needs_layers_of_some_width(hidden):
+    """The error names the setting and gives an example."""
+    with pytest.raises(ConfigError, match="hidden = .*as in 128,64"):
+        BackboneConfig(hidden)

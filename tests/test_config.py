@@ -1,9 +1,13 @@
 """Settings from text and from JSON, and the ids that hash them."""
 
 import dataclasses
+import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, Literal
 
+import numpy as np
 import pytest
 
 from aesbench.config import RunSpec, TrainConfig, build_config, content_hash
@@ -114,3 +118,168 @@ def test_an_impossible_spec_is_refused(change):
     """A value out of range is named."""
     with pytest.raises(ConfigError, match=next(iter(change))):
         dataclasses.replace(SPEC, **change)
+
+
+@dataclass(frozen=True)
+class Inner:
+    """Settings inside settings."""
+
+    share: float | None = None
+    modes: tuple[Literal["a", "b"], ...] = ("a",)
+
+
+@dataclass(frozen=True)
+class Outer:
+    """A setting of every other kind."""
+
+    inner: Inner = dataclasses.field(default_factory=Inner)
+    level: Literal[1, 2] = 1
+    optional: tuple[float, ...] | None = None
+    table: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    hidden: int = dataclasses.field(default=0, init=False)
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ({"inner": {"share": "0.5", "modes": "b,a"}}, Outer(inner=Inner(0.5, ("b", "a")))),
+        ({"inner": {"share": "None"}}, Outer()),
+        ({"level": "2"}, Outer(level=2)),
+        ({"level": 2}, Outer(level=2)),
+        ({"optional": "1,2.5"}, Outer(optional=(1.0, 2.5))),
+        ({"optional": [1, 2]}, Outer(optional=(1.0, 2.0))),
+        ({"optional": None}, Outer()),
+        ({"table": {"a": [1]}}, Outer(table={"a": [1]})),
+        ({}, Outer()),
+    ],
+    ids=str,
+)
+def test_nested_optional_and_literal_settings_are_read(values, expected):
+    """Types reach down into tuples, optional ones and settings inside settings."""
+    built = build_config(Outer, values, "outer")
+    assert built == expected
+    for size in built.optional or ():
+        assert type(size) is float
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"level": "3"}, "outer.level = '3': expected one of 1, 2"),
+        ({"inner": {"modes": "a,c"}}, "outer.inner.modes = 'c': expected one of a, b"),
+        ({"inner": {"shar": 1}}, "'outer.inner' has no setting 'shar'; did you mean 'share'?"),
+        ({"hidden": 1}, "'outer' has no setting 'hidden'. It has: inner, level, optional, table"),
+        ({"table": 3}, "outer.table = 3: expected a table of settings"),
+        ({"optional": 3}, "outer.optional = 3: expected a list"),
+        ([], "outer = []: expected a table of settings"),
+    ],
+    ids=str,
+)
+def test_a_wrong_nested_setting_is_named_in_full(values, words):
+    """The error gives the whole path of the setting."""
+    with pytest.raises(ConfigError) as caught:
+        build_config(Outer, values, "outer")
+    assert words in str(caught.value)
+
+
+@pytest.mark.parametrize("value", [float("inf"), float("nan"), "inf", "", "1e3", [], {}], ids=str)
+def test_what_is_no_whole_number_is_refused(value):
+    """No overflow and no rounding on the way to an int."""
+    with pytest.raises(ConfigError, match="expected a whole number"):
+        build_config(Example, {"count": value}, "example")
+
+
+def test_a_whole_float_is_an_int():
+    """JSON of other tools writes 3 as 3.0."""
+    built = build_config(Example, {"count": 3.0, "rate": 1}, "example")
+    assert (type(built.count), type(built.rate)) == (int, float)
+    assert built.count == 3
+
+
+def test_a_config_that_is_no_dataclass_is_refused():
+    """A plugin's mistake is named as the plugin's."""
+    with pytest.raises(ConfigError, match="the Config of 'mine' is not a dataclass"):
+        build_config(dict, {}, "mine")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{f.name: getattr(TrainConfig(), f.name) * 2} for f in dataclasses.fields(TrainConfig)],
+    ids=str,
+)
+def test_any_change_of_the_protocol_changes_the_run_id(change):
+    """Every training setting is part of the run."""
+    changed = dataclasses.replace(SPEC, train=TrainConfig(**change))
+    assert changed.run_id != SPEC.run_id
+
+
+def test_every_field_of_a_spec_is_in_its_id():
+    """The changes above name every field but the label, and the label counts too."""
+    assert SPEC.to_dict().keys() == {f.name for f in dataclasses.fields(RunSpec)}
+    assert dataclasses.replace(SPEC, label="ues").run_id != SPEC.run_id
+
+
+def test_the_run_id_does_not_depend_on_the_order_of_settings():
+    """Nor on whether a setting came as a tuple or, from JSON, as a list."""
+    ids = {
+        dataclasses.replace(SPEC, method_config=settings).run_id
+        for settings in ({"a": 1, "b": (2, 3)}, {"b": [2, 3], "a": 1})
+    }
+    assert len(ids) == 1
+
+
+def test_the_run_id_is_the_same_in_every_process():
+    """Records are found again by it: sixteen digits, fixed for this very spec and schema."""
+    text = json.dumps(SPEC.to_dict(), sort_keys=True, separators=(",", ":"))
+    assert SPEC.run_id == hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@pytest.mark.parametrize("setting", ["learning_rate", "l2", "table_std"])
+def test_an_int_where_a_float_is_meant_keeps_its_run_id_on_disk(setting):
+    """1 and 1.0 are one setting; a record of the one must not come back as edited."""
+    value = 0 if setting == "l2" else 1
+    spec = dataclasses.replace(SPEC, train=TrainConfig(**{setting: value}))
+    same = dataclasses.replace(SPEC, train=TrainConfig(**{setting: float(value)}))
+    again = RunSpec.from_dict(json.loads(json.dumps(spec.to_dict())))
+    assert spec.run_id == same.run_id == again.run_id
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"seed": np.int64(1)},
+        {"seed": 1.0},
+        {"budget": 100.0},
+        {"budget": True},
+        {"final_dim": 32.0},
+        {"candidates": (2, 8.0)},
+        {"candidates": (0, 8)},
+        {"candidates": (2, 2)},
+        {"search_index": -1},
+    ],
+    ids=str,
+)
+def test_numbers_that_would_not_survive_a_record_are_refused(change):
+    """numpy's integers and whole floats are named before the run, not after it."""
+    with pytest.raises(ConfigError, match="expected"):
+        dataclasses.replace(SPEC, **change)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"batch_size": 1},
+        {"batch_size": 64.0},
+        {"epochs": 2.5},
+        {"patience": 0},
+        {"learning_rate": 0},
+        {"learning_rate": float("nan")},
+        {"l2": -1e-9},
+        {"table_std": 0.0},
+    ],
+    ids=str,
+)
+def test_an_impossible_protocol_is_refused(change):
+    """The error names the setting."""
+    with pytest.raises(ConfigError, match=f"train.{next(iter(change))} = "):
+        TrainConfig(**change)

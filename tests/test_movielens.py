@@ -293,7 +293,6 @@ def served(tmp_path, monkeypatch):
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     monkeypatch.setattr(ml1m, "URL", f"http://127.0.0.1:{server.server_port}/ml-1m.zip")
-    monkeypatch.setenv("AESBENCH_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     yield folder
     server.shutdown()
@@ -323,7 +322,7 @@ def test_without_a_connection_the_error_says_what_to_put_where(served, tmp_path)
     """It names the address, the files, the folder and --data-dir."""
     expected = r"cannot download http.*ml-1m.zip.*users.dat, movies.dat, ratings.dat.*--data-dir"
     with pytest.raises(DataError, match=expected + f".*{tmp_path / 'cache' / 'raw'}"):
-        ML1M().files(None)
+        ML1M().files(None, tmp_path / "cache")
 
 
 def test_a_damaged_download_is_not_used(official, served, monkeypatch, tmp_path):
@@ -331,7 +330,7 @@ def test_a_damaged_download_is_not_used(official, served, monkeypatch, tmp_path)
     zip_official(official, served / "ml-1m.zip", monkeypatch)
     monkeypatch.setattr(ml1m, "MD5", "0" * 32)
     with pytest.raises(DataError, match="cannot download .*hash"):
-        ML1M().files(None)
+        ML1M().files(None, tmp_path / "cache")
     assert not list((tmp_path / "cache").rglob("*.dat"))
 
 

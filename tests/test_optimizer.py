@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from aesbench.optimizer import ModelAdam, RowSparseAdam, number_rows
+from aesbench.optimizer import ModelAdam, RowSparseAdam, group_rows
 
 ROWS, DIM = 20, 3
 
@@ -56,13 +56,13 @@ def test_rows_outside_the_batches_stay_bit_for_bit():
         assert torch.equal(moment[untouched], torch.zeros(len(untouched), DIM))
 
 
-def test_distinct_rows_are_numbered_in_the_order_of_their_first_occurrence():
-    """Whatever the slots held before, each id finds its place among the distinct rows."""
-    slots = torch.full((6,), 99)
-    for ids, expected in (([4, 1, 4], [4, 1]), ([0, 0], [0]), ([1, 5, 4, 1], [1, 5, 4])):
-        rows, places = number_rows(torch.tensor(ids), slots)
-        assert rows.tolist() == expected
-        assert rows[places].tolist() == ids
+def test_equal_ids_are_grouped():
+    """The order sorts the ids, and each distinct id's lookups start where they should."""
+    for ids in ([4, 1, 4], [0, 0], [1, 5, 4, 1], [3]):
+        rows, order, starts = group_rows(torch.tensor(ids))
+        assert rows.tolist() == sorted(set(ids))
+        assert [ids[place] for place in order] == sorted(ids)
+        assert starts.tolist() == [sorted(ids).index(row) for row in rows]
 
 
 class TwoParts(nn.Module):
@@ -187,7 +187,8 @@ def test_tables_of_one_step_do_not_disturb_each_other():
     steps = [
         [[1, 5, 1], [1, 5, 1], [2, 0], []],
         [[], [], [4, 4], [4, 4]],
-        [[7], None, [7], [1, 5, 7]],
+        [[7], None, [2], [1]],
+        [[2, 3], [3, 2], [2, 3], [2, 3]],
     ]
     lengths = (8, ROWS, 8, 9)
     draw = torch.Generator().manual_seed(0)

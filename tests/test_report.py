@@ -1,205 +1,363 @@
-"""Tables equal what one works out by hand from the records."""
+"""Reports: what records add up to, and how it is printed and written."""
 
 import csv
-import dataclasses
 import io
-import math
-import random
+import subprocess
+import sys
 
+import numpy as np
 import pytest
 from rich.console import Console
+from scipy import stats
 
-from aesbench import Allocation, Field, RunRecord, RunSpec, records_frame
-from aesbench.config import TrainConfig
+from aesbench.allocation import Allocation, Block
+from aesbench.config import RunSpec, TrainConfig
 from aesbench.errors import RecordError
-from aesbench.report.overall import method_order, overall
-from aesbench.report.stats import summarise
+from aesbench.record import RunRecord, read_records, write_record
+from aesbench.report.frame import records_frame
+from aesbench.report.overall import overall
+from aesbench.report.stats import Summary, summarise
 from aesbench.report.tables import CSV_COLUMNS, as_csv, as_latex, as_markdown, render, write_tables
 
-FIELDS = (Field("user", 90), Field("item", 10))
+ROWS = 100  # The only field's cardinality: UES-32 has 32 * 100 embedding parameters.
 
 
-def record(label, seed, auc, dim=8, **changes):
-    """A record of one seed; its whole model is ten parameters larger than its tables."""
-    spec = RunSpec(
-        dataset=changes.pop("dataset", "planted"),
-        data_hash=changes.pop("data_hash", "ab" * 32),
-        backbone="widedeep",
-        backbone_config={"hidden": (128, 64)},
-        unification="plain",
-        method=label.split(":")[0],
-        method_config={"dim": dim},
-        label=label,
-        seed=seed,
-        train=changes.pop("train", TrainConfig()),
-    )
-    allocation = Allocation.uniform(FIELDS, dim)
-    made = RunRecord(
-        spec=spec,
-        status="ok",
-        allocation=allocation,
-        metrics={"test": {"auc": auc, "logloss": 1 - auc}},
-        parameters={"embedding": allocation.parameters, "transform": 0, "wide": 4, "dense": 6},
-        flops=1000 * dim,
-        seconds={"prepare": 1.0, "search": 0.5, "retrain": 2.0, "evaluate": 0.1},
-    )
-    return dataclasses.replace(made, **changes)
-
-
-def failed(label, seed):
-    """A record of a run that failed."""
-    good = record(label, seed, 0.5)
-    return RunRecord(spec=good.spec, status="failed", error={"type": "ValueError"})
-
-
-RECORDS = [
-    record("ues:32", 0, 0.80, 32),
-    record("ues:32", 1, 0.82, 32),
-    record("ues:32", 2, 0.84, 32),
-    record("ues:8", 0, 0.81),
-    failed("ues:8", 1),
-    failed("mde", 0),
-]
-
-
-def test_a_summary_by_hand():
-    """Mean 0.82, s = 0.02; t(0.975, 2) = 4.302653, so the half-width is 0.049683."""
-    summary = summarise([0.80, 0.82, 0.84])
-    assert (summary.n, summary.mean) == (3, pytest.approx(0.82))
-    assert summary.std == pytest.approx(0.02)
-    assert summary.high - summary.mean == pytest.approx(4.302653 * 0.02 / math.sqrt(3), abs=1e-7)
-    assert summary.mean - summary.low == pytest.approx(summary.high - summary.mean)
-
-
-def test_one_value_has_neither_spread_nor_interval():
-    """They are missing, not zero."""
-    summary = summarise([0.8])
-    assert (summary.std, summary.low, summary.high) == (None, None, None)
-    with pytest.raises(RecordError, match="at least one value"):
-        summarise([])
-
-
-def test_rows_count_successes_and_failures_apart():
-    """A failed run enters no mean; a method with failures only is a row without numbers."""
-    rows = {row.method: row for row in overall(RECORDS)}
-    assert [(r.method, r.n, r.failed) for r in rows.values()] == [
-        ("ues:8", 1, 1), ("ues:32", 3, 0), ("mde", 0, 1),
-    ]  # fmt: skip
-    assert rows["mde"].auc is None and rows["mde"].flops is None
-
-
-def test_parameter_reductions_by_hand():
-    """Size 8 for 32 saves 1 - 8/32 of the tables and 1 - 810/3210 of the model; UES-32 nothing."""
-    rows = {row.method: row for row in overall(RECORDS)}
-    assert rows["ues:8"].param_reduction == pytest.approx(0.75)
-    assert rows["ues:8"].model_reduction == pytest.approx(1 - 810 / 3210)
-    assert rows["ues:32"].param_reduction == rows["ues:32"].model_reduction == 0
-    alone = overall([record("ues:8", 0, 0.81)])
-    assert alone[0].param_reduction == 0.75 and alone[0].model_reduction is None
-
-
-def test_the_order_of_the_files_does_not_matter():
-    """Shuffled records give the same bytes."""
-    shuffled = random.Random(0).sample(RECORDS, len(RECORDS))
-    for form in (as_csv, as_markdown, as_latex):
-        assert form(overall(shuffled)) == form(overall(RECORDS))
-
-
-def test_methods_are_sorted_as_people_count():
-    """Uniform sizes first, 8 before 16, then the others by name."""
-    labels = ["mde:value", "ues:16", "autodim", "ues:8", "ues:32+transform", "ues:32"]
-    assert sorted(labels, key=method_order) == [
-        "ues:8", "ues:16", "ues:32", "ues:32+transform", "autodim", "mde:value",
-    ]  # fmt: skip
-
-
-def test_csv_has_the_promised_columns_in_full_precision():
-    """What is missing is an empty cell; numbers come back to the last bit."""
-    rows = list(csv.DictReader(io.StringIO(as_csv(overall(RECORDS)))))
-    assert tuple(rows[0]) == CSV_COLUMNS
-    single, several, none = rows
-    assert float(several["auc_mean"]) == summarise([0.80, 0.82, 0.84]).mean
-    assert several["search_s"] == "1.5" and several["retrain_s"] == "2.0"
-    assert single["auc_mean"] == "0.81" and single["auc_std"] == single["auc_low"] == ""
-    assert none["n"] == "0" and none["auc_mean"] == none["flops"] == ""
-
-
-def test_markdown_marks_the_best_and_shows_what_failed():
-    """The best mean of each metric is bold; a failed run is counted; nothing is a dash."""
-    text = as_markdown(overall(RECORDS))
-    line = {
-        row.split(" | ")[0].strip("| "): row for row in text.splitlines() if row.startswith("|")
+def spec(label="ues:32", seed=0, **changes) -> RunSpec:
+    """The spec of one run; ``changes`` are its attributes."""
+    values = {
+        "dataset": "tiny",
+        "data_hash": "a" * 64,
+        "backbone": "widedeep",
+        "backbone_config": {"hidden": [4]},
+        "unification": "plain",
+        "method": label.partition(":")[0],
+        "method_config": {},
     }
-    assert "**0.8200** ± 0.0200" in line["ues:32"] and "[0.7703, 0.8697]" in line["ues:32"]
-    assert "1 (+1 failed)" in line["ues:8"] and "75.00%" in line["ues:8"]
-    assert line["mde"].count("–") == 9
-    assert len({row.count(" | ") for row in line.values()}) == 1
+    return RunSpec(label=label, seed=seed, **{**values, **changes})
 
 
-@pytest.mark.parametrize(
-    ("name", "markdown", "latex"),
-    [
-        ("a_b", r"a\_b", r"a\_b"),
-        ("a<b&c", "a&lt;b&amp;c", r"a\textless{}b\&c"),
-        ("a|b", r"a\|b", "a|b"),
-        ("a[x=50%]", r"a\[x=50%\]", r"a[x=50\%]"),
-    ],
-)
-def test_odd_names_come_out_right(name, markdown, latex):
-    """Markdown, LaTeX and the terminal show a method's name as it is."""
-    rows = overall([record(name, 0, 0.8)])
-    assert markdown in as_markdown(rows)
-    assert latex in as_latex(rows)
-    console = Console(width=200, record=True, file=io.StringIO())
-    console.print(render(rows))
-    assert name in console.export_text()
-
-
-def test_generated_data_show_the_noise_free_auc():
-    """A column appears when a record has scores against the true probabilities."""
-    metrics = {"test": {"auc": 0.8, "logloss": 0.2}, "test_expected": {"auc": 0.83, "logloss": 0.1}}
-    rows = overall([record("ues:8", 0, 0.8, metrics=metrics)])
-    assert "AUC (true)" in as_markdown(rows) and "0.8300" in as_markdown(rows)
-    assert "AUC (true)" not in as_markdown(overall(RECORDS))
-
-
-@pytest.mark.parametrize(
-    ("records", "words"),
-    [
-        ([], "make some with 'aesbench run'"),
-        (
-            [record("ues:8", 0, 0.8), record("ues:8", 1, 0.8, data_hash="cd" * 32)],
-            "'planted' come from different data: abababababababab and cdcdcdcdcdcdcdcd",
-        ),
-        (
-            [record("ues:8", 0, 0.8), record("ues:8", 1, 0.8, train=TrainConfig(epochs=1))],
-            "differ in train and must not be averaged",
-        ),
-    ],
-)
-def test_what_must_not_be_averaged_is_refused(records, words):
-    """No records, other data under one name, other settings under one label."""
-    with pytest.raises(RecordError, match=words):
-        overall(records)
-
-
-def test_tables_are_written_where_the_documentation_says(tmp_path):
-    """<results>/tables/overall.{csv,md,tex}."""
-    written = write_tables(tmp_path, overall(RECORDS))
-    assert [path.relative_to(tmp_path).as_posix() for path in written] == [
-        "tables/overall.csv", "tables/overall.md", "tables/overall.tex",
-    ]  # fmt: skip
-    assert all(path.read_text() for path in written)
-
-
-def test_the_frame_has_a_row_per_run():
-    """Ready to group: label, seed, metrics, parameters, seconds."""
-    frame = records_frame(RECORDS)
-    assert len(frame) == 6
-    assert frame[frame.status == "ok"].groupby("method").test_auc.mean()["ues:32"] == pytest.approx(
-        0.82
+def ok(label="ues:32", seed=0, dim=32, auc=0.75, logloss=0.5, true_auc=None, **changes):
+    """The record of a successful run that gave every row ``dim`` dimensions."""
+    metrics = {
+        "validation": {"auc": 0.7, "logloss": 0.6},
+        "test": {"auc": auc, "logloss": logloss},
+    }
+    if true_auc is not None:
+        metrics["test_expected"] = {"auc": true_auc, "logloss": 0.4}
+    return RunRecord(
+        spec=spec(label, seed, **changes),
+        status="ok",
+        allocation=Allocation(names=("user",), blocks=((Block(ROWS, dim),),)),
+        prepare_id="p",
+        metrics=metrics,
+        epochs={"epochs": 3, "best_epoch": 2, "history": []},
+        parameters={"embedding": ROWS * dim, "transform": 0, "wide": 100, "dense": 700},
+        flops=12345,
+        seconds={"prepare": 1.0, "search": 2.0, "retrain": 4.0, "evaluate": 0.5},
+        peak_memory_bytes=1 << 20,
+        environment={"git": {"commit": "c0ffee", "dirty": False}},
     )
-    assert frame.test_auc.isna().sum() == 2
-    assert frame.loc[0, ["seed", "embedding_params", "total_params", "search_s"]].tolist() == [
-        0, 3200, 3210, 0.5,
-    ]  # fmt: skip
+
+
+def failed(label="ues:32", seed=0, **changes):
+    """The record of a run that failed in its search."""
+    return RunRecord(
+        spec=spec(label, seed, **changes),
+        status="failed",
+        error={"type": "ValueError", "message": "a bug", "phase": "search", "traceback": ""},
+        seconds={"prepare": 1.0},
+    )
+
+
+@pytest.fixture
+def records() -> list[RunRecord]:
+    """Three seeds of UES-32 and of UES-8, where UES-8 is better by AUC and worse by LogLoss."""
+    return [
+        *(ok("ues:32", seed, 32, 0.70 + seed / 100, 0.40) for seed in range(3)),
+        *(ok("ues:8", seed, 8, 0.80 + seed / 100, 0.50) for seed in range(3)),
+    ]
+
+
+def csv_rows(records) -> list[dict[str, str]]:
+    """The CSV's rows as text."""
+    return list(csv.DictReader(io.StringIO(as_csv(overall(records)))))
+
+
+def printed(records, width=200) -> str:
+    """What a terminal of some width shows."""
+    console = Console(width=width, file=io.StringIO())
+    console.print(render(overall(records)))
+    return console.file.getvalue()
+
+
+def test_the_interval_of_three_values_is_students():
+    """For 1, 2, 3: mean 2, deviation 1, and 4.3027 / sqrt(3) from the mean on either side."""
+    half = 0.95 * (2 / (1 - 0.95**2)) ** 0.5 / 3**0.5  # t with 2 degrees of freedom, closed form.
+    found = summarise([1.0, 2.0, 3.0])
+    assert (found.n, found.mean, found.std) == (3, 2.0, 1.0)
+    assert (found.low, found.high) == pytest.approx((2 - half, 2 + half), rel=1e-12)
+
+
+def test_the_interval_agrees_with_scipys():
+    """Another road to the same interval: scipy's, from the standard error."""
+    values = np.random.default_rng(0).normal(size=7)
+    summary = summarise(list(values))
+    expected = stats.t.interval(0.95, 6, loc=values.mean(), scale=stats.sem(values))
+    assert (summary.low, summary.high) == pytest.approx(expected, rel=1e-12)
+
+
+def test_one_value_has_a_mean_and_no_spread():
+    """A single run says nothing of the spread: it is missing, neither 0 nor NaN."""
+    assert summarise([0.5]) == Summary(1, 0.5, None, None, None)
+
+
+def test_a_frame_holds_one_row_per_run_and_failures_too(records):
+    """Every run is a row; what a failed one lacks is NaN."""
+    frame = records_frame([*records, failed("mde")])
+    assert len(frame) == 7 and frame.run_id.is_unique
+    means = frame.groupby("method").test_auc.mean()
+    assert means["ues:8"] == pytest.approx(0.81)
+    broken = frame[frame.status == "failed"].iloc[0]
+    assert broken.method == "mde" and np.isnan(broken.test_auc) and np.isnan(broken.total_params)
+    assert frame.iloc[0].total_params == 3200 + 100 + 700
+    assert frame.iloc[0].git_commit == "c0ffee" and np.isnan(frame.iloc[0].test_expected_auc)
+
+
+def test_reductions_are_shares_of_ues_32(records):
+    """UES-8 saves 3/4 of the tables, and 2400 of the 4000 parameters of the whole model."""
+    reference, small = sorted(overall(records), key=lambda row: row.method)
+    assert (reference.param_reduction, reference.model_reduction) == (0, 0)
+    assert small.param_reduction == 1 - 8 / 32
+    assert small.model_reduction == 1 - (800 + 800) / (3200 + 800)
+
+
+def test_without_ues_32_the_models_reduction_is_missing(records):
+    """The tables' reduction needs only their rows; the model's needs a run of UES-32."""
+    (row,) = overall([record for record in records if record.spec.label == "ues:8"])
+    assert row.param_reduction == 0.75 and row.model_reduction is None
+
+
+def test_the_search_counts_with_what_it_prepared(records):
+    """Search seconds include the preparation: 1 + 2."""
+    assert {(row.search_s, row.retrain_s) for row in overall(records)} == {(3.0, 4.0)}
+
+
+def test_failed_runs_are_counted_apart(records):
+    """A failed seed changes no mean, and is shown beside n."""
+    (with_failure, _), (without, _) = (
+        sorted(overall(rs), key=lambda row: row.method)
+        for rs in ([*records, failed("ues:32", 9)], records)
+    )
+    assert (with_failure.n, with_failure.failed) == (3, 1)
+    assert with_failure.auc == without.auc
+    assert "3 (+1 failed)" in as_markdown(overall([*records, failed("ues:32", 9)]))
+
+
+def test_a_method_that_only_failed_is_printed_as_missing(records):
+    """Its row stays: dashes in print, n = 0 and empty cells in the CSV."""
+    everything = [*records, failed("mde")]
+    (line,) = (x for x in as_markdown(overall(everything)).splitlines() if x.startswith("| mde"))
+    assert "0 (+1 failed)" in line and line.count("–") == 9
+    (row,) = (row for row in csv_rows(everything) if row["method"] == "mde")
+    assert row["n"] == "0"
+    assert all(row[name] == "" for name in CSV_COLUMNS[4:])
+    assert "mde" in printed(everything)
+
+
+def test_a_single_run_has_no_spread_in_any_table():
+    """With n = 1 the CSV's cells of spread are empty and the tables show a dash."""
+    (row,) = csv_rows([ok()])
+    assert row["auc_mean"] == "0.75"
+    assert all(row[name] == "" for name in ("auc_std", "auc_low", "auc_high", "logloss_std"))
+    for text in (as_markdown(overall([ok()])), as_latex(overall([ok()])), printed([ok()])):
+        assert "0.7500" in text and "–" in text and "nan" not in text.lower()
+
+
+def test_rows_come_by_place_then_uniform_sizes_then_name():
+    """Numbers inside a label sort by their value, and UES comes first."""
+    labels = ["mde", "ues:16", "autodim", "ues:32+transform", "ues:8", "ues:32", "ues:2"]
+    places = [{"backbone": "widedeep"}, {"backbone": "deepfm"}]
+    rows = overall(ok(label, **place) for label in labels for place in places)
+    expected = ["ues:2", "ues:8", "ues:16", "ues:32", "ues:32+transform", "autodim", "mde"]
+    assert [(row.backbone, row.method) for row in rows] == [
+        (backbone, label) for backbone in ("deepfm", "widedeep") for label in expected
+    ]
+
+
+def test_runs_of_one_label_with_other_settings_are_refused():
+    """Seeds trained for 20 and for 3 epochs must not be averaged; the error names both runs."""
+    one, other = ok(), ok(seed=1, train=TrainConfig(epochs=3))
+    with pytest.raises(RecordError, match="ues:32.*train") as raised:
+        overall([one, other])
+    assert one.spec.run_id in str(raised.value) and other.spec.run_id in str(raised.value)
+
+
+def test_seeds_and_searches_are_no_settings():
+    """Runs that differ in their seed or search alone are averaged."""
+    (row,) = overall([ok(seed=0), ok(seed=1), ok(seed=1, search_index=1)])
+    assert row.n == 3
+
+
+def test_two_versions_of_one_data_set_are_refused():
+    """The error names the data set and both hashes, and says what to do."""
+    with pytest.raises(RecordError, match="'tiny'.*aaaa.*bbbb.*move"):
+        overall([ok(), ok("ues:8", data_hash="b" * 64)])
+
+
+def test_no_records_is_an_error_that_names_the_next_step():
+    """An empty results folder leads to `aesbench run`."""
+    with pytest.raises(RecordError, match="aesbench run"):
+        overall([])
+
+
+def test_the_csv_gives_every_number_back(records):
+    """Text to number and back loses no bit, and the columns are those documented."""
+    text = as_csv(overall(records))
+    assert text.splitlines()[0] == (
+        "dataset,backbone,method,n,auc_mean,auc_std,auc_low,auc_high,logloss_mean,logloss_std,"
+        "embedding_params,param_reduction,flops,search_s,retrain_s"
+    )
+    for row, read in zip(overall(records), csv_rows(records), strict=True):
+        number = {name: float(read[name]) for name in CSV_COLUMNS[3:]}
+        assert (number["auc_mean"], number["auc_std"]) == (row.auc.mean, row.auc.std)
+        assert (number["auc_low"], number["auc_high"]) == (row.auc.low, row.auc.high)
+        assert number["logloss_mean"] == row.logloss.mean
+        assert number["logloss_std"] == row.logloss.std
+        assert number["param_reduction"] == row.param_reduction
+        assert number["embedding_params"] == row.embedding_params
+        assert (number["search_s"], number["retrain_s"]) == (row.search_s, row.retrain_s)
+
+
+def test_the_best_means_are_bold(records):
+    """UES-8 has the higher AUC, UES-32 the lower LogLoss; nothing else is bold."""
+    lines = {line.split(" | ")[0][2:]: line for line in as_markdown(overall(records)).splitlines()}
+    assert "**0.8100** ± 0.0100" in lines["ues:8"] and lines["ues:8"].count("**") == 2
+    assert "**0.4000** ± 0.0000" in lines["ues:32"] and lines["ues:32"].count("**") == 2
+    tex = as_latex(overall(records))
+    assert r"\textbf{0.8100}" in tex and r"\textbf{0.4000}" in tex
+    assert tex.count(r"\textbf") == 2
+
+
+def test_numbers_read_well(records):
+    """Four decimals, thousands, per cent with two, seconds with one."""
+    (line,) = (x for x in as_markdown(overall(records)).splitlines() if x.startswith("| ues:32"))
+    cells = [cell.strip() for cell in line.strip("|").split(" | ")]
+    for text in ("3,200", "0.00%", "12,345", "3.0", "4.0"):
+        assert text in cells
+
+
+def test_the_true_auc_has_a_column_where_it_is_known(records):
+    """Generated data show the AUC against the truth; real data have no such column."""
+    known = [*records, ok("mde", true_auc=0.9876)]
+    for text in (as_markdown(overall(known)), as_latex(overall(known)), printed(known)):
+        assert "AUC (true)" in text and "0.9876" in text
+    assert "AUC (true)" not in as_markdown(overall(records))
+    assert "0.9876" not in as_csv(overall(known))
+
+
+NASTY = r"a_b<c>&d%e|f*g#h$i^j~k\l{m}[n=0.5]"
+
+
+def test_markdown_shows_names_as_they_are():
+    """No name breaks the table, turns into a tag or changes the type."""
+    text = as_markdown(overall([ok(NASTY)]))
+    (line,) = (x for x in text.splitlines() if x.startswith("| a"))
+    header = next(x for x in text.splitlines() if x.startswith("| method"))
+    assert line.replace(r"\|", "").count("|") == header.count("|")
+    assert r"a\_b&lt;c>&amp;d%e\|f\*g" in line and "<" not in line
+
+
+def test_latex_shows_names_as_they_are():
+    """Every special character is escaped, and each row has as many cells as columns."""
+    text = as_latex(overall([ok(NASTY)]))
+    (line,) = (x for x in text.splitlines() if x.startswith("a"))
+    name, *cells = line.replace(r"\&", "").split(" & ")
+    assert name.startswith(r"a\_b\textless{}c\textgreater{}d\%e")
+    assert r"g\#h\$i\textasciicircum{}j\textasciitilde{}k\textbackslash{}l\{m\}" in name
+    (columns,) = (x for x in text.splitlines() if x.startswith(r"\begin{tabular}"))
+    assert columns == rf"\begin{{tabular}}{{l{'r' * len(cells)}}}"
+    assert text.index(r"\toprule") < text.index(r"\midrule") < text.index(r"\bottomrule")
+
+
+def test_the_terminal_shows_names_as_they_are():
+    """Rich reads no markup in a label's brackets."""
+    assert "mde[alpha=0.5]" in printed([ok("mde[alpha=0.5]")])
+
+
+def test_the_tables_do_not_depend_on_the_order_of_files(records, tmp_path):
+    """The same records in any order, read from disk or not, give the same bytes."""
+    everything = [*records, failed("mde"), ok("mde[alpha=0.5]", backbone="deepfm")]
+    for record in reversed(everything):
+        write_record(tmp_path, record)
+    paths = write_tables(tmp_path, overall(read_records(tmp_path)))
+    assert [path.relative_to(tmp_path).as_posix() for path in paths] == [
+        "tables/overall.csv",
+        "tables/overall.md",
+        "tables/overall.tex",
+    ]
+    forms = (as_csv, as_markdown, as_latex)
+    for shuffled in (everything, everything[::-1], everything[3:] + everything[:3]):
+        for path, form in zip(paths, forms, strict=True):
+            assert path.read_bytes() == form(overall(shuffled)).encode()
+
+
+def test_reports_do_not_load_torch():
+    """A report is made in a second, and on machines without torch."""
+    modules = "frame, overall, stats, tables"
+    code = f"import sys; from aesbench.report import {modules}; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_equal_values_have_no_spread():
+    """Three times 0.4 has the mean 0.4 and the deviation 0, to the last bit."""
+    assert summarise([0.4] * 3) == Summary(3, 0.4, 0.0, 0.4, 0.4)
+
+
+def test_a_frame_of_no_records_has_its_columns(records):
+    """Code that groups by method works before the first run, too."""
+    assert list(records_frame([]).columns) == list(records_frame(records).columns)
+
+
+def test_a_frame_knows_reductions_and_errors(records):
+    """A run's reduction and a failure's cause are at hand without the record."""
+    frame = records_frame([*records, failed("mde")])
+    assert list(frame.param_reduction[:6]) == [0.0] * 3 + [0.75] * 3
+    assert frame.error.iloc[6] == "a bug"
+
+
+def test_a_run_that_appears_twice_is_refused():
+    """A copied file must not count as another seed."""
+    with pytest.raises(RecordError, match="twice"):
+        overall([ok(), ok()])
+
+
+def test_methods_trained_differently_are_refused():
+    """One protocol for every method: 20 epochs of one beside 3 of another do not compare."""
+    with pytest.raises(RecordError, match="'ues:32'.*'mde'.*train"):
+        overall([ok(), ok("mde", train=TrainConfig(epochs=3))])
+
+
+def test_only_ues_itself_comes_first():
+    """A method whose name begins like UES's is sorted among the others."""
+    rows = overall([ok("uesx"), ok("autodim"), ok("ues:2")])
+    assert [row.method for row in rows] == ["ues:2", "autodim", "uesx"]
+
+
+def test_no_number_is_broken_at_80_columns(records):
+    """Every number stands whole in a terminal of 80 columns, the true AUC's included."""
+    text = printed([*records, ok("mde", true_auc=0.9), failed("mde", 9)], width=80)
+    assert max(map(len, text.splitlines())) <= 80
+    for whole in ("0.8100 ± 0.0100", "[0.7852, 0.8348]", "12,345", "75.00%", "(+1 failed)"):
+        assert whole in text
+
+
+def test_a_line_break_in_a_name_does_not_break_a_row():
+    """White space of any kind is a space in Markdown and LaTeX."""
+    assert "| a b |" in as_markdown(overall([ok("a\nb")]))
+    assert "\na b &" in as_latex(overall([ok("a\nb")]))
+
+
+def test_the_csv_counts_in_whole_numbers():
+    """Parameters and FLOPs are integers where every run agrees."""
+    (row,) = csv_rows([ok(seed=0), ok(seed=1)])
+    assert (row["embedding_params"], row["flops"]) == ("3200", "12345")

@@ -9,7 +9,14 @@ import numpy as np
 import pytest
 
 from aesbench import Field, Source
-from aesbench.datasets.store import open_dataset, prepare, verify
+from aesbench.datasets.store import (
+    FORMAT,
+    DatasetWriter,
+    cache_folder,
+    open_dataset,
+    prepare,
+    verify,
+)
 from aesbench.errors import DataError
 
 
@@ -29,7 +36,7 @@ class Toy(Source):
     Config = ToyConfig
     built = 0
 
-    def files(self, data_dir):
+    def files(self, data_dir, cache):
         return {} if data_dir is None else {"raw": data_dir / "raw.txt"}
 
     def build(self, files, writer):
@@ -163,3 +170,157 @@ def test_a_folder_that_is_no_data_set_is_named(tmp_path):
     (folder / "manifest.json").write_text(json.dumps({})[:1])
     with pytest.raises(DataError, match="delete it and run aesbench data prepare again"):
         open_dataset(folder)
+
+
+def write_rows(folder, *, ids=None, labels=(1, 0, 1), counts=(1, 1, 1), names=("a", "tags"), p=0.5):
+    """A data set written by hand: a field of 3 values and a multi-valued one of 2."""
+    folder.mkdir()
+    writer = DatasetWriter(folder, "hand", raw={}, settings={})
+    for split in ("train", "validation", "test"):
+        own, labels_of, probabilities = writer.split(split, 3, 3, probabilities=True)
+        own[:] = [[0, 1, -1], [1, 0, 1], [2, -1, -1]]
+        if ids is not None and split == "test":
+            own[:] = ids
+        labels_of[:], probabilities[:] = labels, p
+    fields = [
+        Field(names[0], 3, 1, np.array(counts, np.int64)),
+        Field(names[1], 2, 2, np.array([1, 2], np.int64)),
+    ]
+    writer.finish(fields)
+    return open_dataset(folder)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"ids": [[0, 1, -1], [1, 0, 1], [2, 0, -1]]},
+        {"labels": (0, 1, 1)},
+        {"counts": (2, 1, 1)},
+        {"names": ("b", "tags")},
+        {"p": 0.25},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_the_hash_changes_with_every_part_of_the_data(tmp_path, change):
+    """Ids, labels, counts, fields and true probabilities; equal data have equal hashes."""
+    one, same, other = (
+        write_rows(tmp_path / name, **settings)
+        for name, settings in (("one", {}), ("same", {}), ("other", change))
+    )
+    assert one.hash == same.hash != other.hash
+    assert len(one.hash) == 64
+    verify(other)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"ids": [[3, 0, 0]] * 3}, "test ids of field 'a' lie in 3..3, expected 0..2"),
+        ({"ids": [[-1, 0, 0]] * 3}, "test ids of field 'a' lie in -1..-1, expected 0..2"),
+        ({"ids": [[0, 2, 0]] * 3}, "test ids of field 'tags' lie in 0..2, expected -1..1"),
+        ({"ids": [[0, 0, -2]] * 3}, "test ids of field 'tags' lie in -2..0, expected -1..1"),
+        ({"labels": (0, 0, 0)}, "all 3 labels of the train split of 'hand' are 0"),
+        ({"labels": (0, 1, 5)}, "a label of the train split of 'hand' is 5; labels are 0 or 1"),
+        ({"labels": (0, 3, 0)}, "is 3; labels are 0 or 1"),  # Their sum is the number of rows.
+        ({"counts": (1, 1)}, "field 'a' of 'hand' has 2 counts for a cardinality of 3"),
+        ({"counts": ()}, "has 0 counts for a cardinality of 3"),
+    ],
+    ids=str,
+)
+def test_data_that_would_train_wrongly_are_refused(tmp_path, change, words):
+    """The error names split and field; no manifest is written."""
+    with pytest.raises(DataError, match=words):
+        write_rows(tmp_path / "data", **change)
+    assert not (tmp_path / "data" / "manifest.json").exists()
+
+
+def test_ids_of_other_columns_than_the_fields_are_refused(tmp_path):
+    """A column too many would shift every field after it."""
+    writer = DatasetWriter(tmp_path, "hand", raw={}, settings={})
+    for split in ("train", "validation", "test"):
+        writer.split(split, 2, 2)
+    with pytest.raises(DataError, match="train ids have 2 columns, the fields 1"):
+        writer.finish([Field("a", 1, 1, np.array([2]))])
+
+
+def test_an_interrupted_preparation_leaves_nothing(tmp_path, monkeypatch):
+    """Ctrl-C while the rows are written: no folder, and the next call starts anew."""
+    real = Toy.build
+
+    def interrupted(self, files, writer):
+        writer.split("train", 3, 2)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Toy, "build", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        prepare(Toy(), cache_dir=tmp_path)
+    assert folders(tmp_path) == []
+    monkeypatch.setattr(Toy, "build", real)
+    assert len(prepare(Toy(), cache_dir=tmp_path).train) == 3
+
+
+def test_the_remains_of_a_deletion_are_replaced(tmp_path):
+    """A folder without its manifest is no data set, and does not stand in the way of one."""
+    folder = prepare(Toy(), cache_dir=tmp_path).folder
+    (folder / "manifest.json").unlink()
+    (folder / "test.ids.npy").unlink()
+    assert prepare(Toy(), cache_dir=tmp_path).test.ids.shape == (3, 2)
+    assert folders(tmp_path) == [folder.name]
+
+
+@pytest.mark.parametrize("part", ["counts", "train.ids", "test.labels"])
+@pytest.mark.parametrize("damage", ["missing", "cut"])
+def test_a_damaged_array_is_an_error_that_names_the_folder(tmp_path, part, damage):
+    """The manifest alone makes no data set."""
+    folder = prepare(Toy(), cache_dir=tmp_path).folder
+    path = folder / f"{part}.npy"
+    if damage == "missing":
+        path.unlink()
+    else:
+        path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(DataError, match=f"{folder.name} holds no readable data set"):
+        open_dataset(folder)
+
+
+def test_another_format_is_refused(tmp_path):
+    """Arrays that an older version encoded otherwise are not taken for this one's."""
+    folder = prepare(Toy(), cache_dir=tmp_path).folder
+    manifest = json.loads((folder / "manifest.json").read_text())
+    (folder / "manifest.json").write_text(json.dumps(manifest | {"format": FORMAT - 1}))
+    with pytest.raises(DataError, match=f"format {FORMAT - 1}, this aesbench reads {FORMAT}"):
+        open_dataset(folder)
+
+
+@pytest.mark.skipif(not hasattr(os, "posix_fallocate"), reason="the platform reserves no space")
+def test_space_is_reserved_before_rows_are_written(tmp_path, monkeypatch):
+    """A write through a memory map to a full disk would kill the process without a word."""
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    with pytest.raises(DataError) as caught:
+        prepare(Toy(), cache_dir=tmp_path)
+    assert "No space left on device" in str(caught.value)
+    assert str(tmp_path / "processed") in str(caught.value)
+    assert folders(tmp_path) == []
+
+
+@pytest.mark.skipif(os.name != "posix", reason="permissions are POSIX's")
+def test_prepared_data_may_be_read_by_whom_the_user_allows(tmp_path):
+    """A cache can be shared: the scratch folder's private mode does not stay with it."""
+    before = os.umask(0o022)
+    try:
+        folder = prepare(Toy(), cache_dir=tmp_path).folder
+    finally:
+        os.umask(before)
+    assert folder.stat().st_mode & 0o777 == 0o755
+
+
+def test_the_cache_is_where_the_user_says(tmp_path, monkeypatch):
+    """The argument first, then the environment."""
+    monkeypatch.setenv("AESBENCH_CACHE", str(tmp_path / "environment"))
+    assert cache_folder(tmp_path / "argument") == tmp_path / "argument"
+    assert cache_folder() == tmp_path / "environment"
+    monkeypatch.delenv("AESBENCH_CACHE")
+    assert "aesbench" in cache_folder().parts

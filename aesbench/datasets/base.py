@@ -138,8 +138,12 @@ class Source(ABC):
         self.config = self.Config() if config is None else config
 
     @abstractmethod
-    def files(self, data_dir: Path | None) -> Mapping[str, Path]:
+    def files(self, data_dir: Path | None, cache: Path) -> Mapping[str, Path]:
         """Find the raw files, downloading them where that is possible; {} for generated data.
+
+        Args:
+            data_dir: where the user says that they lie; None to download them.
+            cache: where downloads go.
 
         Raises:
             DataError: a file is missing; the message says what to put where.

@@ -49,7 +49,7 @@ class CustomSource(Source):
         """
         return cls(read_config(path), name=path.stem, folder=path.parent)
 
-    def files(self, data_dir: Path | None) -> Mapping[str, Path]:
+    def files(self, data_dir: Path | None, cache: Path) -> Mapping[str, Path]:
         """Find every file the TOML file names, in the data folder or beside the TOML file."""
         places = [*([] if data_dir is None else [data_dir]), self._folder]
         found = {}

@@ -10,30 +10,43 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn
 
-from aesbench.datasets.store import cache_folder
 from aesbench.errors import DataError
 
 
-def find_files(names: Mapping[str, str], folder: str, data_dir: Path) -> dict[str, Path] | None:
-    """Look for all of ``names`` {role: file} in ``data_dir/folder``, then in ``data_dir`` itself.
+def existing_files(
+    folder: str, data_dir: Path, url: str, *layouts: Mapping[str, str]
+) -> dict[str, Path]:
+    """Find one of several layouts {role: file} in ``data_dir/folder`` or in ``data_dir`` itself.
 
-    Returns:
-        {role: path}, or None where neither has them all.
+    Raises:
+        DataError: no layout is complete; the message says what to put where.
     """
-    for place in (data_dir / folder, data_dir):
+    for names in layouts:
+        found = _find(names, data_dir / folder, data_dir)
+        if found is not None:
+            return found
+    lacking = [
+        ", ".join(name for name in names.values() if not (data_dir / folder / name).is_file())
+        for names in layouts
+    ]
+    raise DataError(
+        f"{data_dir / folder} lacks {', or else '.join(lacking)}; unpack {url} there, or leave out"
+        " --data-dir to download it"
+    )
+
+
+def _find(names: Mapping[str, str], *places: Path) -> dict[str, Path] | None:
+    """Return {role: path} in the first place that has all the files, or None."""
+    for place in places:
         found = {role: place / name for role, name in names.items()}
         if all(path.is_file() for path in found.values()):
             return found
     return None
 
 
-def missing_files(names: Mapping[str, str], folder: str, data_dir: Path) -> str:
-    """Say which of ``names`` lack in ``data_dir/folder``."""
-    lacking = [n for n in names.values() if not (data_dir / folder / n).is_file()]
-    return f"{data_dir / folder} lacks {', '.join(lacking)}"
-
-
-def download_zip(names: Mapping[str, str], folder: str, url: str, md5: str) -> dict[str, Path]:
+def download_zip(
+    names: Mapping[str, str], folder: str, url: str, md5: str, cache: Path
+) -> dict[str, Path]:
     """Download an archive on first use and take ``names`` {role: file} out of its ``folder``.
 
     Raises:
@@ -42,8 +55,8 @@ def download_zip(names: Mapping[str, str], folder: str, url: str, md5: str) -> d
     """
     import pooch
 
-    raw = cache_folder() / "raw"
-    found = find_files(names, folder, raw)
+    raw = cache / "raw"
+    found = _find(names, raw / folder)
     if found is not None:
         return found
     bar = _Bar(Path(url).name)

@@ -13,7 +13,7 @@ import polars as pl
 
 from aesbench.datasets.base import Source
 from aesbench.datasets.delimited import read_delimited
-from aesbench.datasets.download import download_zip, find_files, missing_files
+from aesbench.datasets.download import download_zip, existing_files
 from aesbench.datasets.movielens import (
     STATIC_FIELDS,
     TIME_FIELDS,
@@ -24,7 +24,6 @@ from aesbench.datasets.movielens import (
 )
 from aesbench.datasets.splits import SplitRule
 from aesbench.datasets.store import DatasetWriter
-from aesbench.errors import DataError
 
 FOLDER = "ml-100k"
 FILES = {"users": "u.user", "movies": "u.item", "ratings": "u.data", "genres": "u.genre"}
@@ -43,17 +42,11 @@ class ML100K(Source):
     Config = MovieLensConfig
     config: MovieLensConfig
 
-    def files(self, data_dir: Path | None) -> Mapping[str, Path]:
+    def files(self, data_dir: Path | None, cache: Path) -> Mapping[str, Path]:
         """Find the four official files, or download them."""
         if data_dir is None:
-            return download_zip(FILES, FOLDER, URL, MD5)
-        found = find_files(FILES, FOLDER, data_dir)
-        if found is None:
-            raise DataError(
-                f"{missing_files(FILES, FOLDER, data_dir)}; unpack {URL} there, or leave out"
-                " --data-dir to download it"
-            )
-        return found
+            return download_zip(FILES, FOLDER, URL, MD5, cache)
+        return existing_files(FOLDER, data_dir, URL, FILES)
 
     def build(self, files: Mapping[str, Path], writer: DatasetWriter) -> None:
         """Join and encode the files."""

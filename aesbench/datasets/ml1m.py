@@ -14,7 +14,7 @@ import polars as pl
 
 from aesbench.datasets.base import PublishedFacts, Source
 from aesbench.datasets.delimited import read_delimited
-from aesbench.datasets.download import download_zip, find_files, missing_files
+from aesbench.datasets.download import download_zip, existing_files
 from aesbench.datasets.movielens import (
     STATIC_FIELDS,
     TIME_FIELDS,
@@ -25,7 +25,6 @@ from aesbench.datasets.movielens import (
 )
 from aesbench.datasets.splits import SplitRule
 from aesbench.datasets.store import DatasetWriter
-from aesbench.errors import DataError
 
 FOLDER = "ml-1m"
 FILES = {"users": "users.dat", "movies": "movies.dat", "ratings": "ratings.dat"}
@@ -42,17 +41,11 @@ class ML1M(Source):
     published = PublishedFacts(interactions=994_833, fields=10, values=15_703)
     config: MovieLensConfig
 
-    def files(self, data_dir: Path | None) -> Mapping[str, Path]:
+    def files(self, data_dir: Path | None, cache: Path) -> Mapping[str, Path]:
         """Find the three official files, or download them."""
         if data_dir is None:
-            return download_zip(FILES, FOLDER, URL, MD5)
-        found = find_files(FILES, FOLDER, data_dir)
-        if found is None:
-            raise DataError(
-                f"{missing_files(FILES, FOLDER, data_dir)}; unpack {URL} there, or leave out"
-                " --data-dir to download it"
-            )
-        return found
+            return download_zip(FILES, FOLDER, URL, MD5, cache)
+        return existing_files(FOLDER, data_dir, URL, FILES)
 
     def build(self, files: Mapping[str, Path], writer: DatasetWriter) -> None:
         """Join and encode the files."""

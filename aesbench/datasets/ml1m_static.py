@@ -14,7 +14,7 @@ from pathlib import Path
 import polars as pl
 
 from aesbench.datasets.base import Source
-from aesbench.datasets.download import download_zip, find_files, missing_files
+from aesbench.datasets.download import download_zip, existing_files
 from aesbench.datasets.encode import check_min_count
 from aesbench.datasets.ml1m import FILES, FOLDER, MD5, URL, read
 from aesbench.datasets.movielens import STATIC_FIELDS, build, check_genres
@@ -49,17 +49,11 @@ class ML1MStatic(Source):
     Config = ML1MStaticConfig
     config: ML1MStaticConfig
 
-    def files(self, data_dir: Path | None) -> Mapping[str, Path]:
+    def files(self, data_dir: Path | None, cache: Path) -> Mapping[str, Path]:
         """Find the three official files or the joined one, or download the official ones."""
         if data_dir is None:
-            return download_zip(FILES, FOLDER, URL, MD5)
-        found = find_files(FILES, FOLDER, data_dir) or find_files(JOINED, FOLDER, data_dir)
-        if found is None:
-            raise DataError(
-                f"{missing_files(FILES, FOLDER, data_dir)}, and {JOINED['joined']} is not there"
-                f" either; unpack {URL} there, or leave out --data-dir to download it"
-            )
-        return found
+            return download_zip(FILES, FOLDER, URL, MD5, cache)
+        return existing_files(FOLDER, data_dir, URL, FILES, JOINED)
 
     def build(self, files: Mapping[str, Path], writer: DatasetWriter) -> None:
         """Order and encode the ratings."""

@@ -214,7 +214,7 @@ class Planted(Source):
     Config: ClassVar[type] = PlantedConfig
     design: ClassVar[Design] = DESIGN
 
-    def files(self, data_dir: Path | None) -> Mapping[str, Path]:
+    def files(self, data_dir: Path | None, cache: Path) -> Mapping[str, Path]:
         """Return {}: everything is generated."""
         return {}
 

@@ -60,12 +60,13 @@ def prepare(
     Raises:
         DataError: a file is missing or malformed, or the disk is full.
     """
-    files = source.files(data_dir)
+    cache = cache_folder(cache_dir)
+    files = source.files(data_dir, cache)
     raw = {role: file_hash(path) for role, path in sorted(files.items())}
     settings = asdict(source.config)
     identity = {"format": FORMAT, "name": source.name, "files": raw, "settings": settings}
     key = hashlib.sha256(_canonical(identity)).hexdigest()[:16]
-    target = cache_folder(cache_dir) / "processed" / f"{source.name}-{key}"
+    target = cache / "processed" / f"{source.name}-{key}"
     if not (target / "manifest.json").exists():
         _build(source, files, raw, settings, target)
     return open_dataset(target)

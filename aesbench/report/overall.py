@@ -51,20 +51,30 @@ def overall(records: Iterable[RunRecord]) -> list[Row]:
     """Summarise records, whatever their order, by data set, backbone and method.
 
     Raises:
-        RecordError: there are none, or records that must not be averaged share a row: other data
-            under one name, or other settings under one label.
+        RecordError: there are none, one appears twice, or records that do not compare meet: other
+            data under one name, other settings under one label, or methods on one data set and
+            backbone that were trained by different protocols.
     """
     groups: dict[tuple[str, str, str], list[RunRecord]] = {}
+    seen = set()
     for record in records:
+        if record.spec.run_id in seen:
+            raise RecordError(
+                f"run {record.spec.run_id} of '{record.spec.label}' appears twice, which would"
+                " count it twice; delete the copy"
+            )
+        seen.add(record.spec.run_id)
         key = (record.spec.dataset, record.spec.backbone, record.spec.label)
         groups.setdefault(key, []).append(record)
     if not groups:
         raise RecordError("there are no records to compare; make some with 'aesbench run'")
     _check_one_data_set_each(groups.values())
     rows = []
+    protocols: dict[tuple[str, str], RunRecord] = {}
     for key in sorted(groups, key=lambda k: (k[0], k[1], method_order(k[2]))):
         group = sorted(groups[key], key=lambda r: (r.spec.seed, r.spec.search_index))
         _check_same_settings(group)
+        _check_same_protocol(protocols.setdefault(key[:2], group[0]), group[0])
         rows.append(_row(group, groups.get((key[0], key[1], REFERENCE), [])))
     return rows
 
@@ -72,7 +82,7 @@ def overall(records: Iterable[RunRecord]) -> list[Row]:
 def method_order(label: str) -> tuple[bool, list[tuple[int, int | str]]]:
     """Return a sort key: uniform sizes first, numbers inside a label by their value."""
     parts = re.findall(r"\d+|\D+", label)
-    return not label.startswith("ues"), [(0, int(p)) if p.isdigit() else (1, p) for p in parts]
+    return not re.match(r"ues\b", label), [(0, int(p)) if p.isdigit() else (1, p) for p in parts]
 
 
 def _row(group: Sequence[RunRecord], reference: Sequence[RunRecord]) -> Row:
@@ -136,3 +146,15 @@ def _check_same_settings(group: Sequence[RunRecord]) -> None:
                 f" {record.spec.dataset} differ in {', '.join(changed)} and must not be averaged;"
                 " move one of them to another results folder"
             )
+
+
+def _check_same_protocol(first: RunRecord, record: RunRecord) -> None:
+    """Check that two methods were retrained alike: on one backbone, with one ``train``."""
+    one, other = settings_of(first.spec), settings_of(record.spec)
+    changed = [name for name in ("backbone_config", "train") if one[name] != other[name]]
+    if changed:
+        raise RecordError(
+            f"runs {first.spec.run_id} of '{first.spec.label}' and {record.spec.run_id} of"
+            f" '{record.spec.label}' on {record.spec.dataset}, {record.spec.backbone} differ in"
+            f" {', '.join(changed)} and do not compare; move one of them to another results folder"
+        )

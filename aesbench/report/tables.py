@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from itertools import groupby
 from pathlib import Path
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Group
 from rich.markup import escape
 from rich.table import Table
@@ -61,9 +62,15 @@ def as_csv(rows: Sequence[Row]) -> str:
             (row.dataset, row.backbone, row.method, row.n)
             + ((auc.mean if row.auc else None), auc.std, auc.low, auc.high)
             + ((loss.mean if row.logloss else None), loss.std)
-            + (row.embedding_params, row.param_reduction, row.flops, row.search_s, row.retrain_s)
+            + (_whole(row.embedding_params), row.param_reduction, _whole(row.flops))
+            + (row.search_s, row.retrain_s)
         )
     return text.getvalue()
+
+
+def _whole(count: float | None) -> float | None:
+    """Return a mean of counts as an int where it is one."""
+    return int(count) if count is not None and count == int(count) else count
 
 
 def as_markdown(rows: Sequence[Row]) -> str:
@@ -93,15 +100,31 @@ def as_latex(rows: Sequence[Row]) -> str:
 
 
 def render(rows: Sequence[Row]) -> Group:
-    """Return a table per data set and backbone for a rich console."""
+    """Return a table per data set and backbone for a rich console of 80 columns."""
     tables = []
     for title, cells in _sections(rows, lambda text: f"[bold]{text}[/]", escape):
         header, *body = cells
-        table = Table(title=escape(title), title_justify="left")
-        for number, name in enumerate(header):
-            table.add_column(name, justify="right" if number else "left", overflow="fold")
+        table = Table(
+            title=escape(title),
+            title_justify="left",
+            box=SIMPLE_HEAD,
+            pad_edge=False,
+            padding=0,
+            show_edge=False,
+        )
+        stacks = [[name for name in names if name in header] for names in _STACKS]
+        for names in stacks:
+            is_name = names[0] == "method"
+            table.add_column(
+                "\n".join(names),
+                justify="left" if is_name else "right",
+                overflow="fold",
+                no_wrap=not is_name,
+                min_width=14 if is_name else None,
+            )
         for line in body:
-            table.add_row(*line)
+            texts = dict(zip(header, line, strict=True))
+            table.add_row(*("\n".join(texts[name] for name in names) for names in stacks))
         tables.append(table)
     return Group(*tables)
 
@@ -112,6 +135,16 @@ CAPTION = (
     " whole model. FLOPs per sample, a multiply-add counted once. Search: seconds before the"
     " retraining."
 )
+
+_STACKS = (
+    ("method", "n"),
+    ("AUC", "95 % interval"),
+    ("LogLoss", "AUC (true)"),
+    ("emb. params", "FLOPs"),
+    ("P-R emb.", "P-R model"),
+    ("search s", "retrain s"),
+)
+"""What shares a cell in the terminal, so that no number is broken at 80 columns."""
 
 _NOTHING = Summary(0, float("nan"), None, None, None)
 
@@ -175,7 +208,7 @@ _MARKDOWN = {"<": "&lt;", "&": "&amp;", **{character: "\\" + character for chara
 
 
 def _markdown_escape(text: str) -> str:
-    return "".join(_MARKDOWN.get(character, character) for character in text)
+    return "".join(_MARKDOWN.get(character, character) for character in " ".join(text.split()))
 
 
 _LATEX = {
@@ -189,4 +222,4 @@ _LATEX = {
 
 
 def _latex_escape(text: str) -> str:
-    return "".join(_LATEX.get(character, character) for character in text)
+    return "".join(_LATEX.get(character, character) for character in " ".join(text.split()))

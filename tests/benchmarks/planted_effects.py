@@ -25,11 +25,12 @@ from numpy.typing import NDArray
 from aesbench import metrics
 from aesbench.allocation import Allocation
 from aesbench.backbones import BackboneConfig, DeepFM, WideDeep
-from aesbench.config import TrainConfig, stage_seed
+from aesbench.config import TrainConfig
 from aesbench.datasets.base import Dataset
 from aesbench.datasets.planted import Planted
 from aesbench.datasets.store import prepare
 from aesbench.embedding import MixedEmbedding
+from aesbench.randomness import stage_seed
 from aesbench.training import fit, predict
 
 CANDIDATES = (2, 8, 16, 32, 64)
