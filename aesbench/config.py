@@ -186,8 +186,7 @@ def build_config(cls: type[T], values: Mapping[str, Any], owner: str) -> T:
         if name not in known:
             settings = ", ".join(known) or "none"
             raise ConfigError(
-                f"'{owner}' has no setting '{name}'{did_you_mean(name, known) or '.'}"
-                f" It has: {settings}"
+                f"'{owner}' has no setting '{name}'{did_you_mean(name, known)} It has: {settings}"
             )
     converted = {
         name: _convert(value, hints[name], f"{owner}.{name}") for name, value in values.items()

@@ -205,9 +205,10 @@ def show_dataset(console: Console, dataset: Dataset, published: PublishedFacts |
         shares = [f"{share:.2%}" for share in new]
         fields.add_row(escape(field.name), f"{field.cardinality:,}", *shares, *extra)
     console.print(fields)
-    for name, value in {**dataset.manifest["facts"], **(dataset.truth or {})}.items():
-        if not isinstance(value, dict | list):
-            console.print(f"{escape(name.replace('_', ' '))}: {value}")
+    for name, value in (dataset.truth or {}).items():
+        if name.startswith("bayes"):  # What no model can beat, per split.
+            shown = ", ".join(f"{split} {number:.4f}" for split, number in value.items())
+            console.print(f"{name.replace('_', ' ')}: {shown}")
 
 
 def unseen_share(ids: np.ndarray[Any, Any], cardinality: int) -> float:

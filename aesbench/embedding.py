@@ -131,7 +131,10 @@ class MixedEmbedding(FieldEmbedding):
         )
 
     def forward(self, ids: Tensor) -> Tensor:
-        """Map ``ids (batch, columns)`` to ``(batch, sum(widths))``, a zero vector where all pad."""
+        """Map ``ids (batch, columns)`` to ``(batch, sum(widths))``.
+
+        A field whose columns are all padding is a zero vector, before any normalisation.
+        """
         vectors = []
         for dim in self._simple_dims:
             chosen = ids if self._takes_all else ids.index_select(1, self._buffer("columns", dim))

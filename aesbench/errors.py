@@ -29,6 +29,6 @@ class RecordError(AesbenchError):
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return ``"; did you mean 'x'?"`` for the nearest known name, or an empty string."""
+    """Return ``"; did you mean 'x'?"`` for the nearest known name, or a full stop."""
     nearest = get_close_matches(name, list(known), n=1, cutoff=0.5)
-    return f"; did you mean '{nearest[0]}'?" if nearest else ""
+    return f"; did you mean '{nearest[0]}'?" if nearest else "."

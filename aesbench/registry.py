@@ -45,7 +45,7 @@ class Registry(Generic[T]):
         point = self._entry_points().get(name)
         if point is None:
             raise ConfigError(
-                f"unknown {self.kind} '{name}'{did_you_mean(name, self.names()) or '.'}"
+                f"unknown {self.kind} '{name}'{did_you_mean(name, self.names())}"
                 f" Run 'aesbench list {self.kind}s' to see all; a plugin that was just written"
                 " needs 'pip install' again, or --plugin FILE"
             )

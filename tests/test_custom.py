@@ -279,7 +279,7 @@ def test_the_example_is_the_built_in_loader(tmp_path, cache_dir):
         (('"rating > 3"', '"rating >"'), "the label is no SQL expression: 'rating >'"),
         (
             ('"rating > 3"', '"ratng > 3"'),
-            "the label .*'ratng', .*did you mean 'rating'.*columns: w",
+            "the label .*'ratng', .*did you mean 'rating'.*Columns: w",
         ),
         (('name = "item"', 'name = "itm"'), "field 'itm' names the column 'itm'.*mean 'item'"),
         (('user = "who"', 'user = "whom"'), "the split names the column 'whom'.*mean 'who'"),

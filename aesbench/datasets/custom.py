@@ -156,7 +156,7 @@ class CustomSource(Source):
             if name not in present:
                 raise ConfigError(
                     f"data set '{self.name}': {what} names the column '{name}', which the files"
-                    f" do not have{did_you_mean(name, present)} columns: {', '.join(present)}"
+                    f" do not have{did_you_mean(name, present)} Columns: {', '.join(present)}"
                 )
 
     def _expression(self, sql: str, rows: pl.LazyFrame, what: str) -> pl.Expr:

@@ -106,7 +106,7 @@ class CustomField:
             )
         if self.kind not in KINDS:
             raise ConfigError(
-                f"unknown kind '{self.kind}'{did_you_mean(self.kind, KINDS)} known kinds:"
+                f"unknown kind '{self.kind}'{did_you_mean(self.kind, KINDS)} Known kinds:"
                 f" {', '.join(KINDS)}"
             )
         if self.unit not in UNITS:

@@ -54,7 +54,7 @@ class SplitRule:
         if self.rule not in _KEYS:
             raise ConfigError(
                 f"unknown split rule '{self.rule}'{did_you_mean(self.rule, _KEYS)}"
-                f" known rules: {', '.join(_KEYS)}"
+                f" Known rules: {', '.join(_KEYS)}"
             )
         if type(self.seed) is not int or self.seed < 0:
             raise ConfigError(f"a split seed is a whole number from 0 on, got {self.seed!r}")
