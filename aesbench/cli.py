@@ -98,7 +98,9 @@ def cli() -> None:
 
 @cli.command()
 @click.option("--methods", required=True, help="Comma-separated: NAME[:PRESET][+UNIFICATION].")
-@click.option("--dataset", required=True, help="A data set's name, or a .toml file (see docs).")
+@click.option(
+    "--dataset", required=True, help="A data set's name, or a .toml file: examples/custom.toml"
+)
 @click.option("--backbones", default="widedeep", show_default=True, help="Comma-separated.")
 @click.option("--seeds", default="10", show_default=True, help="How many, or a list: 0,3,7")
 @click.option("--budget", type=float, help="The most embedding parameters, as a share of UES-32's.")
@@ -135,10 +137,9 @@ def run(
 
     settings = _load(plugins, changes)
     console = Console()
-    with console.status(f"preparing {dataset}"):
-        data = load_dataset(
-            dataset, data_dir=data_dir, cache_dir=cache_dir, settings=settings.get(dataset)
-        )
+    data = load_dataset(
+        dataset, data_dir=data_dir, cache_dir=cache_dir, settings=settings.get(dataset)
+    )
     specs = plan(
         data,
         _split(methods),
@@ -150,7 +151,7 @@ def run(
     if budget is not None:
         for name in without_budget(specs):
             console.print(f"note: {name} cannot take a budget and runs without one")
-    with GridDisplay(console, specs, results, jobs) as display:
+    with GridDisplay(console, specs, results, workers=jobs, force=force) as display:
         outcome = execute(
             specs,
             data,
@@ -246,10 +247,7 @@ def _dataset(
     from aesbench.catalog import load_dataset
 
     settings = _load(plugins, changes)
-    with Console(stderr=True).status(f"preparing {name}"):
-        return load_dataset(
-            name, data_dir=data_dir, cache_dir=cache_dir, settings=settings.get(name)
-        )
+    return load_dataset(name, data_dir=data_dir, cache_dir=cache_dir, settings=settings.get(name))
 
 
 def _load(plugins: tuple[Path, ...], changes: tuple[str, ...]) -> dict[str, dict[str, str]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
@@ -31,7 +30,13 @@ class GridDisplay:
     """
 
     def __init__(
-        self, console: Console, specs: Sequence[RunSpec], results: Path, workers: int
+        self,
+        console: Console,
+        specs: Sequence[RunSpec],
+        results: Path,
+        *,
+        workers: int,
+        force: bool = False,
     ) -> None:
         self._console = console
         self._left = {spec.run_id: spec for spec in specs}
@@ -41,7 +46,8 @@ class GridDisplay:
             if is_done(results, spec):
                 earlier = read_record(record_path(results, spec))
                 self._pace.learn(spec, sum(earlier.seconds.values()))
-                del self._left[spec.run_id]
+                if not force:
+                    del self._left[spec.run_id]
         self._bars = Progress(
             TextColumn("{task.description}"),
             BarColumn(bar_width=24),
@@ -56,7 +62,6 @@ class GridDisplay:
             "runs", total=self._total, completed=self._total - len(self._left), note=self._note()
         )
         self._running: dict[str, TaskID] = {}
-        self._started = time.perf_counter()
 
     def __enter__(self) -> GridDisplay:
         self._bars.start()

@@ -45,13 +45,17 @@ def make_table(rows: int, dim: int, std: float, generator: torch.Generator) -> n
 def make_linear(
     inputs: int, outputs: int, generator: torch.Generator, *, bias: bool = True
 ) -> nn.Linear:
-    """Return a linear layer with Xavier-uniform weights and zero bias."""
+    """Return a linear layer whose parameters start as U(±1/sqrt(inputs)), torch's default.
+
+    The paper gives no initialisation. With Xavier's, twice as wide here, Wide&Deep over transformed
+    vectors of ML-100K overfits two epochs earlier and loses .013 of validation AUC (3 seeds).
+    """
     layer: nn.Linear = nn.utils.skip_init(  # type: ignore[no-untyped-call]
         nn.Linear, inputs, outputs, bias=bias
     )
-    nn.init.xavier_uniform_(layer.weight, generator=generator)
-    if bias:
-        nn.init.zeros_(layer.bias)
+    with torch.no_grad():
+        for parameter in layer.parameters():
+            parameter.uniform_(-(inputs**-0.5), inputs**-0.5, generator=generator)
     return layer
 
 

@@ -171,12 +171,14 @@ def test_a_table_starts_with_the_given_deviation():
         assert abs(weight.mean().item()) < 3e-4
 
 
-def test_a_layer_starts_xavier_uniform_with_zero_bias():
-    """The bound is the root of 6 / (inputs + outputs)."""
-    layer = make_linear(50, 100, torch.Generator().manual_seed(0))
-    bound = (6 / 150) ** 0.5
-    assert bound * 0.99 < layer.weight.abs().max().item() <= bound
-    assert not layer.bias.any()
+def test_a_layer_starts_as_torchs_default_does():
+    """Weights and bias fill U(±1/sqrt(inputs)), from the generator alone."""
+    layer, again = (make_linear(50, 100, torch.Generator().manual_seed(0)) for _ in range(2))
+    bound = 50**-0.5
+    for parameter in (layer.weight, layer.bias):
+        assert bound * 0.9 < parameter.detach().abs().max().item() <= bound
+    assert torch.equal(layer.weight, again.weight) and torch.equal(layer.bias, again.bias)
+    assert make_linear(50, 100, torch.Generator(), bias=False).bias is None
 
 
 def test_the_linear_term_sums_weights_and_averages_multi_valued_fields():

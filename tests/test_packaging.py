@@ -2,6 +2,7 @@
 
 import tomllib
 from importlib.metadata import entry_points
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,16 @@ def test_every_folder_of_code_is_a_listed_package(project):
     }
     expected = {".".join((IMPORT_NAMES[f.parts[0]], *f.parts[1:])) for f in folders}
     assert set(project["tool"]["setuptools"]["packages"]) == expected
+
+
+@pytest.mark.parametrize("folder", IMPORT_NAMES)
+def test_what_is_installed_is_what_the_checkout_holds(folder):
+    """A stale build/ folder would ship modules that were deleted: remove it and install again."""
+    spec = find_spec(IMPORT_NAMES[folder])
+    installed = Path(spec.origin).parent
+    assert {p.relative_to(installed) for p in installed.rglob("*.py")} == {
+        p.relative_to(ROOT / folder) for p in (ROOT / folder).rglob("*.py")
+    }
 
 
 @pytest.mark.parametrize("kind", ["methods", "datasets", "backbones"])
