@@ -22,29 +22,28 @@ next and last rows.
 
 Why these values. The benchmark must be able to see a wrong size, so two disjoint pairs of small
 fields (24 to 40 values, a thousand rows and more each) carry most of the logit's variance and can
-be learned before early stopping; in a trial with ranks 16 and 8, 24 to 150 values and a flatter
-Zipf law, UES-16 stopped at .64 of a Bayes AUC of .85 (one seed). Size is wasted where memory is:
-fields of about a thousand values and more have rank 1 or 0.
-Measured with Wide&Deep (tests/benchmarks/planted_effects.py, 5 seeds, AUC against the true
-probability; the standard deviation of a UES-16 seed is .0028; Bayes .9074):
+be learned before early stopping; with ranks 16 and 8, 24 to 150 values and a flatter Zipf law they
+could not (one trial). Size is wasted where memory is: fields of about a thousand values and more
+have rank 1 or 0. Measured with Wide&Deep (tests/benchmarks/planted_effects.py, 5 seeds, AUC against
+the true probability; the standard deviation of a UES-16 seed is .0021; Bayes .9074):
 
     field            rank   16 -> 2            16 -> 64
-    query             8     -.057 (-21 SD)     +.008 (+2.9)
-    category          8     -.049 (-18 SD)     +.007 (+2.5)
-    hour              5     -.032 (-12 SD)     -.005 (-1.9)
-    region            5     -.026 ( -9 SD)     -.006 (-2.0)
-    user              1     +.007 (+2.5 SD)    -.008 (-2.9)
-    item              1     +.004 (+1.6 SD)    -.006 (-2.3)
-    flag              1     -.001 (-0.4 SD)    -.003 (-1.1)
-    noise_large       0     +.007 (+2.6 SD)    -.006 (-2.2)
-    noise_middle      0     +.002 (+0.7 SD)    -.005 (-1.8)
-    noise_small       0     +.001 (+0.4 SD)    -.003 (-1.0)
+    query             8     -.046 (-22 SD)     +.006 (+2.8)
+    category          8     -.049 (-23 SD)     +.008 (+4.0)
+    hour              5     -.025 (-12 SD)     -.004 (-1.7)
+    region            5     -.022 (-11 SD)     -.001 (-0.6)
+    user              1     +.010 (+4.7 SD)    -.009 (-4.3)
+    item              1     +.006 (+3.0 SD)    -.007 (-3.5)
+    flag              1     +.002 (+1.1 SD)    -.002 (-0.8)
+    noise_large       0     +.008 (+3.7 SD)    -.004 (-2.0)
+    noise_middle      0     +.003 (+1.5 SD)    -.004 (-1.8)
+    noise_small       0     +.002 (+0.9 SD)    -.002 (-1.1)
 
-A noise field never gains from size. A large one, and a large field of rank 1, even loses, which we
-take for overfitting: so mixed sizes beat uniform ones at a fraction of the parameters. UES-2, 8,
-16, 32, 64 reach .792, .859, .867, .870, .872; size 2 everywhere but 8, 16, 32 in the pairs reaches
-.879, .888, .891. The planted rank is thus the least that can represent a field linearly, not the
-size at which an MLP, which learns products slowly, learns it best.
+A noise field never gains from size. It even loses, as does a large field of rank 1, which we take
+for overfitting: so mixed sizes beat uniform ones at a fraction of the parameters. UES-2, 8, 16, 32,
+64 reach .782, .846, .852, .857, .857; size 2 everywhere but 8, 16, 32, 64 in the pairs reaches
+.870, .881, .884, .886. The planted rank is thus the least that can represent a field linearly, not
+the size at which an MLP, which learns products slowly, learns it best.
 
 The manifest's ``truth`` holds::
 
