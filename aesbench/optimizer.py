@@ -3,7 +3,7 @@
 A step touches the table rows of its batch only, values, moments and weight decay alike ("lazy"
 Adam). Dense Adam would move every row that ever had a gradient through its momentum, and on a table
 of 7.6 million rows it would move gigabytes per step. ``torch.optim.SparseAdam`` is lazy too, but
-has no weight decay and coalesces at three times the cost.
+has no weight decay, which the protocol asks for on these rows.
 """
 
 from __future__ import annotations

@@ -13,10 +13,9 @@ or empty value is a value like any other; the vocabulary shows it as empty text.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -67,7 +66,6 @@ def encode(
     writer: DatasetWriter,
     *,
     min_count: int = 1,
-    facts: Mapping[str, Any] | None = None,
 ) -> None:
     """Split the rows, encode them and hand them to the writer, within each split in their order.
 
@@ -110,7 +108,7 @@ def encode(
     _interleave(parts, labels.to_numpy(), assigned, [splits[split][:2] for split in SPLITS])
     for path in (staged, dealt, *parts):
         path.unlink()
-    writer.finish(fields, facts={**(facts or {}), "out_of_vocabulary": unseen})
+    writer.finish(fields, facts={"out_of_vocabulary": unseen})
 
 
 def _check_labels(table: pl.LazyFrame) -> None:

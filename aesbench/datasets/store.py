@@ -174,7 +174,7 @@ class DatasetWriter:
 
         Args:
             fields: in the order of the id columns, each with its train counts.
-            facts: what else ``aesbench data info`` should print.
+            facts: what else is known of the rows; kept in the manifest.
             truth: what is known of a generated data set.
 
         Raises:
