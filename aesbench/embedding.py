@@ -87,7 +87,7 @@ class MixedEmbedding(FieldEmbedding):
         super().__init__()
         allocation.check_fits(fields)
         self.normalised = unification == "transform"
-        columns = _column_ranges(fields)
+        columns = column_ranges(fields)
         rows_of: dict[int, int] = {}  # dimension -> rows of its table so far
         simple: dict[int, list[tuple[int, int]]] = {}  # dimension -> (column, row offset)
         self._parts: list[_BlockField] = []
@@ -182,7 +182,7 @@ class _BlockField:
         self.first, self.last, self.width, self.blocks = first, last, width, blocks
 
 
-def _column_ranges(fields: Sequence[Field]) -> list[tuple[int, int]]:
+def column_ranges(fields: Sequence[Field]) -> list[tuple[int, int]]:
     """Return the first id column of each field and the one after its last."""
     ranges, start = [], 0
     for field in fields:

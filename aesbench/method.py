@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import torch
@@ -26,6 +26,7 @@ from aesbench.datasets.base import Field, Split
 from aesbench.embedding import FieldEmbedding, MixedEmbedding
 from aesbench.errors import ConfigError, did_you_mean
 from aesbench.metrics import Metrics
+from aesbench.trace import Trace
 from aesbench.training import Progress
 
 
@@ -45,6 +46,8 @@ class Context:
         generator: a CPU generator, seeded for this stage of this run; draw from nothing else.
         backbone: builds the run's backbone on an embedding; call ``build_model`` instead.
         progress: tell it what is being done, the steps done and the steps in all.
+        trace: tell it the values worth seeing later, a few hundred steps at most; the harness
+            keeps them beside the record and ``aesbench report --run`` draws them.
     """
 
     fields: tuple[Field, ...]
@@ -59,6 +62,7 @@ class Context:
     generator: torch.Generator
     backbone: Callable[[FieldEmbedding, torch.Generator], Backbone]
     progress: Progress
+    trace: Trace = field(default_factory=Trace)
 
     def build_model(self, embedding: FieldEmbedding) -> Backbone:
         """Return the run's backbone on an embedding, freshly initialised, on the run's device."""

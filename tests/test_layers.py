@@ -22,7 +22,9 @@ FLOORS = {
     "aesbench.randomness": 0,
     "aesbench.record": 1,
     "aesbench.metrics": 1,
+    "aesbench.trace": 1,
     "aesbench.datasets": 1,  # and every module in it
+    "aesbench.candidates": 2,
     "aesbench.embedding": 2,
     "aesbench.backbones": 2,
     "aesbench.optimizer": 2,
