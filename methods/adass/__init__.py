@@ -1,0 +1,106 @@
+"""AdaS&S: a one-shot supernet with adaptive sampling, searched by reinforcement learning.
+
+Wei, Yang, Zhang, Wu, Liu, Ma: "AdaS&S: a One-Shot Supernet Approach for Automatic Embedding Size
+Search in Deep Recommender System" (2024). No code of the authors is public. To read beside the
+paper:
+
+==============  =================================  =====================================
+paper           what                               module
+==============  =================================  =====================================
+Eq. 4, 5, 6     adaptive sampling and its rivals   ``sampling``
+Eq. 7, Alg. 1   supernet, transform, training      ``supernet`` (``aesbench.candidates``)
+section 3.2     subnets scored, the reward         ``scoring``, ``objective``
+section 3.2     policy                             ``policy``
+Eq. 8, 9        REINFORCE, competition penalty     ``rl``
+--              greedy, random, evolution          ``controls``
+--              the search space, budgets          ``space``
+section 3.3     retraining                         the harness, as for every method
+==============  =================================  =====================================
+
+Where the paper is ambiguous or its letter fails, ``config`` names the choice, the letter and the
+reason of the default.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from aesbench import Allocation, Context, Method, Metrics
+from aesbench.errors import ConfigError
+from aesbench_methods.adass import controls, rl
+from aesbench_methods.adass.config import EFFECT_FIRST, LITERAL, RESOURCE_FIRST, AdaSSConfig
+from aesbench_methods.adass.objective import Memo, Objective
+from aesbench_methods.adass.space import Space
+from aesbench_methods.adass.supernet import train_supernet
+
+SEARCHES = {
+    "rl": rl.search,
+    "greedy": controls.greedy,
+    "random": controls.random,
+    "evolution": controls.evolution,
+}
+
+FIRST_OF_SEARCH = "search"
+"""The settings before this one are the supernet's."""
+
+
+class AdaSS(Method):
+    """AdaS&S; ``adass:r`` saves memory first, ``adass:e`` looks for the best model first."""
+
+    name = "adass"
+    title = "AdaS&S"
+    Config = AdaSSConfig
+    honours_budget = True
+    presets: Mapping[str, Mapping[str, Any]] = {
+        "r": RESOURCE_FIRST,
+        "e": EFFECT_FIRST,
+        "greedy": {**RESOURCE_FIRST, "search": "greedy"},
+        "random": {**RESOURCE_FIRST, "search": "random"},
+        "evolution": {**RESOURCE_FIRST, "search": "evolution"},
+        "literal-r": {**LITERAL, **RESOURCE_FIRST},
+        "literal-e": {**LITERAL, **EFFECT_FIRST},
+        "quick": {"epochs": 1, "steps": 20, "evaluations": 100},
+    }
+    default_presets = ("r", "e")
+
+    def prepare_key(self) -> Hashable:
+        """Return the settings of the supernet: searches of every kind share one."""
+        names = list(asdict(self.config))
+        shared = names[: names.index(FIRST_OF_SEARCH)]
+        # Validation rows are folded into the scorer when the supernet is trained.
+        return tuple((name, getattr(self.config, name)) for name in (*shared, "reward_rows"))
+
+    def prepare(self, context: Context) -> Memo:
+        """Train the supernets (stage 1)."""
+        count = self.config.supernets
+        return Memo([train_supernet(context, self.config, number) for number in range(count)])
+
+    def search(self, context: Context, prepared: Memo) -> Allocation:
+        """Search the supernet (stage 2).
+
+        Raises:
+            ConfigError: the budget is below the smallest allocation.
+        """
+        space = Space(context.fields, context.candidates, context.budget)
+        objective = Objective(prepared, space, self.config, context.generator)
+        sizes = SEARCHES[self.config.search](objective, self.config, context)
+        for scored, best in objective.progress():
+            context.trace("best objective by subnets scored", scored, best)
+        context.trace("change of the objective", 0, objective.changes(sizes))
+        return space.allocation(sizes)
+
+    def score(self, context: Context, prepared: Memo, allocation: Allocation) -> Metrics:
+        """Return the validation metrics of a subnet, over ``reward_rows`` evenly spaced rows.
+
+        Raises:
+            ConfigError: a size is no candidate.
+        """
+        try:
+            sizes = tuple(context.candidates.index(dim) for dim in allocation.dims)
+        except ValueError as error:
+            raise ConfigError(
+                f"sizes {list(allocation.dims)}: the supernet holds {list(context.candidates)} only"
+            ) from error
+        return prepared.metrics(sizes)

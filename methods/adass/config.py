@@ -1,0 +1,182 @@
+"""The settings of AdaS&S: every choice that the paper leaves open, by name, with its reason.
+
+Two readings of the paper are presets: *resolved* is the defaults; ``LITERAL`` is the paper to the
+letter, whatever it does. Where a default differs from the letter, the reason stands beside it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from aesbench.config import require, require_int
+
+
+@dataclass(frozen=True)
+class AdaSSConfig:
+    """The settings of both stages.
+
+    Stage 1, the supernet (section 3.1, Algorithm 1):
+
+    Attributes:
+        scheme: ``independent`` tables per size, the paper's for ML-1M, or ``shared``, prefixes of
+            the largest, its choice for Criteo and Avazu.
+        sampling: the strategy of Table 4; ``uniform`` is our control.
+        keep_rate: P_F at the start of ``adaptive``, and the constant rate of ``random`` and
+            ``weight``. The paper gives .6, for ``random`` only.
+        rate_interval: training steps between two updates of the rates; the letter (Algorithm 1,
+            line 13) is 1. Ours is 10: an update costs a pass over all tables.
+        rate_drift: by how much a rate can move in all; divided by the planned updates it is the
+            step that multiplies LN in Eq. 5 and 6. 0 is the letter: a step of 1, with which every
+            rate leaves [0, 1] at the first update.
+        table_rate_floor: the least P_E, as a share of 1/T. The letter has none.
+        keep_floor: the least P_F. The letter has none.
+        table_rates: over what LN of Eq. 5 acts. ``candidates``: over the sizes of a field, which
+            has the stated effect. ``fields`` is the letter: the mean over sizes leaves one number
+            per field, so all sizes of a field move alike and P_E stays uniform.
+        variance: of Eq. 5. ``raw`` is the letter; ``relative``, to the variance before training,
+            does not depend on the size.
+        importance: of Eq. 6. ``raw`` is the letter; ``balanced`` takes means per entry, or large
+            sizes would win, in units of their mean over the fields, or gradients would not count.
+        lambda_fs: λ_FS of Eq. 6, the share of gradients (section 4.2).
+        columns: where a vector enters an unwidened first layer, under the unification ``plain``:
+            each size in columns of its ``own``, so that a subnet is its stand-alone model, or all
+            at the ``first`` columns.
+        groups: into how many parts a batch is cut, each with a draw of its own. The letter is 1
+            (Algorithm 1, line 10).
+        sandwich: train the smallest and the largest subnet beside the drawn ones at every step
+            (Yu & Huang, 2019).
+        supernets: how many supernets are trained; subnets are scored by the mean of their metrics.
+        epochs: the most passes over the train split; the paper gives none.
+        patience: passes without a better mean validation AUC of a few fixed subnets.
+        learning_rate: of both tables and model (section 4.2).
+
+    Stage 2, the search (section 3.2):
+
+    Attributes:
+        search: ``rl`` is the paper's; ``greedy``, ``random`` and ``evolution`` are controls on the
+            same supernet, objective and budget of evaluations.
+        lambda_r: weight of the size penalty of Eq. 9, in units of the reward; .005 in resource-
+            first mode, .0025 in effect-first mode (section 4.2).
+        lambda_c: weight of the competition penalty of Eq. 9; .04 and .08. In units of the
+            reward's standard deviation if ``reward_unit`` says so.
+        reward: what ACC_val stands for. ``accuracy`` at threshold .5 is the letter; it hardly moves
+            where positives are rare.
+        reward_rows: the most validation rows that score a subnet, evenly spaced.
+        reward_weight: what multiplies the reward. ``lambda_r`` is the letter, where one symbol
+            weighs the reward and its penalty: reward differences of 1e-5 against penalties of .1.
+        reward_unit: ``deviation`` measures all terms of the loss in standard deviations of the
+            reward over random subnets, so that one learning rate suits all data; ``none`` is the
+            letter.
+        size_unit: of d_j in Eq. 9. ``relative`` to the largest, with which the λ_r of the paper
+            make sense; ``raw`` is the letter, where the penalty outweighs all effects of size.
+        baseline: subtract the mean reward of the other actions. The letter has no baseline.
+        credit: of Eq. 8. ``step``: each action answers for its own reward; ``track`` is the letter,
+            where all actions up to a reward answer for it.
+        track_steps: steps of a track before it is started anew; not given in the paper.
+        head: output layer of the policy. ``field``: one per field; with ``shared`` weights for all
+            fields, the policy gives all fields one size in most searches.
+        entropy: weight of an entropy bonus that falls to 0 over the first half of the search; none
+            in the paper, where searches lock in on the first sizes that they happen to try.
+        ramp: let λ_c rise from 0 over the first half of the search, for the same reason.
+        actions: sampled per state; not given in the paper.
+        steps: the most updates of the policy; not given in the paper.
+        patience_steps: updates without a change of the likeliest sizes that end the search.
+        policy_learning_rate: of the policy; 5e-4 in section 4.2.
+        evaluations: the most different subnets that a search may score.
+    """
+
+    scheme: Literal["independent", "shared"] = "independent"
+    sampling: Literal["adaptive", "random", "vanilla", "weight", "uniform"] = "adaptive"
+    keep_rate: float = 0.6
+    rate_interval: int = 10
+    rate_drift: float = 0.5
+    table_rate_floor: float = 0.25
+    keep_floor: float = 0.2
+    table_rates: Literal["candidates", "fields"] = "candidates"
+    variance: Literal["relative", "raw"] = "relative"
+    importance: Literal["balanced", "raw"] = "balanced"
+    lambda_fs: float = 0.6
+    columns: Literal["own", "first"] = "own"
+    groups: int = 1
+    sandwich: bool = False
+    supernets: int = 1
+    epochs: int = 20
+    patience: int = 2
+    learning_rate: float = 1e-3
+
+    search: Literal["rl", "greedy", "random", "evolution"] = "rl"
+    lambda_r: float = 0.005
+    lambda_c: float = 0.04
+    reward: Literal["auc", "accuracy", "logloss"] = "auc"
+    reward_rows: int = 32768
+    reward_weight: Literal["one", "lambda_r"] = "one"
+    reward_unit: Literal["deviation", "none"] = "deviation"
+    size_unit: Literal["relative", "raw"] = "relative"
+    baseline: bool = True
+    credit: Literal["step", "track"] = "step"
+    track_steps: int = 10
+    head: Literal["field", "shared"] = "field"
+    entropy: float = 1.0
+    ramp: bool = True
+    actions: int = 8
+    steps: int = 500
+    patience_steps: int = 50
+    policy_learning_rate: float = 1e-3
+    evaluations: int = 1500
+
+    def __post_init__(self) -> None:
+        for name, least in (
+            ("rate_interval", 1),
+            ("groups", 1),
+            ("supernets", 1),
+            ("epochs", 1),
+            ("patience", 1),
+            ("reward_rows", 2),
+            ("track_steps", 1),
+            ("actions", 2 if self.baseline else 1),
+            ("steps", 1),
+            ("patience_steps", 1),
+            ("evaluations", 1),
+        ):
+            require_int(getattr(self, name), f"adass.{name}", least)
+        for name in ("keep_rate", "learning_rate", "policy_learning_rate"):
+            require(getattr(self, name) > 0, f"adass.{name}", getattr(self, name), "above 0")
+        for name in ("keep_rate", "table_rate_floor", "keep_floor", "lambda_fs"):
+            value = getattr(self, name)
+            require(0 <= value <= 1, f"adass.{name}", value, "between 0 and 1")
+        for name in ("rate_drift", "lambda_r", "lambda_c", "entropy"):
+            value = getattr(self, name)
+            require(value >= 0, f"adass.{name}", value, "at least 0")
+
+
+RESOURCE_FIRST = {"lambda_r": 0.005, "lambda_c": 0.04}
+"""AdaS&S-R (section 4.2)."""
+
+EFFECT_FIRST = {"lambda_r": 0.0025, "lambda_c": 0.08}
+"""AdaS&S-E (section 4.2)."""
+
+LITERAL = {
+    "keep_rate": 0.6,
+    "rate_interval": 1,
+    "rate_drift": 0.0,
+    "table_rate_floor": 0.0,
+    "keep_floor": 0.0,
+    "table_rates": "fields",
+    "variance": "raw",
+    "importance": "raw",
+    "groups": 1,
+    "sandwich": False,
+    "supernets": 1,
+    "reward": "accuracy",
+    "reward_weight": "lambda_r",
+    "reward_unit": "none",
+    "size_unit": "raw",
+    "baseline": False,
+    "credit": "track",
+    "head": "shared",
+    "entropy": 0.0,
+    "ramp": False,
+    "policy_learning_rate": 5e-4,
+}
+"""The paper to the letter, wherever it has one."""

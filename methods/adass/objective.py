@@ -1,0 +1,131 @@
+"""What a search maximises: a subnet's validation reward less the penalty on its sizes (Eq. 9)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import accumulate
+from statistics import fmean, pstdev
+
+import torch
+
+from aesbench import Metrics
+from aesbench_methods.adass.config import AdaSSConfig
+from aesbench_methods.adass.scoring import Scorer
+from aesbench_methods.adass.space import Sizes, Space
+
+UNIT_SUBNETS = 64
+"""Random subnets whose rewards' standard deviation is the unit of the search's loss."""
+
+PROGRESS_POINTS = 200
+"""About how many points of a search's progress are recorded."""
+
+
+class Memo:
+    """The scores of the subnets of a prepared state, remembered for all of its searches."""
+
+    def __init__(self, scorers: Sequence[Scorer]) -> None:
+        self.scorers = tuple(scorers)
+        self._metrics: dict[Sizes, Metrics] = {}
+        self._accuracies: dict[Sizes, float] = {}
+
+    def metrics(self, sizes: Sizes) -> Metrics:
+        """Return a subnet's validation metrics, the mean over the supernets."""
+        if sizes not in self._metrics:
+            scores = [scorer.score(sizes) for scorer in self.scorers]
+            self._metrics[sizes] = Metrics(
+                fmean(s.auc for s in scores), fmean(s.logloss for s in scores)
+            )
+        return self._metrics[sizes]
+
+    def accuracy(self, sizes: Sizes) -> float:
+        """Return a subnet's validation accuracy, the mean over the supernets."""
+        if sizes not in self._accuracies:
+            self._accuracies[sizes] = fmean(scorer.accuracy(sizes) for scorer in self.scorers)
+        return self._accuracies[sizes]
+
+
+class Objective:
+    """The objective of one search, which counts the subnets that it scores.
+
+    Attributes:
+        space: what may be chosen.
+        seen: {subnet: its objective}, in the order of their evaluation.
+        unit: the standard deviation of the reward over random subnets, or 1.
+    """
+
+    def __init__(
+        self,
+        memo: Memo,
+        space: Space,
+        config: AdaSSConfig,
+        generator: torch.Generator,
+    ) -> None:
+        self.space, self.config = space, config
+        self._memo, self._generator = memo, generator
+        self.seen: dict[Sizes, float] = {}
+        # A budget is a hard bound on the parameters; a price on top of it would only distort.
+        self.lambda_r = config.lambda_r if space.budget is None else 0.0
+        largest = space.candidates[-1] if config.size_unit == "relative" else 1
+        self.size_prices = [self.lambda_r * size / largest for size in space.candidates]
+        self.unit = 1.0
+        if config.reward_unit == "deviation":
+            rewards = [self.reward(self.random()) for _ in range(UNIT_SUBNETS)]
+            self.unit = max(pstdev(rewards), 1e-9)
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether the search has scored as many subnets as it may."""
+        return len(self.seen) >= self.config.evaluations
+
+    def random(self) -> Sizes:
+        """Draw an allocation of the space."""
+        shape = (len(self.space.fields),)
+        drawn = torch.randint(len(self.space.candidates), shape, generator=self._generator)
+        return self.space.nearest(tuple(drawn.tolist()))
+
+    def reward(self, sizes: Sizes) -> float:
+        """Return the reward of Eq. 8's R, weight included, and count the evaluation."""
+        reward = self._raw_reward(sizes)
+        weight = self.config.lambda_r if self.config.reward_weight == "lambda_r" else 1.0
+        self.seen.setdefault(sizes, weight * reward - self.penalty(sizes))
+        return weight * reward
+
+    def penalty(self, sizes: Sizes) -> float:
+        """Return the first term of Eq. 9 for an allocation that is certain."""
+        return fmean(self.size_prices[size] for size in sizes)
+
+    def value(self, sizes: Sizes) -> float:
+        """Return reward less penalty, the objective that all searches maximise."""
+        return self.reward(sizes) - self.penalty(sizes)
+
+    def best(self) -> Sizes:
+        """Return the best allocation seen; the earliest of equals."""
+        return max(self.seen, key=lambda sizes: self.seen[sizes])
+
+    def progress(self) -> list[tuple[int, float]]:
+        """Return the best objective after each of some numbers of subnets scored, ascending."""
+        best = list(accumulate(self.seen.values(), max))
+        return list(enumerate(best, 1))[:: -(-len(best) // PROGRESS_POINTS)]
+
+    def changes(self, sizes: Sizes) -> list[list[float]]:
+        """Return by how much the objective changes if one field alone takes another size.
+
+        (fields, candidates), zero at the sizes themselves; the budget and the count of evaluations
+        are left aside. It is why a size was chosen, as far as the search could see.
+        """
+        weight = self.config.lambda_r if self.config.reward_weight == "lambda_r" else 1.0
+
+        def value(changed: Sizes) -> float:
+            return weight * self._raw_reward(changed) - self.penalty(changed)
+
+        here = value(sizes)
+        return [
+            [value((*sizes[:i], size, *sizes[i + 1 :])) - here for size in range(len(row))]
+            for i, row in enumerate(self.space.costs)
+        ]
+
+    def _raw_reward(self, sizes: Sizes) -> float:
+        if self.config.reward == "accuracy":
+            return self._memo.accuracy(sizes)
+        metrics = self._memo.metrics(sizes)
+        return metrics.auc if self.config.reward == "auc" else -metrics.logloss
