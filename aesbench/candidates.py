@@ -72,11 +72,14 @@ class CandidateTables(nn.Module):
         table: nn.Embedding = self.tables[min(candidate, len(self.tables) - 1)]  # type: ignore[assignment]
         return table
 
+    def rows(self, field: int) -> slice:
+        """Return where a field's rows lie in every table."""
+        first = self._first_rows[field]
+        return slice(first, first + self.fields[field].cardinality)
+
     def weight(self, field: int, candidate: int) -> Tensor:
         """Return ``E_ij (cardinality, size)``: a view, in the shared scheme of one parameter."""
-        first = self._first_rows[field]
-        rows = self.table(candidate).weight[first : first + self.fields[field].cardinality]
-        return rows[:, : self.candidates[candidate]]
+        return self.table(candidate).weight[self.rows(field), : self.candidates[candidate]]
 
     def look_up(self, ids: Tensor, candidate: int, fields: Sequence[int] | None = None) -> Tensor:
         """Return the vectors of one size.

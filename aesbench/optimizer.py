@@ -15,6 +15,8 @@ from torch import Tensor, nn
 from torch.nn.functional import embedding_bag
 from torch.optim.adam import adam
 
+from aesbench.errors import ConfigError
+
 
 class FusedAdam:
     """Adam (Kingma & Ba, 2015) on given tensors, by torch's fused kernel.
@@ -103,6 +105,23 @@ class RowSparseAdam:
             self._adam.update(parts[:1], [gradient], parts[1:2], parts[2:], [steps])
             for tensor, part in zip(whole, parts, strict=True):
                 tensor.index_copy_(0, rows, part)
+
+    def forget(self, table: Tensor, rows: slice) -> None:
+        """Zero the moments of rows that were given new values, which theirs no longer describe.
+
+        Args:
+            table: one of ``tables``.
+            rows: of the table.
+
+        Raises:
+            ConfigError: the table is not among those that this optimizer moves.
+        """
+        for known, moments in zip(self.tables, self.moments, strict=True):
+            if known is table:
+                for moment in moments:
+                    moment[rows] = 0
+                return
+        raise ConfigError("these rows belong to no table of the optimizer; build it on the model")
 
 
 def group_rows(ids: Tensor) -> tuple[Tensor, Tensor, Tensor]:
