@@ -92,12 +92,12 @@ def test_table_rates_keep_their_floor_and_sum_to_one():
 
 def test_equation_6_by_hand():
     """P_F moves by step * LN of the mix of per-entry means, each in units of its mean."""
-    sampler = adaptive(fields=3, updates=50, keep_floor=0.0)
+    sampler = adaptive(fields=3, updates=50, keep_rate=0.7, keep_floor=0.0)
     # Per entry: gradients .1, .2, .6 (mean .3), magnitudes 2, 1, 3 (mean 2).
     seen = observation([1.0, 4.0, 3.0], [20.0, 20.0, 15.0], [10, 20, 5])
     sampler.update(torch.ones(3, 3), seen)
     mixed = 0.6 * np.array([1, 2, 6]) / 3 + 0.4 * np.array([2, 1, 3]) / 2
-    expected = 0.6 + 0.5 / 50 * layer_norm(mixed)
+    expected = 0.7 + 0.5 / 50 * layer_norm(mixed)
     assert sampler.keep_rates.numpy() == pytest.approx(expected, abs=1e-6)
 
 
@@ -112,13 +112,13 @@ def test_the_letter_of_equation_6_by_hand():
 
 def test_a_dropped_field_keeps_the_importance_that_it_showed():
     """Without a gradient of its own it neither rises nor falls against the others."""
-    sampler = adaptive(fields=3, updates=50)
+    sampler = adaptive(fields=3, updates=50, keep_rate=0.7)
     whole = observation([1.0, 2.0, 6.0], [1.0, 1.0, 1.0], [1, 1, 1])
     dropped = observation([1.0, 2.0, 0.0], [1.0, 1.0, 0.0], [1, 1, 0])
     sampler.update(torch.ones(3, 3), whole)
-    first = sampler.keep_rates - 0.6
+    first = sampler.keep_rates - 0.7
     sampler.update(torch.ones(3, 3), dropped)
-    assert (sampler.keep_rates - 0.6).numpy() == pytest.approx(2 * first.numpy(), abs=1e-6)
+    assert (sampler.keep_rates - 0.7).numpy() == pytest.approx(2 * first.numpy(), abs=1e-6)
 
 
 def test_keep_rates_keep_their_bounds():
@@ -126,7 +126,7 @@ def test_keep_rates_keep_their_bounds():
     sampler = adaptive(updates=1)
     for _ in range(20):
         sampler.update(torch.ones(2, 3), observation([9, 1], [1, 1], [1, 1]))
-    assert sampler.keep_rates.tolist() == pytest.approx([1.0, 0.2])
+    assert sampler.keep_rates.tolist() == pytest.approx([1.0, 0.6])
 
 
 @pytest.mark.parametrize("sampling", ["random", "vanilla", "weight", "uniform"])
@@ -140,10 +140,10 @@ def test_the_other_strategies_never_adapt(sampling):
         assert row == pytest.approx(expected)
     keep = sampler.keep_rates.tolist()
     if sampling == "random":
-        assert keep == pytest.approx([config.keep_rate] * 4)
+        assert keep == pytest.approx([config.random_keep_rate] * 4)
     elif sampling == "weight":
         weights = np.log1p([f.cardinality for f in FIELDS])
-        unclipped = config.keep_rate * 4 * weights / weights.sum()
+        unclipped = config.random_keep_rate * 4 * weights / weights.sum()
         assert keep == pytest.approx(np.clip(unclipped, 0.05, 1))
         assert keep[1] == max(keep)  # The largest field.
     else:

@@ -141,31 +141,34 @@ def test_the_policy_gives_probabilities_per_field_and_sees_all_fields():
 def test_the_competition_penalty_by_hand():
     """λ_r/M Σ d_j P_ij - λ_c/M Σ ‖P_i - 1/T‖₂."""
     p = torch.tensor([[0.5, 0.5, 0.0], [0.0, 0.0, 1.0]])
-    prices = torch.tensor([0.02, 0.08, 0.16])
+    prices = torch.tensor([0.02, 0.08, 0.16]).repeat(2, 1)
     resources = (0.5 * 0.02 + 0.5 * 0.08 + 0.16) / 2
     first = np.sqrt(2 * (1 / 6) ** 2 + (1 / 3) ** 2)
     second = np.sqrt(2 * (1 / 3) ** 2 + (2 / 3) ** 2)
     expected = resources - 0.04 * (first + second) / 2
-    assert competition_penalty(p, prices, 0.04).item() == pytest.approx(expected, abs=1e-6)
+    assert competition_penalty(p, prices / 2, 0.04).item() == pytest.approx(expected, abs=1e-6)
 
 
 def test_the_competition_penalty_can_start_from_uniform_probabilities():
     """There the norm has no gradient; ours is zero, not undefined."""
     logits = torch.zeros(2, 3, requires_grad=True)
-    competition_penalty(logits.softmax(1), torch.zeros(3), 0.1).backward()
+    competition_penalty(logits.softmax(1), torch.zeros(2, 3), 0.1).backward()
     assert torch.equal(logits.grad, torch.zeros(2, 3))
 
 
-def test_sizes_are_priced_relative_to_the_largest_or_as_printed():
-    """The reading decides d_j; a budget takes the price away."""
+def test_sizes_are_priced_as_printed_or_by_what_they_hold():
+    """The readings decide d_j and whether 40 and 7 values cost the same; a budget costs nothing."""
     auc = np.full((5, 5), 0.5)
-    relative, _ = objective_on(auc, lambda_r=0.64)
-    raw, _ = objective_on(auc, lambda_r=0.64, size_unit="raw")
-    assert relative.size_prices == pytest.approx([0.02, 0.08, 0.16, 0.32, 0.64])
-    assert raw.size_prices == pytest.approx([1.28, 5.12, 10.24, 20.48, 40.96])
-    assert relative.penalty((0, 4)) == pytest.approx(0.33)
+    sizes = np.array(TWO.candidates)
+    raw, _ = objective_on(auc, lambda_r=0.64, size_unit="raw", price_by_parameters=0.0)
+    assert raw.prices == pytest.approx(0.64 * np.array([sizes, sizes]) / 2)
+    rows, _ = objective_on(auc, lambda_r=0.64, price_by_parameters=1.0)
+    assert rows.prices == pytest.approx(0.64 * np.array([40 * sizes, 7 * sizes]) / 47 / 64)
+    half, _ = objective_on(auc, lambda_r=0.64)
+    assert half.prices == pytest.approx((rows.prices + raw.prices / 64) / 2)
+    assert raw.penalty((0, 4)) == pytest.approx(0.32 * 66)
     bounded, _ = objective_on(auc, replace(TWO, budget=500))
-    assert bounded.size_prices == [0] * 5
+    assert not bounded.prices.any()
 
 
 # The search
@@ -200,7 +203,7 @@ def test_the_reward_readings():
 def test_changes_say_what_another_size_would_have_given():
     """(fields, candidates), zero at the choice, reward and price together."""
     auc = np.linspace(0.5, 0.74, 25).reshape(5, 5)
-    objective, _ = objective_on(auc, lambda_r=0.64)
+    objective, _ = objective_on(auc, lambda_r=0.64, price_by_parameters=0.0)
     changes = np.array(objective.changes((1, 2)))
     assert changes[0] == pytest.approx(auc[:, 2] - auc[1, 2] - (np.array(TWO.candidates) - 8) / 200)
     assert changes[1] == pytest.approx(auc[1] - auc[1, 2] - (np.array(TWO.candidates) - 16) / 200)

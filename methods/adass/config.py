@@ -22,15 +22,17 @@ class AdaSSConfig:
         scheme: ``independent`` tables per size, the paper's for ML-1M, or ``shared``, prefixes of
             the largest, its choice for Criteo and Avazu.
         sampling: the strategy of Table 4; ``uniform`` is our control.
-        keep_rate: P_F at the start of ``adaptive``, and the constant rate of ``random`` and
-            ``weight``. The paper gives .6, for ``random`` only.
+        keep_rate: P_F at the start of ``adaptive``; not given in the paper. A pair of fields is
+            trained in P_F² of the steps, so low rates leave pairs unlearned, and sizes that only
+            pairs need look useless.
+        random_keep_rate: P_F of ``random``, .6 in the text of Table 4, and the mean of ``weight``.
         rate_interval: training steps between two updates of the rates; the letter (Algorithm 1,
             line 13) is 1. Ours is 10: an update costs a pass over all tables.
         rate_drift: by how much a rate can move in all; divided by the planned updates it is the
             step that multiplies LN in Eq. 5 and 6. 0 is the letter: a step of 1, with which every
             rate leaves [0, 1] at the first update.
         table_rate_floor: the least P_E, as a share of 1/T. The letter has none.
-        keep_floor: the least P_F. The letter has none.
+        keep_floor: the least P_F; see ``keep_rate``. The letter has none.
         table_rates: over what LN of Eq. 5 acts. ``candidates``: over the sizes of a field, which
             has the stated effect. ``fields`` is the letter: the mean over sizes leaves one number
             per field, so all sizes of a field move alike and P_E stays uniform.
@@ -39,11 +41,11 @@ class AdaSSConfig:
         importance: of Eq. 6. ``raw`` is the letter; ``balanced`` takes means per entry, or large
             sizes would win, in units of their mean over the fields, or gradients would not count.
         lambda_fs: λ_FS of Eq. 6, the share of gradients (section 4.2).
-        columns: where a vector enters an unwidened first layer, under the unification ``plain``:
-            each size in columns of its ``own``, so that a subnet is its stand-alone model, or all
-            at the ``first`` columns.
-        groups: into how many parts a batch is cut, each with a draw of its own. The letter is 1
-            (Algorithm 1, line 10).
+        columns: where vectors enter the backbone's first layer under the unification ``plain``:
+            all sizes at the ``first`` of the field's columns, so that its weights learn from every
+            step, or each size in columns of its ``own``, for weights of its own.
+        groups: into how many parts a batch is cut, each with a draw of its own: more subnets per
+            step at equal cost. The letter is 1 (Algorithm 1, line 10).
         sandwich: train the smallest and the largest subnet beside the drawn ones at every step
             (Yu & Huang, 2019).
         supernets: how many supernets are trained; subnets are scored by the mean of their metrics.
@@ -70,6 +72,10 @@ class AdaSSConfig:
             letter.
         size_unit: of d_j in Eq. 9. ``relative`` to the largest, with which the λ_r of the paper
             make sense; ``raw`` is the letter, where the penalty outweighs all effects of size.
+        price_by_parameters: the share of the size penalty of Eq. 9 that weighs fields by their
+            cardinality, so that it is the memory it is said to limit. 0 is the letter, where a
+            dimension of any field costs the same, which bounds no memory; 1 leaves the sizes of
+            small fields to chance.
         baseline: subtract the mean reward of the other actions. The letter has no baseline.
         credit: of Eq. 8. ``step``: each action answers for its own reward; ``track`` is the letter,
             where all actions up to a reward answer for it.
@@ -88,20 +94,21 @@ class AdaSSConfig:
 
     scheme: Literal["independent", "shared"] = "independent"
     sampling: Literal["adaptive", "random", "vanilla", "weight", "uniform"] = "adaptive"
-    keep_rate: float = 0.6
+    keep_rate: float = 0.9
+    random_keep_rate: float = 0.6
     rate_interval: int = 10
     rate_drift: float = 0.5
     table_rate_floor: float = 0.25
-    keep_floor: float = 0.2
+    keep_floor: float = 0.6
     table_rates: Literal["candidates", "fields"] = "candidates"
     variance: Literal["relative", "raw"] = "relative"
     importance: Literal["balanced", "raw"] = "balanced"
     lambda_fs: float = 0.6
-    columns: Literal["own", "first"] = "own"
-    groups: int = 1
+    columns: Literal["first", "own"] = "first"
+    groups: int = 4
     sandwich: bool = False
     supernets: int = 1
-    epochs: int = 20
+    epochs: int = 15
     patience: int = 2
     learning_rate: float = 1e-3
 
@@ -113,16 +120,17 @@ class AdaSSConfig:
     reward_weight: Literal["one", "lambda_r"] = "one"
     reward_unit: Literal["deviation", "none"] = "deviation"
     size_unit: Literal["relative", "raw"] = "relative"
+    price_by_parameters: float = 0.5
     baseline: bool = True
     credit: Literal["step", "track"] = "step"
     track_steps: int = 10
     head: Literal["field", "shared"] = "field"
-    entropy: float = 1.0
+    entropy: float = 5.0
     ramp: bool = True
     actions: int = 8
     steps: int = 500
-    patience_steps: int = 50
-    policy_learning_rate: float = 1e-3
+    patience_steps: int = 100
+    policy_learning_rate: float = 3e-3
     evaluations: int = 1500
 
     def __post_init__(self) -> None:
@@ -140,9 +148,15 @@ class AdaSSConfig:
             ("evaluations", 1),
         ):
             require_int(getattr(self, name), f"adass.{name}", least)
-        for name in ("keep_rate", "learning_rate", "policy_learning_rate"):
+        for name in ("keep_rate", "random_keep_rate", "learning_rate", "policy_learning_rate"):
             require(getattr(self, name) > 0, f"adass.{name}", getattr(self, name), "above 0")
-        for name in ("keep_rate", "table_rate_floor", "keep_floor", "lambda_fs"):
+        for name in (
+            "keep_rate",
+            "random_keep_rate",
+            "table_rate_floor",
+            "keep_floor",
+            "lambda_fs",
+        ):
             value = getattr(self, name)
             require(0 <= value <= 1, f"adass.{name}", value, "between 0 and 1")
         for name in ("rate_drift", "lambda_r", "lambda_c", "entropy"):
@@ -172,6 +186,7 @@ LITERAL = {
     "reward_weight": "lambda_r",
     "reward_unit": "none",
     "size_unit": "raw",
+    "price_by_parameters": 0.0,
     "baseline": False,
     "credit": "track",
     "head": "shared",

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from itertools import accumulate
 from statistics import fmean, pstdev
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from aesbench import Metrics
 from aesbench_methods.adass.config import AdaSSConfig
@@ -50,6 +52,7 @@ class Objective:
     Attributes:
         space: what may be chosen.
         seen: {subnet: its objective}, in the order of their evaluation.
+        prices: (fields, candidates) what a field's size costs, λ_r included.
         unit: the standard deviation of the reward over random subnets, or 1.
     """
 
@@ -65,8 +68,7 @@ class Objective:
         self.seen: dict[Sizes, float] = {}
         # A budget is a hard bound on the parameters; a price on top of it would only distort.
         self.lambda_r = config.lambda_r if space.budget is None else 0.0
-        largest = space.candidates[-1] if config.size_unit == "relative" else 1
-        self.size_prices = [self.lambda_r * size / largest for size in space.candidates]
+        self.prices = self.lambda_r * _weights(space, config)
         self.unit = 1.0
         if config.reward_unit == "deviation":
             rewards = [self.reward(self.random()) for _ in range(UNIT_SUBNETS)]
@@ -92,7 +94,7 @@ class Objective:
 
     def penalty(self, sizes: Sizes) -> float:
         """Return the first term of Eq. 9 for an allocation that is certain."""
-        return fmean(self.size_prices[size] for size in sizes)
+        return float(self.prices[range(len(sizes)), sizes].sum())
 
     def value(self, sizes: Sizes) -> float:
         """Return reward less penalty, the objective that all searches maximise."""
@@ -129,3 +131,17 @@ class Objective:
             return self._memo.accuracy(sizes)
         metrics = self._memo.metrics(sizes)
         return metrics.auc if self.config.reward == "auc" else -metrics.logloss
+
+
+def _weights(space: Space, config: AdaSSConfig) -> NDArray[np.float64]:
+    """Return the weight ``(fields, candidates)`` of each P_ij in the first term of Eq. 9.
+
+    As printed it is d_j / M for every field; weighted by cardinality, n_i d_j / Σ n.
+    """
+    by_field = np.full(len(space.fields), 1 / len(space.fields))
+    rows = np.array([field.cardinality for field in space.fields])
+    share = config.price_by_parameters
+    weights = (1 - share) * by_field + share * rows / rows.sum()
+    unit = space.candidates[-1] if config.size_unit == "relative" else 1
+    weighted: NDArray[np.float64] = np.outer(weights, np.array(space.candidates) / unit)
+    return weighted

@@ -23,6 +23,10 @@ Track = list[tuple[Sizes, Sizes]]
 PROBABILITY_INTERVAL = 5
 """Updates between two records of the whole of P."""
 
+ENTROPY_FALL = 1e-3
+"""What is left of the entropy bonus at the end of a search. It falls by equal factors, so that
+effects of size large and small get equal time to show."""
+
 READINGS = 10
 """The most steps towards a fixed point of the likeliest sizes when the result is read."""
 
@@ -45,15 +49,15 @@ def leave_one_out(rewards: Tensor) -> Tensor:
     return (rewards - rewards.mean()) * len(rewards) / (len(rewards) - 1)
 
 
-def competition_penalty(probabilities: Tensor, size_prices: Tensor, lambda_c: float) -> Tensor:
+def competition_penalty(probabilities: Tensor, prices: Tensor, lambda_c: float) -> Tensor:
     """Return the penalty of Eq. 9.
 
     Args:
         probabilities: P (fields, candidates).
-        size_prices: (candidates,) λ_r d_j, in whatever unit sizes are counted.
+        prices: (fields, candidates), as printed λ_r d_j / M in whatever unit sizes are counted.
         lambda_c: weight of the distance from uniform probabilities, which is rewarded.
     """
-    resources = (probabilities @ size_prices).mean()
+    resources = (probabilities * prices).sum()
     uniform = 1 / probabilities.shape[1]
     # The norm has no gradient at uniform probabilities, where an untrained policy may start.
     distance = ((probabilities - uniform).square().sum(1) + 1e-12).sqrt().mean()
@@ -65,7 +69,7 @@ def search(objective: Objective, config: AdaSSConfig, context: Context) -> Sizes
     space, generator = objective.space, context.generator
     policy = Policy(len(space.fields), len(space.candidates), config.head, generator)
     optimizer = torch.optim.Adam(policy.parameters(), lr=config.policy_learning_rate)
-    prices = torch.tensor(objective.size_prices)
+    prices = torch.from_numpy(objective.prices).float()
     state = objective.random()
     track: Track = []
     likeliest, unchanged = state, 0
@@ -78,7 +82,8 @@ def search(objective: Objective, config: AdaSSConfig, context: Context) -> Sizes
         taken = [space.nearest(tuple(action)) for action in actions.tolist()]
         rewards = torch.tensor([objective.reward(sizes) for sizes in taken]) / objective.unit
 
-        early = max(0.0, 1 - 2 * step / config.steps)  # From 1 to 0 over the first half.
+        # How much of the search is over, by steps or by evaluations.
+        spent = max(step / config.steps, len(objective.seen) / config.evaluations)
         advantages = leave_one_out(rewards) if config.baseline else rewards
         loss = reinforce_loss(log_p, actions, advantages)
         if config.credit == "track":
@@ -86,9 +91,9 @@ def search(objective: Objective, config: AdaSSConfig, context: Context) -> Sizes
             track = [] if len(track) + 1 >= config.track_steps else track
             track.append((state, tuple(actions[0].tolist())))
         entropy = -(probabilities * log_p).sum(1).mean()
-        lambda_c = config.lambda_c * (1 - early if config.ramp else 1.0)
+        lambda_c = config.lambda_c * (min(1.0, 2 * spent) if config.ramp else 1.0)
         penalty = competition_penalty(probabilities, prices / objective.unit, lambda_c)
-        loss = loss + penalty - config.entropy * early * entropy
+        loss = loss + penalty - config.entropy * ENTROPY_FALL**spent * entropy
 
         optimizer.zero_grad()
         loss.backward()
@@ -100,7 +105,7 @@ def search(objective: Objective, config: AdaSSConfig, context: Context) -> Sizes
         now = tuple(log_p.argmax(1).tolist())
         unchanged = unchanged + 1 if now == likeliest else 0
         likeliest = now
-        settled = early == 0 or not (config.entropy or config.ramp)
+        settled = spent >= 0.5 or not (config.entropy or config.ramp)
         if objective.exhausted or (settled and unchanged >= config.patience_steps):
             break
     return _read(policy, objective, state)

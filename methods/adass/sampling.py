@@ -178,12 +178,12 @@ def make_sampler(
     if config.sampling == "adaptive":
         return AdaptiveSampler(config, count, len(candidates), updates, first_variances())
     if config.sampling == "random":
-        return Sampler(uniform, torch.full((count,), config.keep_rate))
+        return Sampler(uniform, torch.full((count,), config.random_keep_rate))
     if config.sampling == "vanilla":
         return Sampler(by_size, everything)
     if config.sampling == "weight":
         # By the logarithm: raw cardinalities would never train a field of two values.
         weights = torch.tensor([field.cardinality for field in fields]).float().log1p()
-        keep = config.keep_rate * weights / weights.mean()
+        keep = config.random_keep_rate * weights / weights.mean()
         return Sampler(by_size, keep.clamp(0.05, 1.0))
     return Sampler(uniform, everything)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -45,7 +46,7 @@ Job = tuple[str, str, str, dict[str, Any]]
 
 @cache
 def dataset_of(name: str) -> Dataset:
-    return load_dataset(name)
+    return load_dataset(name, data_dir=os.environ.get("AESBENCH_DATA"))
 
 
 def context_of(name: str, backbone: str, seed: int, stage: str) -> Any:
