@@ -194,12 +194,18 @@ class DeepFM(Backbone):
     def logits_of_sums(self, sums: Tensor, first_order: Tensor) -> Tensor:
         """Return the logits from the sums of first layer, vectors and squared lengths."""
         first = _first_layer(self.mlp)
-        hidden, vectors, squares = sums.split([first.out_features, self.embedding.widths[0], 1], 1)
+        parts = [first.out_features, self.embedding.widths[0], 1]
+        hidden, vectors, squares = torch.split(sums, parts, 1)
         pairs = 0.5 * (vectors.square().sum(1) - squares.squeeze(1))
         deep: Tensor = self.mlp[1:](hidden + first.bias).squeeze(1)
-        return deep + first_order + self.pair_scale * pairs
+        logits: Tensor = deep + first_order + self.pair_scale * pairs
+        return logits
 
 
 def _first_layer(mlp: nn.Sequential) -> nn.Linear:
-    layer: nn.Linear = mlp[0]  # type: ignore[assignment]
-    return layer
+    first = mlp[0]
+    if not isinstance(first, nn.Linear):
+        raise TypeError(
+            f"the first layer is {type(first).__name__}, not the linear layer of make_mlp"
+        )
+    return first

@@ -103,6 +103,15 @@ def cli() -> None:
 )
 @click.option("--backbones", default="widedeep", show_default=True, help="Comma-separated.")
 @click.option("--seeds", default="10", show_default=True, help="How many, or a list: 0,3,7")
+@click.option(
+    "--searches", type=int, default=1, show_default=True, help="Searches of each prepared state."
+)
+@click.option(
+    "--search-only", is_flag=True, help="Record what is found without retraining and testing it."
+)
+@click.option(
+    "--inherit", is_flag=True, help="Retrain from the weights of the search, not from scratch."
+)
 @click.option("--budget", type=float, help="The most embedding parameters, as a share of UES-32's.")
 @click.option("--jobs", type=int, default=1, show_default=True, help="Processes at a time.")
 @click.option("--threads", type=int, help="Threads of each; default: the cores divided by jobs.")
@@ -115,6 +124,9 @@ def run(
     dataset: str,
     backbones: str,
     seeds: str,
+    searches: int,
+    search_only: bool,
+    inherit: bool,
     budget: float | None,
     jobs: int,
     threads: int | None,
@@ -129,10 +141,11 @@ def run(
     """Search, retrain and test methods; write a record of each run; print the comparison.
 
     Runs that have a record are skipped: after an interruption, give the same command again.
+    What was only searched is never compared, and a run with retraining searches again.
     """
     # Imported here because torch takes a second, which --help should not.
     from aesbench.catalog import load_dataset
-    from aesbench.display import GridDisplay, show_overall
+    from aesbench.display import GridDisplay, show_overall, show_searches
     from aesbench.grid import execute, plan, without_budget
 
     settings = _load(plugins, changes)
@@ -147,6 +160,9 @@ def run(
         seeds=_seeds(seeds),
         budget=budget,
         settings=settings,
+        searches=searches,
+        retrain=not search_only,
+        inherit=inherit,
     )
     if budget is not None:
         for name in without_budget(specs):
@@ -163,7 +179,7 @@ def run(
             force=force,
             listen=display.on_event,
         )
-    show_overall(console, outcome.records)
+    (show_searches if search_only else show_overall)(console, outcome.records)
     console.print(
         f"{outcome.ran} run, {len(specs) - outcome.ran} taken from records,"
         f" {outcome.failed} failed; records in {results / 'records'}"
@@ -172,16 +188,25 @@ def run(
 
 
 @cli.command()
+@click.option(
+    "--run", "run_id", metavar="ID", help="Show one run instead; the first digits of its id do."
+)
 @_results_option
-def report(results: Path) -> None:
-    """Print the comparison of all records and write it as CSV, Markdown and LaTeX."""
-    from aesbench.display import show_report
+def report(run_id: str | None, results: Path) -> None:
+    """Print the comparison of all records and write it as CSV, Markdown and LaTeX.
 
-    show_report(Console(), results)
+    With --run: print one run's sizes, and draw what its search traced.
+    """
+    from aesbench.display import show_report, show_run
+
+    if run_id is None:
+        show_report(Console(), results)
+    else:
+        show_run(Console(), results, run_id)
 
 
 @cli.command("list")
-@click.argument("kind", type=click.Choice(["methods", "datasets", "backbones"]))
+@click.argument("kind", type=click.Choice(["methods", "datasets", "backbones", "runs"]))
 @click.option(
     "--plugin",
     "plugins",
@@ -189,11 +214,18 @@ def report(results: Path) -> None:
     type=click.Path(path_type=Path, dir_okay=False),
     help="A Python file with methods, data sets or backbones. Repeatable.",
 )
-def list_plugins(kind: str, plugins: tuple[Path, ...]) -> None:
-    """List what is registered, with who provides it and its settings."""
-    from aesbench.display import show_plugins
+@_results_option
+def list_plugins(kind: str, plugins: tuple[Path, ...], results: Path) -> None:
+    """List what is registered, with who provides it and its settings; or the runs with their ids.
+
+    Only runs look at --results.
+    """
+    from aesbench.display import show_plugins, show_runs
     from aesbench.registry import BACKBONES, METHODS, SOURCES
 
+    if kind == "runs":
+        show_runs(Console(), results)
+        return
     _load(plugins, ())
     registries = {"methods": METHODS, "datasets": SOURCES, "backbones": BACKBONES}
     show_plugins(Console(), registries[kind])  # type: ignore[arg-type]

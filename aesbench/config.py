@@ -78,6 +78,8 @@ class RunSpec:
         seed: the run's seed; the seeds of its stages derive from it.
         search_index: which of several searches on one prepared state.
         train: the training protocol.
+        retrain: whether the allocation is retrained and tested, or only recorded.
+        inherit: whether the retrained model starts from the weights of the search.
     """
 
     dataset: str
@@ -94,6 +96,8 @@ class RunSpec:
     seed: int = 0
     search_index: int = 0
     train: TrainConfig = field(default_factory=TrainConfig)
+    retrain: bool = True
+    inherit: bool = False
 
     def __post_init__(self) -> None:
         require(
@@ -115,6 +119,14 @@ class RunSpec:
             require_int(self.budget, "budget", 1)
         require_int(self.seed, "seed")
         require_int(self.search_index, "search_index", 0)
+        require(type(self.retrain) is bool, "retrain", self.retrain, "true or false")
+        require(type(self.inherit) is bool, "inherit", self.inherit, "true or false")
+        require(
+            self.retrain or not self.inherit,
+            "inherit",
+            self.inherit,
+            "false where nothing is retrained (search only)",
+        )
 
     @property
     def run_id(self) -> str:
@@ -122,9 +134,12 @@ class RunSpec:
         return content_hash(self.to_dict())
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the spec as plain JSON values."""
+        """Return the spec as plain JSON values; settings of ``_LATER`` only if they are changed."""
         plain: dict[str, Any] = dataclasses.asdict(self)
         plain["candidates"] = list(self.candidates)
+        for name, default in _LATER.items():
+            if plain[name] == default:
+                del plain[name]
         return plain
 
     @classmethod
@@ -135,6 +150,10 @@ class RunSpec:
             ConfigError: a key is unknown or a value has the wrong type.
         """
         return build_config(cls, data, "spec")
+
+
+_LATER = {"retrain": True, "inherit": False}
+"""Settings younger than the first records, whose ids must stay what they are."""
 
 
 def content_hash(value: Any) -> str:
@@ -208,8 +227,7 @@ def _convert(value: Any, kind: Any, name: str) -> Any:
         if value is None or (isinstance(value, str) and value.lower() == "none"):
             require(type(None) in arguments, name, value, f"a value, {kind}")
             return None
-        (inner,) = (a for a in arguments if a is not type(None))
-        return _convert(value, inner, name)
+        return _convert_to_any(value, [a for a in arguments if a is not type(None)], name)
     if origin is Literal:
         chosen = [a for a in arguments if value in (a, str(a))]
         require(len(chosen) > 0, name, value, "one of " + ", ".join(map(str, arguments)))
@@ -237,3 +255,18 @@ def _convert(value: Any, kind: Any, name: str) -> Any:
         return result
     require(kind is not str or isinstance(value, str), name, value, "text")
     return value
+
+
+def _convert_to_any(value: Any, kinds: list[Any], name: str) -> Any:
+    """Read ``value`` as the type that it has, else as the first of these that it can be read as."""
+    if len(kinds) == 1:
+        return _convert(value, kinds[0], name)
+    if type(value) is not str and type(value) in kinds:
+        return value
+    for kind in kinds:
+        try:
+            return _convert(value, kind, name)
+        except ConfigError:
+            continue
+    shown = ", ".join(getattr(kind, "__name__", str(kind)) for kind in kinds)
+    raise ConfigError(f"{name} = {value!r}: expected one of the types {shown}")

@@ -35,6 +35,7 @@ from aesbench.embedding import FieldEmbedding
 from aesbench.errors import AesbenchError, ConfigError
 from aesbench.method import Context, Method
 from aesbench.randomness import global_generators, stage_generator
+from aesbench.trace import Trace
 from aesbench.training import predict
 
 Check = Callable[[type[Method], str], None]
@@ -207,6 +208,30 @@ def check_score(method: type[Method], preset: str) -> None:
         )
 
 
+def check_inherit(method: type[Method], preset: str) -> None:
+    """A method that hands its weights on changes the model, and hands on copies."""
+    if method.inherit is Method.inherit:
+        return
+    trial = _Trial(method, preset, example_context())
+    allocation = trial.search()
+    context = trial.fresh()
+    model = context.build_model(context.build_embedding(allocation))
+    fresh = dict(_contents(model, "model"))
+    prepared = dict(_contents(trial.prepared, "prepared"))
+    trial.method.inherit(trial.fresh(), trial.prepared, allocation, model)
+    if dict(_contents(model, "model")) == fresh:
+        raise ContractError(f"'{method.name}.inherit' leaves the model as it was; copy weights")
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(1.0)
+    after = dict(_contents(trial.prepared, "prepared"))
+    if any(after.get(name) != value for name, value in prepared.items()):
+        raise ContractError(
+            f"'{method.name}.inherit' shares tensors of the prepared state with the model, whose"
+            " retraining would change them; copy values with tensor.copy_"
+        )
+
+
 CHECKS: tuple[Check, ...] = (
     check_config,
     check_unknown_setting,
@@ -219,6 +244,7 @@ CHECKS: tuple[Check, ...] = (
     check_inputs_unchanged,
     check_cpu,
     check_score,
+    check_inherit,
 )
 
 
@@ -293,12 +319,16 @@ class _Trial:
 
     def __post_init__(self) -> None:
         self.method = self.method_class(_config(self.method_class, self.preset))
-        context = replace(self.context, budget=None, generator=stage_generator(0, "prepare"))
+        context = replace(self._of_stage("prepare"), budget=None)
         self.prepared = self.method.prepare(context)
 
     def fresh(self) -> Context:
         """Return the context with the generator of a search, newly seeded."""
-        return replace(self.context, generator=stage_generator(0, "search/0"))
+        return self._of_stage("search/0")
+
+    def _of_stage(self, stage: str) -> Context:
+        shape = (len(self.context.fields), len(self.context.candidates))
+        return replace(self.context, generator=stage_generator(0, stage), trace=Trace(shape))
 
     def search(self) -> Allocation:
         """Search once and check what comes back.

@@ -1,4 +1,4 @@
-"""What the terminal shows: the progress of a grid, data sets, plugins, the comparison."""
+"""What the terminal shows: the progress of a grid, data sets, plugins, runs, the comparison."""
 
 from __future__ import annotations
 
@@ -17,10 +17,20 @@ from aesbench.config import RunSpec
 from aesbench.datasets.base import SPLITS, Dataset, PublishedFacts
 from aesbench.executors import Event, Finished, Progressed
 from aesbench.grid import is_done
-from aesbench.record import RunRecord, read_record, read_records, record_path
+from aesbench.record import (
+    RunRecord,
+    find_record,
+    read_record,
+    read_records,
+    read_traces,
+    record_path,
+)
 from aesbench.registry import Registry
 from aesbench.report.overall import overall
+from aesbench.report.run_page import run_page
+from aesbench.report.run_tables import runs_table, searches_table
 from aesbench.report.tables import render, write_tables
+from aesbench.report.trace_figure import write_trace_figure
 
 
 class GridDisplay:
@@ -103,10 +113,10 @@ class GridDisplay:
             cause = f"{record.error['type']} in {record.error['phase']}: {record.error['message']}"
             self._console.print(f"[red]failed[/] {escape(_name(spec))}: {escape(cause)}")
         elif not self._console.is_terminal:
-            auc = record.metrics["test"]["auc"]
+            auc = f"test AUC {record.metrics['test']['auc']:.4f}, " if record.metrics else ""
             self._console.print(
-                f"{done}/{self._total} {escape(_name(spec))}: test AUC {auc:.4f},"
-                f" {event.wall_s:.1f} s, {self._note()}"
+                f"{done}/{self._total} {escape(_name(spec))}: {auc}{event.wall_s:.1f} s,"
+                f" {self._note()}"
             )
 
     def _note(self) -> str:
@@ -138,7 +148,8 @@ class _Pace:
 
 
 def _name(spec: RunSpec) -> str:
-    return f"{spec.label} {spec.backbone} seed {spec.seed}"
+    name = f"{spec.label} {spec.backbone} seed {spec.seed}"
+    return f"{name} search {spec.search_index}" if spec.search_index else name
 
 
 def _duration(seconds: float) -> str:
@@ -158,6 +169,25 @@ def show_report(console: Console, results: Path) -> None:
     console.print(render(rows))
     for path in write_tables(results, rows):
         console.print(f"written: {path}")
+
+
+def show_searches(console: Console, records: Sequence[RunRecord]) -> None:
+    """Print how many different allocations the searches of each method found."""
+    console.print(searches_table(records))
+
+
+def show_runs(console: Console, results: Path) -> None:
+    """Print a line for each record under a folder, with the id that names it."""
+    console.print(runs_table(read_records(results)))
+
+
+def show_run(console: Console, results: Path, text: str) -> None:
+    """Print one run's sizes, and draw what its search traced into a folder of its own."""
+    record = find_record(results, text)
+    traces = read_traces(results, record.spec)
+    console.print(run_page(record, traces))
+    for path in write_trace_figure(results / "runs" / record.spec.run_id, record, traces):
+        console.print(f"written: {path}", soft_wrap=True)
 
 
 def show_plugins(console: Console, registry: Registry[Any]) -> None:

@@ -28,6 +28,10 @@ class RecordError(AesbenchError):
     """A run record cannot be written, read or compared."""
 
 
+class TraceError(AesbenchError):
+    """A method traces what is no number, or numbers of another shape than before."""
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return ``"; did you mean 'x'?"`` for the nearest known name, or a full stop."""
     nearest = get_close_matches(name, list(known), n=1, cutoff=0.5)

@@ -9,6 +9,7 @@ import dataclasses
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from aesbench.config import (
     build_config,
     content_hash,
     require,
+    require_int,
 )
 from aesbench.datasets.base import Dataset
 from aesbench.errors import ConfigError, did_you_mean
@@ -83,6 +85,9 @@ def plan(
     seeds: Iterable[int] = range(10),
     budget: float | None = None,
     settings: Settings | None = None,
+    searches: int = 1,
+    retrain: bool = True,
+    inherit: bool = False,
 ) -> list[RunSpec]:
     """Return the specs of a grid, seed by seed, so that early records already compare.
 
@@ -93,13 +98,20 @@ def plan(
         seeds: one run per seed.
         budget: the most embedding parameters, as a share of UES-32's; for methods that take one.
         settings: changed settings of methods, backbones and ``train``.
+        searches: runs per seed, which share what the method prepares.
+        retrain: False records what each search found and tests nothing.
+        inherit: True starts the retraining from the weights of the search.
 
     Raises:
-        ConfigError: a name or setting is unknown, or a value is out of range.
+        ConfigError: a name or setting is unknown, a value is out of range, or a method has no
+            weights to inherit.
     """
     settings = settings or {}
+    require_int(searches, "searches", 1)
     choices = [choice for text in methods for choice in choose_methods(text, settings)]
     _check_owners(settings, [*(c.method.name for c in choices), *backbones, "train", dataset.name])
+    if inherit:
+        _check_inherits(choices)
     if budget is not None:
         require(budget > 0, "budget", budget, "a share of UES-32's parameters above 0, as in 0.75")
     train = build_config(TrainConfig, settings.get("train", {}), "train")
@@ -110,8 +122,10 @@ def plan(
             backbone = BACKBONES.get(backbone_name)
             changed = settings.get(backbone_name, {})
             backbone_config: Any = build_config(backbone.Config, changed, backbone_name)
-            for choice in choices:
+            for choice, search_index in product(choices, range(searches)):
                 share = budget if choice.method.honours_budget else None
+                label = choice.spec_label(backbone.default_unification, share)
+                label += "+inherit" * inherit + "+search-only" * (not retrain)
                 spec = RunSpec(
                     dataset=dataset.name,
                     data_hash=dataset.hash,
@@ -120,10 +134,13 @@ def plan(
                     unification=choice.unification or backbone.default_unification,
                     method=choice.method.name,
                     method_config=dataclasses.asdict(choice.config),
-                    label=choice.spec_label(backbone.default_unification, share),
+                    label=label,
                     budget=None if share is None else int(share * reference),
                     seed=seed,
+                    search_index=search_index,
                     train=train,
+                    retrain=retrain,
+                    inherit=inherit,
                 )
                 specs.setdefault(spec.run_id, spec)
     return list(specs.values())
@@ -133,6 +150,15 @@ def without_budget(specs: Iterable[RunSpec]) -> list[str]:
     """Return the names of the methods that cannot take a budget, each once."""
     names = dict.fromkeys(spec.method for spec in specs)
     return [name for name in names if not METHODS.get(name).honours_budget]
+
+
+def _check_inherits(choices: Iterable[MethodChoice]) -> None:
+    for choice in choices:
+        if choice.method.inherit is Method.inherit:
+            raise ConfigError(
+                f"method '{choice.method.name}' has no weights to inherit; leave it out, or run it"
+                " without --inherit"
+            )
 
 
 def _check_owners(settings: Settings, known: Sequence[str]) -> None:

@@ -4,8 +4,13 @@ A method *must* define ``name``, ``title``, ``Config`` and ``search``. It *may* 
 
 - ``prepare`` (and ``prepare_key``): what is trained once and searched many times;
 - ``score``: metrics of an allocation with inherited weights, for one-shot methods;
+- ``inherit``: gives the model to be retrained the weights of the search, for ``--inherit``;
 - ``honours_budget = True``: ``search`` then keeps ``allocation.parameters <= context.budget``;
 - ``presets`` and ``default_presets``, or ``preset``: named settings, as in ``ues:32``.
+
+Every run has an instance of its own: ``search`` may keep what it trained on ``self`` for
+``inherit``, as long as a second search finds the same. What ``prepare`` returns is shared by runs,
+and comes from another instance: it must hold all that later stages need.
 
 There is no test split in a ``Context``: a method cannot leak it.
 """
@@ -133,6 +138,25 @@ class Method(ABC):
             ConfigError: the method has no shared weights to inherit.
         """
         raise ConfigError(f"method '{self.name}' cannot score an allocation without training it")
+
+    def inherit(
+        self, context: Context, prepared: Any, allocation: Allocation, model: Backbone
+    ) -> None:
+        """Copy the weights that the search trained into the model that will be retrained.
+
+        Called after ``search`` on the same instance, and only if the run asks for it. Copy values
+        (``tensor.copy_``), never tensors: retraining must not change ``prepared``.
+
+        Args:
+            context: of the retraining.
+            prepared: what ``prepare`` returned.
+            allocation: what ``search`` returned.
+            model: freshly initialised, on ``context.build_embedding(allocation)``.
+
+        Raises:
+            ConfigError: the method has no weights to inherit.
+        """
+        raise ConfigError(f"method '{self.name}' has no weights to inherit; run without --inherit")
 
 
 def _presets_known(method: type[Method], text: str) -> str:

@@ -1,5 +1,7 @@
 """A run's record: measurements only, one JSON file per run, never half-written.
 
+What a search traced of its course lies in a file of its own, so that records stay small.
+
 Everything comparative (parameter reduction, means, intervals, tests) is derived from records in
 ``aesbench.report``.
 """
@@ -17,7 +19,8 @@ from typing import Any
 
 from aesbench.allocation import Allocation
 from aesbench.config import RunSpec
-from aesbench.errors import AesbenchError, RecordError
+from aesbench.errors import AesbenchError, RecordError, did_you_mean
+from aesbench.trace import Trace
 
 SCHEMA = 1
 
@@ -30,7 +33,7 @@ class RunRecord:
         spec: what was run.
         status: ``ok`` or ``failed``.
         error: of a failed run, its ``type``, ``message``, ``phase`` and ``traceback``.
-        allocation: the sizes that were retrained.
+        allocation: the sizes that were found and, unless the spec says otherwise, retrained.
         prepare_id: names the prepared state that was searched; equal ids shared one.
         metrics: {validation, test} -> {auc, logloss}; for generated data also
             ``test_expected``, scored against the true probabilities.
@@ -41,6 +44,7 @@ class RunRecord:
             in every record that used it.
         peak_memory_bytes: of the process, or allocated on the GPU.
         environment: versions, hardware, threads, providers, git commit, time.
+        traces: {stage: what it traced}; not part of the record's file, read by ``read_traces``.
     """
 
     spec: RunSpec
@@ -55,6 +59,7 @@ class RunRecord:
     seconds: Mapping[str, float] = field(default_factory=dict)
     peak_memory_bytes: int | None = None
     environment: Mapping[str, Any] = field(default_factory=dict)
+    traces: Mapping[str, Trace] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def ok(self) -> bool:
@@ -64,6 +69,7 @@ class RunRecord:
     def to_dict(self) -> dict[str, Any]:
         """Return the record as plain JSON values."""
         plain = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        del plain["traces"]
         plain["spec"] = self.spec.to_dict()
         plain["allocation"] = self.allocation.to_dict() if self.allocation else None
         return {"schema": SCHEMA, "run_id": self.spec.run_id, **plain}
@@ -81,6 +87,8 @@ class RunRecord:
         schema, run_id = values.pop("schema", None), values.pop("run_id", None)
         if schema != SCHEMA:
             raise RecordError(f"schema {schema!r}, this version of aesbench reads {SCHEMA}")
+        if "traces" in values:
+            raise RecordError("malformed record: traces lie in a file of their own")
         try:
             values["spec"] = RunSpec.from_dict(values["spec"])
             if values.get("allocation") is not None:
@@ -95,24 +103,63 @@ class RunRecord:
 
 def record_path(results: Path, spec: RunSpec) -> Path:
     """Return where a run's record lies: ``records/<dataset>/<backbone>/<label>/<run_id>.json``."""
+    return results / "records" / _place(spec)
+
+
+def trace_path(results: Path, spec: RunSpec) -> Path:
+    """Return where a run's traces lie: under ``traces/`` as the record does under ``records/``."""
+    return results / "traces" / _place(spec)
+
+
+def _place(spec: RunSpec) -> Path:
     label = re.sub(r"[^A-Za-z0-9.+=-]+", "-", spec.label).strip("-")
-    return results / "records" / spec.dataset / spec.backbone / label / f"{spec.run_id}.json"
+    return Path(spec.dataset, spec.backbone, label, f"{spec.run_id}.json")
 
 
 def write_record(results: Path, record: RunRecord) -> Path:
-    """Write a record under a temporary name, then rename it.
+    """Write a record and its traces, if any, each under a temporary name that is then renamed.
+
+    The record comes last: a run that has one has its traces too.
 
     Raises:
         RecordError: the disk is full or the folder cannot be written; nothing else is lost.
     """
+    _write_traces(trace_path(results, record.spec), record)
     path = record_path(results, record.spec)
     text = json.dumps(record.to_dict(), indent=1) + "\n"
     write_atomically(path, text)
     return path
 
 
-def write_atomically(path: Path, text: str) -> None:
-    """Write a text file so that a reader sees all of it or the one before.
+def _write_traces(path: Path, record: RunRecord) -> None:
+    stages = {stage: trace.to_dict() for stage, trace in record.traces.items() if trace.series}
+    if stages:
+        data = {"schema": SCHEMA, "run_id": record.spec.run_id, "stages": stages}
+        write_atomically(path, json.dumps(data, allow_nan=False) + "\n")
+    elif path.is_file():
+        path.unlink()  # Of an earlier run of this spec, which traced something.
+
+
+def read_traces(results: Path, spec: RunSpec) -> dict[str, Trace]:
+    """Return ``{stage: trace}`` of a run; empty if it traced nothing.
+
+    Raises:
+        RecordError: the file does not hold the traces of this run; the message names it.
+    """
+    path = trace_path(results, spec)
+    if not path.exists():
+        return {}
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+        if (data["schema"], data["run_id"]) != (SCHEMA, spec.run_id):
+            raise RecordError(f"holds no traces of run {spec.run_id} in schema {SCHEMA}")
+        return {stage: Trace.from_dict(series) for stage, series in data["stages"].items()}
+    except (OSError, AesbenchError, AttributeError, KeyError, TypeError, ValueError) as error:
+        raise RecordError(f"{path}: {error}; delete or move the file") from error
+
+
+def write_atomically(path: Path, content: str | bytes) -> None:
+    """Write a file, text as UTF-8, so that a reader sees all of it or the one before.
 
     Raises:
         RecordError: the disk is full or the folder cannot be written.
@@ -122,8 +169,8 @@ def write_atomically(path: Path, text: str) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            with scratch.open("x", encoding="utf-8") as file:
-                file.write(text)
+            with scratch.open("xb") as file:
+                file.write(content.encode() if isinstance(content, str) else content)
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(scratch, path)
@@ -156,6 +203,24 @@ def read_records(results: Path) -> Iterator[RunRecord]:
     """
     for path in sorted((results / "records").rglob("*.json")):
         yield read_record(path)
+
+
+def find_record(results: Path, text: str) -> RunRecord:
+    """Return the record of a run by its id, or by the first digits of it.
+
+    Raises:
+        RecordError: no run has it or several have; the message says how to find ids.
+    """
+    paths = {path.stem: path for path in (results / "records").rglob("*.json")}
+    found = sorted(run_id for run_id in paths if text and run_id.startswith(text))
+    if len(found) == 1:
+        return read_record(paths[found[0]])
+    hint = f"'aesbench list runs --results {results}' shows the ids"
+    if found:
+        shown = ", ".join(found[:5]) + (", ..." if len(found) > 5 else "")
+        raise RecordError(f"{len(found)} runs begin with '{text}': {shown}; {hint}")
+    nearest = did_you_mean(text, paths)
+    raise RecordError(f"no run '{text}' under {results / 'records'}{nearest} {hint}")
 
 
 def settings_of(spec: RunSpec) -> dict[str, Any]:

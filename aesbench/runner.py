@@ -33,6 +33,7 @@ from aesbench.method import Context, Method
 from aesbench.randomness import global_generators, stage_generator, stage_seed
 from aesbench.record import RunRecord
 from aesbench.registry import BACKBONES, METHODS
+from aesbench.trace import Trace
 from aesbench.training import Progress, fit, predict
 
 FLOPS_SAMPLES = 512
@@ -40,20 +41,26 @@ FLOPS_SAMPLES = 512
 
 
 class PreparedCache:
-    """Keeps the last prepared state, so that runs which share it prepare once."""
+    """Keeps the last prepared state, so that runs which share it prepare once.
+
+    Attributes:
+        seconds: what its preparation took.
+        trace: what its preparation traced.
+    """
 
     def __init__(self) -> None:
         self._id: str | None = None
         self._state: Any = None
         self.seconds = 0.0
+        self.trace = Trace()
 
     def holds(self, prepare_id: str) -> bool:
         """Whether the state of this id is at hand."""
         return self._id == prepare_id
 
-    def put(self, prepare_id: str, state: Any, seconds: float) -> None:
+    def put(self, prepare_id: str, state: Any, seconds: float, trace: Trace) -> None:
         """Keep a state in place of the one before."""
-        self._id, self._state, self.seconds = prepare_id, state, seconds
+        self._id, self._state, self.seconds, self.trace = prepare_id, state, seconds, trace
 
     def get(self) -> Any:
         """Return the state at hand."""
@@ -90,10 +97,12 @@ def run(
     phase = _Phase()
     reset_peak_memory(place)
     facts: dict[str, Any] = {}
+    traces: dict[str, Trace] = {}
     error: dict[str, str] | None = None
     with global_generators(stage_seed(spec.seed, "globals")):
         try:
-            facts = _run(spec, dataset, place, watch, phase, progress or _silent, cache)
+            told = progress or _silent
+            facts = _run(spec, dataset, place, watch, phase, told, cache, traces)
         except Exception as failure:  # Whatever a plugin raises is its own failure.
             error = {
                 "type": type(failure).__name__,
@@ -108,6 +117,7 @@ def run(
         seconds=watch.seconds,
         peak_memory_bytes=peak_memory_bytes(place),
         environment=describe_environment(spec, place),
+        traces=traces,
         **facts,
     )
 
@@ -126,8 +136,13 @@ def _run(
     phase: _Phase,
     progress: Progress,
     cache: PreparedCache | None,
+    traces: dict[str, Trace],
 ) -> dict[str, Any]:
-    """Return the measured part of a record; whatever a plugin raises passes through."""
+    """Return the measured part of a record; whatever a plugin raises passes through.
+
+    Args:
+        traces: gains the trace of each stage as it begins, so that a failed run keeps its own.
+    """
 
     @contextmanager
     def timed(name: str) -> Iterator[None]:
@@ -141,20 +156,27 @@ def _run(
     prepare_id = prepare_key_of(spec, method)
     cache = cache or PreparedCache()
     if cache.holds(prepare_id):
-        watch.seconds["prepare"] = cache.seconds
+        watch.seconds["prepare"], traces["prepare"] = cache.seconds, cache.trace
     else:
         with timed("prepare"):
             context = make_context(spec, dataset, device, "prepare", progress)
+            traces["prepare"] = context.trace
             state = method.prepare(dataclasses.replace(context, budget=None))
-        cache.put(prepare_id, state, watch.seconds["prepare"])
+        cache.put(prepare_id, state, watch.seconds["prepare"], context.trace)
     with timed("search"):
         context = make_context(spec, dataset, device, f"search/{spec.search_index}", progress)
+        traces["search"] = context.trace
         allocation = method.search(context, cache.get())
     check_allocation(allocation, method, context)
+    found = {"allocation": allocation, "prepare_id": prepare_id}
+    if not spec.retrain:
+        return found
 
     with timed("retrain"):
         context = make_context(spec, dataset, device, "retrain", progress)
         model = context.build_model(context.build_embedding(allocation))
+        if spec.inherit:
+            method.inherit(context, cache.get(), allocation, model)
         result = fit(
             model, dataset.train, dataset.validation, spec.train, context.generator, progress
         )
@@ -169,8 +191,7 @@ def _run(
             measured["test_expected"] = dataclasses.asdict(expected)
     phase.name = "accounting"
     return {
-        "allocation": allocation,
-        "prepare_id": prepare_id,
+        **found,
         "metrics": measured,
         "epochs": {
             "epochs": result.epochs,
@@ -208,14 +229,15 @@ def make_context(
         generator=stage_generator(spec.seed, stage),
         backbone=backbone,
         progress=progress,
+        trace=Trace((len(dataset.fields), len(spec.candidates))),
     )
 
 
 def prepare_key_of(spec: RunSpec, method: Method) -> str:
     """Return the id of the prepared state: equal ids, equal states."""
     shared = spec.to_dict()
-    for irrelevant in ("method_config", "label", "budget", "search_index"):
-        del shared[irrelevant]
+    for later in ("method_config", "label", "budget", "search_index", "retrain", "inherit"):
+        shared.pop(later, None)
     return content_hash([shared, repr(method.prepare_key())])
 
 

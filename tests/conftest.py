@@ -2,7 +2,7 @@
 
 ``make_context(**changes)`` gives a method's context over tiny data in memory; ``tiny_dataset`` is
 a prepared data set of the same rows on disk; ``planted_tiny`` is the generated data set of the
-command line, prepared in ``cache_dir``.
+command line, prepared in ``cache_dir``; ``spec`` is a run that nobody need make.
 """
 
 from collections.abc import Callable
@@ -12,6 +12,7 @@ import pytest
 import torch
 from hypothesis import settings
 
+from aesbench.config import RunSpec
 from aesbench.conformance import example_context
 from aesbench.datasets.base import Dataset
 from aesbench.datasets.store import DatasetWriter, open_dataset
@@ -70,3 +71,18 @@ def planted_tiny(cache_dir) -> Dataset:
     from aesbench.catalog import load_dataset
 
     return load_dataset("planted-tiny", cache_dir=cache_dir)
+
+
+@pytest.fixture
+def spec() -> RunSpec:
+    """One run of a method with changed settings, under the other unification and a budget."""
+    return RunSpec(
+        dataset="planted",
+        data_hash="ab" * 32,
+        backbone="widedeep",
+        backbone_config={"hidden": (128, 64)},
+        unification="plain",
+        method="mde",
+        method_config={"alpha": 0.3},
+        label="mde:value[alpha=0.3]+transform@0.5",
+    )

@@ -15,6 +15,7 @@ import pytest
 from aesbench.record import read_records
 
 PLUGIN = Path(__file__).parent / "plugins" / "misbehaving.py"
+SUPERNET = PLUGIN.with_name("supernet.py")
 UES = ("run", "--methods", "ues")
 
 
@@ -69,6 +70,23 @@ def test_run_prints_a_comparison_and_report_repeats_it(aesbench, tmp_path):
         assert "ues:8" in (tmp_path / "results" / "tables" / name).read_text()
 
 
+def test_searches_can_be_repeated_without_retraining_and_one_be_looked_at(aesbench, tmp_path):
+    """`--searches 2 --search-only` records what is found; `report --run` shows and draws why."""
+    arguments = ("run", "--plugin", SUPERNET, "--methods", "supernet", "--dataset", "planted-tiny")
+    ran = aesbench(*arguments, "--seeds", "1", "--searches", "2", "--search-only", check=0)
+    assert "2/2 supernet+search-only widedeep seed 0 search 1: " in ran.stdout
+    assert "different allocations" in ran.stdout and "AUC" not in ran.stdout
+    assert "only searches" in aesbench("report", check=2).stderr
+    listed = aesbench("list", "runs", check=0).stdout
+    ids = [path.stem for path in (tmp_path / "results" / "records").rglob("*.json")]
+    assert len(ids) == 2 and all(run_id in listed for run_id in ids)
+    shown = aesbench("report", "--run", ids[0][:8], check=0).stdout
+    assert "searched only" in shown and "cardinality" in shown
+    assert "Change of the objective if only this field had that size" in shown
+    folder = tmp_path / "results" / "runs" / ids[0]
+    assert {path.name for path in folder.iterdir()} == {"trace.png", "trace.svg", "trace.csv"}
+
+
 def test_a_failed_run_shows_in_the_exit_status(aesbench):
     """A grid with a failing plugin ends, reports it, and exits with 1."""
     done = aesbench(
@@ -92,6 +110,9 @@ def test_a_failed_run_shows_in_the_exit_status(aesbench):
         ((*UES, "--dataset", "nowhere.toml"), "nowhere.toml"),
         ((*UES, "--dataset", "planted-tiny", "--plugin", "no.py"), "no.py"),
         (("report",), "aesbench run"),
+        (("report", "--run", "0123"), "aesbench list runs"),
+        ((*UES, "--dataset", "planted-tiny", "--inherit"), "no weights to inherit"),
+        ((*UES, "--dataset", "planted-tiny", "--searches", "0"), "searches = 0"),
         (("list", "method"), "methods"),
         (("data", "info", "ml1m", "--data-dir", "nowhere"), "nowhere"),
     ],

@@ -27,18 +27,6 @@ class Example:
     train: TrainConfig = dataclasses.field(default_factory=TrainConfig)
 
 
-SPEC = RunSpec(
-    dataset="planted",
-    data_hash="ab" * 32,
-    backbone="widedeep",
-    backbone_config={"hidden": (128, 64)},
-    unification="plain",
-    method="ues",
-    method_config={"dim": 8},
-    label="ues:8",
-)
-
-
 def test_text_is_read_as_the_declared_type():
     """What --set gives as text becomes what the dataclass declares."""
     built = build_config(
@@ -73,11 +61,11 @@ def test_a_wrong_setting_is_named(values, words):
     assert words in str(caught.value)
 
 
-def test_a_spec_survives_json_with_its_id():
+def test_a_spec_survives_json_with_its_id(spec):
     """A record's spec gives the id of its file again."""
-    again = RunSpec.from_dict(json.loads(json.dumps(SPEC.to_dict())))
-    assert again.run_id == SPEC.run_id
-    assert again.train == SPEC.train and again.candidates == SPEC.candidates
+    again = RunSpec.from_dict(json.loads(json.dumps(spec.to_dict())))
+    assert again.run_id == spec.run_id
+    assert again.train == spec.train and again.candidates == spec.candidates
 
 
 @pytest.mark.parametrize(
@@ -88,20 +76,22 @@ def test_a_spec_survives_json_with_its_id():
         {"backbone": "deepfm"},
         {"backbone_config": {"hidden": (256, 128)}},
         {"unification": "transform"},
-        {"method": "mde"},
-        {"method_config": {"dim": 16}},
+        {"method": "ues"},
+        {"method_config": {"alpha": 0.2}},
         {"final_dim": 16},
         {"candidates": (2, 4)},
         {"budget": 1000},
         {"seed": 1},
         {"search_index": 1},
         {"train": TrainConfig(epochs=1)},
+        {"retrain": False},
+        {"inherit": True},
     ],
     ids=lambda change: next(iter(change)),
 )
-def test_any_change_changes_the_run_id(change):
+def test_any_change_changes_the_run_id(change, spec):
     """No two different runs share a record."""
-    assert dataclasses.replace(SPEC, **change).run_id != SPEC.run_id
+    assert dataclasses.replace(spec, **change).run_id != spec.run_id
 
 
 def test_a_content_hash_does_not_depend_on_the_order_of_keys():
@@ -111,13 +101,21 @@ def test_a_content_hash_does_not_depend_on_the_order_of_keys():
 
 @pytest.mark.parametrize(
     "change",
-    [{"unification": "concat"}, {"candidates": (8, 2)}, {"candidates": ()}, {"budget": 0}],
+    [
+        {"unification": "concat"},
+        {"candidates": (8, 2)},
+        {"candidates": ()},
+        {"budget": 0},
+        {"retrain": 1},
+        {"inherit": "yes"},
+        {"inherit": True, "retrain": False},
+    ],
     ids=str,
 )
-def test_an_impossible_spec_is_refused(change):
+def test_an_impossible_spec_is_refused(change, spec):
     """A value out of range is named."""
     with pytest.raises(ConfigError, match=next(iter(change))):
-        dataclasses.replace(SPEC, **change)
+        dataclasses.replace(spec, **change)
 
 
 @dataclass(frozen=True)
@@ -207,41 +205,44 @@ def test_a_config_that_is_no_dataclass_is_refused():
     [{f.name: getattr(TrainConfig(), f.name) * 2} for f in dataclasses.fields(TrainConfig)],
     ids=str,
 )
-def test_any_change_of_the_protocol_changes_the_run_id(change):
+def test_any_change_of_the_protocol_changes_the_run_id(change, spec):
     """Every training setting is part of the run."""
-    changed = dataclasses.replace(SPEC, train=TrainConfig(**change))
-    assert changed.run_id != SPEC.run_id
+    changed = dataclasses.replace(spec, train=TrainConfig(**change))
+    assert changed.run_id != spec.run_id
 
 
-def test_every_field_of_a_spec_is_in_its_id():
+def test_every_field_of_a_spec_is_in_its_id(spec):
     """The changes above name every field but the label, and the label counts too."""
-    assert SPEC.to_dict().keys() == {f.name for f in dataclasses.fields(RunSpec)}
-    assert dataclasses.replace(SPEC, label="ues").run_id != SPEC.run_id
+    fields = {f.name for f in dataclasses.fields(RunSpec)}
+    assert spec.to_dict().keys() == fields - {"retrain", "inherit"}
+    assert dataclasses.replace(spec, retrain=False).to_dict().keys() == fields - {"inherit"}
+    assert dataclasses.replace(spec, inherit=True).to_dict().keys() == fields - {"retrain"}
+    assert dataclasses.replace(spec, label="ues").run_id != spec.run_id
 
 
-def test_the_run_id_does_not_depend_on_the_order_of_settings():
+def test_the_run_id_does_not_depend_on_the_order_of_settings(spec):
     """Nor on whether a setting came as a tuple or, from JSON, as a list."""
     ids = {
-        dataclasses.replace(SPEC, method_config=settings).run_id
+        dataclasses.replace(spec, method_config=settings).run_id
         for settings in ({"a": 1, "b": (2, 3)}, {"b": [2, 3], "a": 1})
     }
     assert len(ids) == 1
 
 
-def test_the_run_id_is_the_same_in_every_process():
+def test_the_run_id_is_the_same_in_every_process(spec):
     """Records are found again by it: sixteen digits, fixed for this very spec and schema."""
-    text = json.dumps(SPEC.to_dict(), sort_keys=True, separators=(",", ":"))
-    assert SPEC.run_id == hashlib.sha256(text.encode()).hexdigest()[:16]
+    text = json.dumps(spec.to_dict(), sort_keys=True, separators=(",", ":"))
+    assert spec.run_id == hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 @pytest.mark.parametrize("setting", ["learning_rate", "l2", "table_std"])
-def test_an_int_where_a_float_is_meant_keeps_its_run_id_on_disk(setting):
+def test_an_int_where_a_float_is_meant_keeps_its_run_id_on_disk(setting, spec):
     """1 and 1.0 are one setting; a record of the one must not come back as edited."""
     value = 0 if setting == "l2" else 1
-    spec = dataclasses.replace(SPEC, train=TrainConfig(**{setting: value}))
-    same = dataclasses.replace(SPEC, train=TrainConfig(**{setting: float(value)}))
-    again = RunSpec.from_dict(json.loads(json.dumps(spec.to_dict())))
-    assert spec.run_id == same.run_id == again.run_id
+    whole = dataclasses.replace(spec, train=TrainConfig(**{setting: value}))
+    same = dataclasses.replace(spec, train=TrainConfig(**{setting: float(value)}))
+    again = RunSpec.from_dict(json.loads(json.dumps(whole.to_dict())))
+    assert whole.run_id == same.run_id == again.run_id
 
 
 @pytest.mark.parametrize(
@@ -259,10 +260,10 @@ def test_an_int_where_a_float_is_meant_keeps_its_run_id_on_disk(setting):
     ],
     ids=str,
 )
-def test_numbers_that_would_not_survive_a_record_are_refused(change):
+def test_numbers_that_would_not_survive_a_record_are_refused(change, spec):
     """numpy's integers and whole floats are named before the run, not after it."""
     with pytest.raises(ConfigError, match="expected"):
-        dataclasses.replace(SPEC, **change)
+        dataclasses.replace(spec, **change)
 
 
 @pytest.mark.parametrize(
@@ -283,3 +284,48 @@ def test_an_impossible_protocol_is_refused(change):
     """The error names the setting."""
     with pytest.raises(ConfigError, match=f"train.{next(iter(change))} = "):
         TrainConfig(**change)
+
+
+def test_settings_younger_than_the_first_records_leave_their_ids_as_they_were(spec):
+    """A spec that does not use them hashes to what it did before they existed."""
+    assert spec.run_id == "473272b02ee6d723"
+    for changed in ({"retrain": False}, {"inherit": True}):
+        other = dataclasses.replace(spec, **changed)
+        assert RunSpec.from_dict(json.loads(json.dumps(other.to_dict()))) == dataclasses.replace(
+            other, backbone_config={"hidden": [128, 64]}
+        )
+
+
+@dataclass(frozen=True)
+class Mixed:
+    """Settings that may be of several types."""
+
+    size: int | Literal["all"] = 1
+    rate: float | str | None = None
+    sizes: tuple[int, ...] | int = 2
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ({"size": "3"}, Mixed(size=3)),
+        ({"size": "all"}, Mixed(size="all")),
+        ({"rate": "0.5"}, Mixed(rate=0.5)),
+        ({"rate": "fast"}, Mixed(rate="fast")),
+        ({"rate": "none"}, Mixed()),
+        ({"sizes": 3}, Mixed(sizes=3)),
+        ({"sizes": [3, 4]}, Mixed(sizes=(3, 4))),
+    ],
+    ids=str,
+)
+def test_a_setting_of_several_types_is_read_as_the_first_that_fits(values, expected):
+    """A union is tried in its order, and a value that has one of its types is left alone."""
+    assert build_config(Mixed, values, "mixed") == expected
+
+
+def test_a_value_of_none_of_several_types_is_named():
+    """The error names the setting, the value and the types."""
+    with pytest.raises(ConfigError, match="mixed.size = 'some': expected one of the types int, "):
+        build_config(Mixed, {"size": "some"}, "mixed")
+    with pytest.raises(ConfigError, match="mixed.sizes = None"):
+        build_config(Mixed, {"sizes": None}, "mixed")

@@ -39,7 +39,7 @@ class SoundConfig:
 
 
 class Sound(Method):
-    """A method with all that is optional: it trains, keeps a cache, scores and takes budgets."""
+    """A method with all that is optional: it trains, keeps a cache, scores, takes budgets."""
 
     name = "sound"
     title = "Sound"
@@ -248,6 +248,25 @@ class NoScore(Sound):
         return Metrics(auc=0.5, logloss=float("nan"))
 
 
+class InheritsNothing(Sound):
+    """Says that it hands weights on and does not."""
+
+    def inherit(self, context, prepared, allocation, model):
+        pass
+
+
+class InheritsTensors(Sound):
+    """Hands on the prepared tensors themselves, which retraining would change."""
+
+    def prepare(self, context):
+        prepared = super().prepare(context)
+        torch.nn.init.ones_(prepared["model"].wide.bias)
+        return prepared
+
+    def inherit(self, context, prepared, allocation, model):
+        model.wide = prepared["model"].wide
+
+
 BROKEN = [
     ("check_config", Thawed, ContractError, "not frozen"),
     ("check_config", Opaque, ContractError, "do not survive JSON"),
@@ -270,6 +289,8 @@ BROKEN = [
     ("check_cpu", NeedsGpu, ContractError, "context.device"),
     ("check_score", RandomScore, ContractError, "and then"),
     ("check_score", NoScore, ContractError, "finite"),
+    ("check_inherit", InheritsNothing, ContractError, "leaves the model as it was"),
+    ("check_inherit", InheritsTensors, ContractError, "shares tensors of the prepared state"),
 ]
 
 

@@ -13,6 +13,7 @@ from aesbench.datasets.base import PADDING_ID, SPLITS
 from aesbench.datasets.encode import LABEL, FieldSpec, encode
 from aesbench.datasets.splits import GIVEN, SplitRule
 from aesbench.datasets.store import DatasetWriter, open_dataset
+from aesbench.display import unseen_share
 from aesbench.errors import ConfigError, DataError
 
 TRAIN, VALIDATION, TEST = range(3)
@@ -75,11 +76,7 @@ def test_rare_values_share_the_last_id_and_are_counted_there(encoded):
     assert vocabulary(dataset) == (["a", "c", None], [3, 2, 1])
     assert dataset.train.ids[:, 0].tolist() == [0, 0, 0, 2, 1, 1]
     assert dataset.validation.ids[:, 0].tolist() == [2, 2]
-    assert dataset.manifest["facts"]["out_of_vocabulary"]["f"] == {
-        "train": round(1 / 6, 6),
-        "validation": 1.0,
-        "test": 0.0,
-    }
+    assert dataset.test.ids[:, 0].tolist() == [0, 1]
 
 
 def test_a_missing_value_is_a_value(encoded):
@@ -216,3 +213,14 @@ def test_a_minimum_count_is_a_whole_number_from_one(encoded, min_count):
     """Anything else is a mistake in the settings."""
     with pytest.raises(ConfigError, match=f"whole number from 1 on, got {min_count}"):
         encoded({"f": [*"abababaaab"]}, SPLIT_COLUMN, LABELS, min_count=min_count)
+
+
+def test_the_cold_start_rate_counts_values_without_an_id(encoded):
+    """Both validation rows are new; padding is no value, and without values the rate is 0."""
+    dataset = encoded({"f": [*"aaabcc", *"bb", *"ac"]}, SPLIT_COLUMN, LABELS, min_count=2)
+    cardinality = dataset.fields[0].cardinality
+    rates = [unseen_share(s.ids, cardinality) for s in (dataset.train, dataset.validation)]
+    assert rates == [1 / 6, 1.0]
+    padded = np.array([[0, PADDING_ID], [2, PADDING_ID], [0, 2]])
+    assert unseen_share(padded, 3) == 2 / 4
+    assert unseen_share(np.full((2, 1), PADDING_ID), 3) == 0.0

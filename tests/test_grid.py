@@ -7,10 +7,11 @@ import pytest
 from aesbench.errors import ConfigError, RecordError
 from aesbench.executors import Finished
 from aesbench.grid import choose_methods, execute, plan, without_budget
-from aesbench.record import read_records
+from aesbench.record import read_records, read_traces
 from aesbench.registry import load_plugin
 
 PLUGIN = Path(__file__).parent / "plugins" / "misbehaving.py"
+SUPERNET = PLUGIN.with_name("supernet.py")
 QUICK = {"train": {"epochs": "1"}}
 
 
@@ -18,6 +19,7 @@ QUICK = {"train": {"epochs": "1"}}
 def plugins():
     """The misbehaving methods are registered here; workers load them by their path."""
     load_plugin(PLUGIN)
+    load_plugin(SUPERNET)
 
 
 def test_a_bare_name_means_its_default_presets():
@@ -69,6 +71,9 @@ def test_a_budget_reaches_those_who_take_one(planted_tiny):
         (["mde"], {"settings": {"mde": {"alpha": "x"}}}, "mde.alpha = 'x'"),
         (["ues"], {"settings": {"mde": {"alpha": "1"}}}, "--set names 'mde', which is not part"),
         (["ues"], {"budget": -1.0}, "budget = -1.0"),
+        (["ues"], {"searches": 0}, "searches = 0: expected an int of at least 1"),
+        (["supernet", "ues"], {"inherit": True}, "method 'ues' has no weights to inherit"),
+        (["supernet"], {"inherit": True, "retrain": False}, "inherit = True: expected false"),
     ],
 )
 def test_a_wrong_name_is_an_error_that_helps(planted_tiny, names, options, words):
@@ -142,3 +147,36 @@ def test_two_workers_give_what_one_gives(planted_tiny, tmp_path):
     one = execute(specs, planted_tiny, tmp_path / "one", workers=1, threads=1)
     two = execute(specs, planted_tiny, tmp_path / "two", workers=2, threads=1)
     assert [r.metrics for r in one.records] == [r.metrics for r in two.records]
+
+
+def test_searches_are_runs_that_share_a_prepared_state(planted_tiny, tmp_path):
+    """Each has a record; what is there already is not searched again."""
+    options = {"seeds": [0, 1], "retrain": False}
+    few = plan(planted_tiny, ["supernet"], searches=2, **options)
+    many = plan(planted_tiny, ["supernet"], searches=3, **options)
+    assert [(s.seed, s.search_index) for s in many] == [(i, j) for i in (0, 1) for j in (0, 1, 2)]
+    assert {s.label for s in many} == {"supernet+search-only"}
+    ran = [
+        execute(specs, planted_tiny, tmp_path, threads=1, plugins=[SUPERNET]).ran
+        for specs in (few, many)
+    ]
+    assert ran == [4, 2]
+    records = list(read_records(tmp_path))
+    assert len({record.prepare_id for record in records}) == 2
+    traces = [read_traces(tmp_path, record.spec) for record in records]
+    assert all(list(trace) == ["prepare", "search"] for trace in traces)
+
+
+def test_a_search_without_retraining_does_not_count_as_a_run(planted_tiny, tmp_path):
+    """The run with retraining is still to be made, under an id and a label of its own."""
+    kinds = {"retrain": False}, {}, {"inherit": True}
+    plans = [plan(planted_tiny, ["supernet"], seeds=[0], settings=QUICK, **kind) for kind in kinds]
+    for specs in plans:
+        outcome = execute(specs, planted_tiny, tmp_path, threads=1, plugins=[SUPERNET])
+        assert (outcome.ran, outcome.failed) == (1, 0)
+        assert execute(specs, planted_tiny, tmp_path, plugins=[SUPERNET]).ran == 0
+    assert sorted(record.spec.label for record in read_records(tmp_path)) == [
+        "supernet",
+        "supernet+inherit",
+        "supernet+search-only",
+    ]

@@ -25,10 +25,13 @@ FLOORS = {
     "aesbench.trace": 1,
     "aesbench.datasets": 1,  # and every module in it
     "aesbench.candidates": 2,
+    "aesbench.controller": 2,
     "aesbench.embedding": 2,
     "aesbench.backbones": 2,
     "aesbench.optimizer": 2,
+    "aesbench.soft": 2,
     "aesbench.report": 2,  # and every module in it
+    "aesbench.bilevel": 3,
     "aesbench.training": 3,
     "aesbench.cost": 3,
     "aesbench.method": 4,

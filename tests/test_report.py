@@ -1,6 +1,7 @@
 """Reports: what records add up to, and how it is printed and written."""
 
 import csv
+import dataclasses
 import io
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from aesbench.errors import RecordError
 from aesbench.record import RunRecord, read_records, write_record
 from aesbench.report.frame import records_frame
 from aesbench.report.overall import overall
+from aesbench.report.run_tables import runs_table, searches_table
 from aesbench.report.stats import Summary, summarise
 from aesbench.report.tables import CSV_COLUMNS, as_csv, as_latex, as_markdown, render, write_tables
 
@@ -195,7 +197,59 @@ def test_runs_of_one_label_with_other_settings_are_refused():
 def test_seeds_and_searches_are_no_settings():
     """Runs that differ in their seed or search alone are averaged."""
     (row,) = overall([ok(seed=0), ok(seed=1), ok(seed=1, search_index=1)])
-    assert row.n == 3
+    assert row.n == 2
+
+
+def test_searches_of_one_seed_are_one_observation():
+    """Their mean enters the mean over seeds: .6 and (.7 + .9) / 2, not three values."""
+    runs = [ok(auc=0.6), ok(seed=1, auc=0.7, dim=8), ok(seed=1, auc=0.9, search_index=1, dim=8)]
+    (row,) = overall(runs)
+    assert row.auc == summarise([0.6, 0.8])
+    assert row.embedding_params == (3200 + 800) / 2
+
+
+def searched(label="ues:32+search-only", seed=0, **changes):
+    """The record of a run that retrained nothing."""
+    return RunRecord(
+        spec=spec(label, seed, retrain=False, **changes),
+        status="ok",
+        allocation=Allocation(names=("user",), blocks=((Block(ROWS, 8),),)),
+        seconds={"prepare": 1.0, "search": 2.0},
+    )
+
+
+def test_a_run_without_retraining_is_never_compared(records):
+    """Neither in a row of its own nor in that of the same label; with no others it is an error."""
+    assert overall([*records, searched(), searched("ues:32", 9)]) == overall(records)
+    with pytest.raises(RecordError, match="only searches without a retraining"):
+        overall([searched()])
+    row = records_frame([searched()]).iloc[0]
+    assert not row.retrained and np.isnan(row.test_auc) and row.param_reduction == 0.75
+
+
+def test_searches_are_counted_by_what_they_found():
+    """Three searches, two allocations; a failed one is counted apart."""
+    other = dataclasses.replace(
+        searched(seed=2), allocation=Allocation(names=("user",), blocks=((Block(ROWS, 16),),))
+    )
+    console = Console(width=120, file=io.StringIO())
+    console.print(
+        searches_table([searched(), searched(seed=1), other, failed(searched().spec.label)])
+    )
+    (line,) = (x for x in console.file.getvalue().splitlines() if "search-only" in x)
+    assert line.split()[3:] == ["3", "(+1", "failed)", "2", "800", "to", "1,600"]
+
+
+def test_runs_are_listed_with_their_ids(records):
+    """Every run has a line with its id and its AUC, or what became of it."""
+    everything = [*records, failed("mde"), searched()]
+    console = Console(width=120, file=io.StringIO())
+    console.print(runs_table(everything))
+    lines = {line.split()[0]: line for line in console.file.getvalue().splitlines() if line.split()}
+    for record in everything:
+        assert record.spec.label in lines[record.spec.run_id]
+    ends = [lines[record.spec.run_id].split()[-1] for record in everything]
+    assert ends[0] == "0.7000" and ends[-2:] == ["failed", "only"]
 
 
 def test_two_versions_of_one_data_set_are_refused():
@@ -303,7 +357,7 @@ def test_the_tables_do_not_depend_on_the_order_of_files(records, tmp_path):
 
 def test_reports_do_not_load_torch():
     """A report is made in a second, and on machines without torch."""
-    modules = "frame, overall, stats, tables"
+    modules = "frame, overall, run_page, run_tables, stats, tables, trace_figure"
     code = f"import sys; from aesbench.report import {modules}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 

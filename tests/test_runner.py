@@ -2,19 +2,22 @@
 
 import dataclasses
 import random
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from aesbench.conformance import CHECKS
 from aesbench.errors import ConfigError
 from aesbench.grid import plan
 from aesbench.metrics import score
-from aesbench.registry import load_plugin
+from aesbench.registry import METHODS, load_plugin
 from aesbench.runner import PreparedCache, make_context, run
 
 PLUGIN = Path(__file__).parent / "plugins" / "misbehaving.py"
+SUPERNET = PLUGIN.with_name("supernet.py")
 QUICK = {"train": {"epochs": "1"}}
 
 
@@ -22,6 +25,7 @@ QUICK = {"train": {"epochs": "1"}}
 def plugins():
     """The misbehaving methods are registered."""
     load_plugin(PLUGIN)
+    load_plugin(SUPERNET)
 
 
 def spec_of(dataset, method, **options):
@@ -138,3 +142,94 @@ def test_a_missing_device_is_an_error_that_names_the_way_out(planted_tiny):
     """Asking for CUDA where there is none says what to use instead."""
     with pytest.raises(ConfigError, match="use --device cpu"):
         run(spec_of(planted_tiny, "ues:2"), planted_tiny, device="cuda")
+
+
+def test_a_record_carries_what_preparation_and_search_traced(planted_tiny):
+    """Each stage has a trace of its own, and a reused state brings that of its preparation."""
+    specs = plan(planted_tiny, ["supernet"], seeds=[0], searches=2, retrain=False)
+    cache = PreparedCache()
+    first, second = (run(spec, planted_tiny, cache=cache) for spec in specs)
+    assert first.ok and second.ok
+    for record in (first, second):
+        assert list(record.traces) == ["prepare", "search"]
+        assert record.traces["prepare"].series == {"loss": ([0], [0.5])}
+        assert list(record.traces["search"].series) == ["place", "change of the objective"]
+    assert first.seconds["prepare"] == second.seconds["prepare"]
+
+
+@pytest.mark.parametrize(
+    ("mistake", "words"),
+    [
+        ("shape", r"traced series 'share': a value of shape \(\d, 3\)"),
+        ("number", "traced series 'loss': .* is a Tensor"),
+    ],
+)
+def test_a_mistake_in_tracing_is_a_failed_run(planted_tiny, mistake, words):
+    """The record names the series and the phase; its traceback names the plugin's line."""
+    settings = {"supernet": {"mistake": mistake}}
+    (spec,) = plan(planted_tiny, ["supernet"], seeds=[0], settings=settings)
+    record = run(spec, planted_tiny)
+    assert (record.error["type"], record.error["phase"]) == ("TraceError", "search")
+    assert re.search(words, record.error["message"])
+    assert "supernet.py" in record.error["traceback"]
+
+
+def test_a_failed_run_keeps_what_it_traced(planted_tiny):
+    """What came before the failure may tell its cause."""
+    (spec,) = plan(
+        planted_tiny, ["supernet"], seeds=[0], settings={"supernet": {"mistake": "late"}}
+    )
+    record = run(spec, planted_tiny)
+    assert record.error["message"] == "after it traced"
+    assert record.traces["search"].series["place"][0] == [0]
+
+
+def test_a_search_without_retraining_is_the_search_with_it(planted_tiny):
+    """The same allocation from the same prepared state; nothing else is measured."""
+    (only,) = plan(planted_tiny, ["supernet"], seeds=[0], retrain=False, settings=QUICK)
+    (whole,) = plan(planted_tiny, ["supernet"], seeds=[0], settings=QUICK)
+    searched, retrained = run(only, planted_tiny), run(whole, planted_tiny)
+    assert searched.ok and searched.allocation == retrained.allocation
+    assert searched.prepare_id == retrained.prepare_id
+    assert searched.metrics == {} and set(searched.seconds) == {"prepare", "search"}
+
+
+@pytest.mark.parametrize("method", ["supernet", "coupled"])
+def test_a_model_starts_from_inherited_weights_if_asked(planted_tiny, monkeypatch, method):
+    """Every weight of the model that `fit` gets is .25 with the switch, and fresh without."""
+    from aesbench import runner
+
+    starts = []
+    real = runner.fit
+
+    def fit(model, *rest):
+        weights = torch.cat([p.detach().ravel() for p in model.parameters()])
+        starts.append(bool((weights == 0.25).all()))
+        return real(model, *rest)
+
+    monkeypatch.setattr(runner, "fit", fit)
+    records = [run(spec_of(planted_tiny, method, inherit=on), planted_tiny) for on in (True, False)]
+    assert all(record.ok for record in records) and starts == [True, False]
+    assert records[0].prepare_id == records[1].prepare_id
+    assert records[0].allocation == records[1].allocation
+
+
+def test_every_run_has_a_method_of_its_own(planted_tiny, monkeypatch):
+    """What `search` keeps on the instance never reaches another run, whatever they share."""
+    used = []
+    supernet = METHODS.get("supernet")
+    real = supernet.search
+    monkeypatch.setattr(
+        supernet, "search", lambda self, *rest: used.append(self) or real(self, *rest)
+    )
+    cache = PreparedCache()
+    for spec in plan(planted_tiny, ["supernet"], seeds=[0], searches=3, retrain=False):
+        assert run(spec, planted_tiny, cache=cache).ok
+    assert len({id(method) for method in used}) == 3
+
+
+@pytest.mark.parametrize("method", ["supernet", "coupled"])
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+def test_methods_with_weights_keep_the_contract(method, check):
+    """State that `search` keeps on the instance for `inherit` breaks no check."""
+    check(METHODS.get(method), "")

@@ -89,7 +89,7 @@ def encode(
     dealt = writer.folder / "dealt.parquet"
     pl.DataFrame({"train": assigned == 0}).write_parquet(dealt)
 
-    fields, parts, unseen = [], [], {}
+    fields, parts = [], []
     for number, (spec, width) in enumerate(zip(specs, widths, strict=True)):
         vocabulary = _count(table, dealt, spec, min_count)
         writer.vocabulary(number, vocabulary)
@@ -97,18 +97,13 @@ def encode(
         part = writer.folder / f"field.{number}.npy"
         np.save(part, ids)
         parts.append(part)
-        last = vocabulary.height - 1
-        unseen[spec.name] = {
-            split: round(float((ids[assigned == place] == last).any(axis=1).mean()), 6)
-            for place, split in enumerate(SPLITS)
-        }
         fields.append(Field(spec.name, vocabulary.height, width, vocabulary["count"].to_numpy()))
 
     labels = table.select(pl.col(LABEL).cast(pl.UInt8)).collect(engine="streaming")[LABEL]
     _interleave(parts, labels.to_numpy(), assigned, [splits[split][:2] for split in SPLITS])
     for path in (staged, dealt, *parts):
         path.unlink()
-    writer.finish(fields, facts={"out_of_vocabulary": unseen})
+    writer.finish(fields)
 
 
 def _check_labels(table: pl.LazyFrame) -> None:

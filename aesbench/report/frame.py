@@ -18,7 +18,7 @@ _METRICS = [
 ]
 _COLUMNS = [
     *("dataset", "data_hash", "backbone", "method", "base_method", "unification", "budget"),
-    *("seed", "search_index", "status", "error", "run_id", "prepare_id"),
+    *("seed", "search_index", "retrained", "status", "error", "run_id", "prepare_id"),
     *_METRICS,
     *(f"{part}_params" for part in _PARTS),
     *("total_params", "param_reduction", "table_rows", "flops"),
@@ -35,7 +35,8 @@ def records_frame(records: Iterable[RunRecord]) -> pd.DataFrame:
     ``test_expected_auc`` and ``_logloss``, scored against the true probabilities. Parameters are
     ``<part>_params``, seconds ``<phase>_s``; here ``search_s`` is the search alone, the tables add
     ``prepare_s``. ``param_reduction`` is the share of UES-32's embedding parameters that the run
-    saves. What a failed run lacks is NaN, and its ``error`` is the message.
+    saves. What a failed run lacks is NaN, and its ``error`` is the message. A run that was searched
+    only has ``retrained`` False, a label of its own, and NaN for whatever retraining measures.
     """
     return pd.DataFrame([_row(record) for record in records], columns=_COLUMNS)
 
@@ -52,6 +53,7 @@ def _row(record: RunRecord) -> dict[str, object]:
         "budget": spec.budget,
         "seed": spec.seed,
         "search_index": spec.search_index,
+        "retrained": spec.retrain,
         "status": record.status,
         "error": (record.error or {}).get("message"),
         "run_id": spec.run_id,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from aesbench.config import REFERENCE_DIM, content_hash
@@ -21,7 +21,9 @@ class Row:
     Attributes:
         dataset, backbone, method: which runs; ``method`` is their label.
         failed: runs that failed, in no other number.
-        n: runs that succeeded; 0 leaves all that follows empty.
+        n: seeds with a run that succeeded; 0 leaves all that follows empty. Several searches of
+            a seed share its data order, its initial weights and what was prepared: they are no
+            independent runs, so each number is their mean before it enters a mean over seeds.
         auc, logloss: on the test split.
         true_auc: against the true probabilities, for generated data.
         embedding_params: mean over the runs.
@@ -50,10 +52,12 @@ class Row:
 def overall(records: Iterable[RunRecord]) -> list[Row]:
     """Summarise records, whatever their order, by data set, backbone and method.
 
+    Runs that were searched only have nothing to compare and are left out.
+
     Raises:
-        RecordError: there are none, one appears twice, or records that do not compare meet: other
-            data under one name, other settings under one label, or methods on one data set and
-            backbone that were trained by different protocols.
+        RecordError: there are no others, one appears twice, or records that do not compare meet:
+            other data under one name, other settings under one label, or methods on one data set
+            and backbone that were trained by different protocols.
     """
     groups: dict[tuple[str, str, str], list[RunRecord]] = {}
     seen = set()
@@ -64,10 +68,16 @@ def overall(records: Iterable[RunRecord]) -> list[Row]:
                 " count it twice; delete the copy"
             )
         seen.add(record.spec.run_id)
+        if not record.spec.retrain:
+            continue
         key = (record.spec.dataset, record.spec.backbone, record.spec.label)
         groups.setdefault(key, []).append(record)
     if not groups:
-        raise RecordError("there are no records to compare; make some with 'aesbench run'")
+        raise RecordError(
+            "there are no records to compare"
+            + (", only searches without a retraining" if seen else "")
+            + "; make some with 'aesbench run'"
+        )
     _check_one_data_set_each(groups.values())
     rows = []
     protocols: dict[tuple[str, str], RunRecord] = {}
@@ -92,33 +102,41 @@ def _row(group: Sequence[RunRecord], reference: Sequence[RunRecord]) -> Row:
     if not done:
         return Row(spec.dataset, spec.backbone, spec.label, failed)
 
-    def mean(values: Iterable[float]) -> float:
-        return summarise(list(values)).mean
+    def seeds(value: Callable[[RunRecord], float]) -> Summary:
+        return summarise(_seed_means(done, value))
 
     rows = [record.allocation.rows for record in done if record.allocation is not None]
-    embedding = mean(record.parameters["embedding"] for record in done)
+    embedding = seeds(lambda record: record.parameters["embedding"]).mean
     whole = [sum(record.parameters.values()) for record in reference if record.ok]
-    expected = [r.metrics["test_expected"]["auc"] for r in done if "test_expected" in r.metrics]
+    truth = all("test_expected" in record.metrics for record in done)
     return Row(
         dataset=spec.dataset,
         backbone=spec.backbone,
         method=spec.label,
         failed=failed,
-        n=len(done),
-        auc=summarise([record.metrics["test"]["auc"] for record in done]),
-        logloss=summarise([record.metrics["test"]["logloss"] for record in done]),
-        true_auc=summarise(expected) if expected else None,
+        n=len({record.spec.seed for record in done}),
+        auc=seeds(lambda record: record.metrics["test"]["auc"]),
+        logloss=seeds(lambda record: record.metrics["test"]["logloss"]),
+        true_auc=seeds(lambda record: record.metrics["test_expected"]["auc"]) if truth else None,
         embedding_params=embedding,
         param_reduction=1 - embedding / (REFERENCE_DIM * rows[0]),
         model_reduction=(
-            1 - mean(sum(record.parameters.values()) for record in done) / whole[0]
+            1 - seeds(lambda record: sum(record.parameters.values())).mean / whole[0]
             if whole
             else None
         ),
-        flops=mean(record.flops or 0 for record in done),
-        search_s=mean(record.seconds["prepare"] + record.seconds["search"] for record in done),
-        retrain_s=mean(record.seconds["retrain"] for record in done),
+        flops=seeds(lambda record: record.flops or 0).mean,
+        search_s=seeds(lambda record: record.seconds["prepare"] + record.seconds["search"]).mean,
+        retrain_s=seeds(lambda record: record.seconds["retrain"]).mean,
     )
+
+
+def _seed_means(records: Iterable[RunRecord], value: Callable[[RunRecord], float]) -> list[float]:
+    """Return one value per seed, the mean over its searches."""
+    of_seed: dict[int, list[float]] = {}
+    for record in records:
+        of_seed.setdefault(record.spec.seed, []).append(value(record))
+    return [summarise(values).mean for values in of_seed.values()]
 
 
 def _check_one_data_set_each(groups: Iterable[Sequence[RunRecord]]) -> None:
