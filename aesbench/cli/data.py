@@ -1,0 +1,62 @@
+"""``aesbench data``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+
+from aesbench.cli.options import data_options, load_settings
+
+
+@click.group()
+def data() -> None:
+    """Prepare, describe and verify data sets."""
+
+
+@data.command("prepare")
+@click.argument("name")
+@data_options
+def data_prepare(name: str, **options: Any) -> None:
+    """Read the raw files and write the encoded splits."""
+    dataset = _dataset(name, **options)
+    click.echo(f"{dataset.name} {dataset.hash[:16]} in {dataset.folder}")
+
+
+@data.command("info")
+@click.argument("name")
+@data_options
+def data_info(name: str, **options: Any) -> None:
+    """Print the paper's row of Table 2 beside ours, the fields, and the cold-start rates."""
+    from aesbench.catalog import find_source
+    from aesbench.display import show_dataset
+
+    dataset = _dataset(name, **options)
+    show_dataset(Console(), dataset, find_source(name).published)
+
+
+@data.command("verify")
+@click.argument("name")
+@data_options
+def data_verify(name: str, **options: Any) -> None:
+    """Check that the prepared data are still the bytes that were written."""
+    from aesbench.datasets.store import verify
+
+    dataset = _dataset(name, **options)
+    verify(dataset)
+    click.echo(f"{dataset.name} is whole: {dataset.hash}")
+
+
+def _dataset(
+    name: str,
+    data_dir: Path | None,
+    cache_dir: Path | None,
+    changes: tuple[str, ...],
+    plugins: tuple[Path, ...],
+) -> Any:
+    from aesbench.catalog import load_dataset
+
+    settings = load_settings(plugins, changes)
+    return load_dataset(name, data_dir=data_dir, cache_dir=cache_dir, settings=settings.get(name))

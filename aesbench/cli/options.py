@@ -1,0 +1,87 @@
+"""Options that several commands share, and how their texts are read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from aesbench.errors import ConfigError
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+plugin_option = click.option(
+    "--plugin",
+    "plugins",
+    multiple=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="A Python file with methods, data sets or backbones. Repeatable.",
+)
+
+results_option = click.option(
+    "--results",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("results"),
+    show_default=True,
+    help="The folder of records and tables.",
+)
+
+
+def data_options(command: Command) -> Command:
+    for option in (
+        click.option(
+            "--cache-dir",
+            type=click.Path(path_type=Path, file_okay=False),
+            envvar="AESBENCH_CACHE",
+            help="Where downloads and prepared data go.  [env: AESBENCH_CACHE]",
+        ),
+        click.option(
+            "--data-dir",
+            type=click.Path(path_type=Path, file_okay=False),
+            envvar="AESBENCH_DATA",
+            help="Where the raw files lie; without it they are downloaded.  [env: AESBENCH_DATA]",
+        ),
+        click.option(
+            "--set",
+            "changes",
+            multiple=True,
+            metavar="OWNER.NAME=VALUE",
+            help="Change a setting of a method, a backbone, the data set or 'train'. Repeatable.",
+        ),
+        plugin_option,
+    ):
+        command = option(command)
+    return command
+
+
+def load_settings(plugins: tuple[Path, ...], changes: tuple[str, ...]) -> dict[str, dict[str, str]]:
+    """Load the plugin files and return the settings as {owner: {name: text}}."""
+    from aesbench.registry import load_plugin
+
+    for path in plugins:
+        load_plugin(path)
+    settings: dict[str, dict[str, str]] = {}
+    for change in changes:
+        target, equals, value = change.partition("=")
+        owner, dot, name = target.rpartition(".")
+        if not (equals and dot and owner and name):
+            raise ConfigError(f"--set {change}: expected OWNER.NAME=VALUE, as in mde.alpha=0.3")
+        settings.setdefault(owner, {})[name] = value
+    return settings
+
+
+def names(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def seed_list(text: str) -> list[int]:
+    """Read ``10`` as seeds 0 to 9, and ``3,`` or ``0,3,7`` as those seeds."""
+    try:
+        seeds = [int(part) for part in names(text)] if "," in text else list(range(int(text)))
+    except ValueError:
+        seeds = []
+    if not seeds or min(seeds) < 0:
+        raise ConfigError(f"--seeds {text}: expected a number of at least 1, or a list: 0,3,7")
+    return seeds

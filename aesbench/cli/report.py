@@ -1,0 +1,28 @@
+"""``aesbench report``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from aesbench.cli.options import results_option
+
+
+@click.command()
+@click.option(
+    "--run", "run_id", metavar="ID", help="Show one run instead; the first digits of its id do."
+)
+@results_option
+def report(run_id: str | None, results: Path) -> None:
+    """Print the comparison of all records and write it as CSV, Markdown and LaTeX.
+
+    With --run: print one run's sizes, and draw what its search traced.
+    """
+    from aesbench.display import show_report, show_run
+
+    if run_id is None:
+        show_report(Console(), results)
+    else:
+        show_run(Console(), results, run_id)

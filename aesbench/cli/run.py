@@ -1,0 +1,103 @@
+"""``aesbench run``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from aesbench.cli.options import data_options, load_settings, names, results_option, seed_list
+
+FAILED_RUNS = 1
+
+
+@click.command()
+@click.option("--methods", required=True, help="Comma-separated: NAME[:PRESET][+UNIFICATION].")
+@click.option(
+    "--dataset", required=True, help="A data set's name, or a .toml file: examples/custom.toml"
+)
+@click.option("--backbones", default="widedeep", show_default=True, help="Comma-separated.")
+@click.option("--seeds", default="10", show_default=True, help="How many, or a list: 0,3,7")
+@click.option(
+    "--searches", type=int, default=1, show_default=True, help="Searches of each prepared state."
+)
+@click.option(
+    "--search-only", is_flag=True, help="Record what is found without retraining and testing it."
+)
+@click.option(
+    "--inherit", is_flag=True, help="Retrain from the weights of the search, not from scratch."
+)
+@click.option("--budget", type=float, help="The most embedding parameters, as a share of UES-32's.")
+@click.option("--jobs", type=int, default=1, show_default=True, help="Processes at a time.")
+@click.option("--threads", type=int, help="Threads of each; default: the cores divided by jobs.")
+@click.option("--device", default="cpu", show_default=True, help="cpu or cuda.")
+@click.option("--force", is_flag=True, help="Run again what has a record.")
+@results_option
+@data_options
+def run(
+    methods: str,
+    dataset: str,
+    backbones: str,
+    seeds: str,
+    searches: int,
+    search_only: bool,
+    inherit: bool,
+    budget: float | None,
+    jobs: int,
+    threads: int | None,
+    device: str,
+    force: bool,
+    results: Path,
+    data_dir: Path | None,
+    cache_dir: Path | None,
+    changes: tuple[str, ...],
+    plugins: tuple[Path, ...],
+) -> int:
+    """Search, retrain and test methods; write a record of each run; print the comparison.
+
+    Runs that have a record are skipped: after an interruption, give the same command again.
+    What was only searched is never compared, and a run with retraining searches again.
+    """
+    # Imported here because torch takes a second, which --help should not.
+    from aesbench.catalog import load_dataset
+    from aesbench.display import GridDisplay, show_overall, show_searches
+    from aesbench.grid import execute, plan, without_budget
+
+    settings = load_settings(plugins, changes)
+    console = Console()
+    data = load_dataset(
+        dataset, data_dir=data_dir, cache_dir=cache_dir, settings=settings.get(dataset)
+    )
+    specs = plan(
+        data,
+        names(methods),
+        backbones=names(backbones),
+        seeds=seed_list(seeds),
+        budget=budget,
+        settings=settings,
+        searches=searches,
+        retrain=not search_only,
+        inherit=inherit,
+    )
+    if budget is not None:
+        for name in without_budget(specs):
+            console.print(f"note: {name} cannot take a budget and runs without one")
+    with GridDisplay(console, specs, results, workers=jobs, force=force) as display:
+        outcome = execute(
+            specs,
+            data,
+            results,
+            workers=jobs,
+            threads=threads,
+            device=device,
+            plugins=plugins,
+            force=force,
+            listen=display.on_event,
+        )
+    (show_searches if search_only else show_overall)(console, outcome.records)
+    console.print(
+        f"{outcome.ran} run, {len(specs) - outcome.ran} taken from records,"
+        f" {outcome.failed} failed; records in {results / 'records'}"
+    )
+    return FAILED_RUNS if outcome.failed else 0
