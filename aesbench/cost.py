@@ -81,22 +81,34 @@ def count_flops(model: Backbone, ids: torch.Tensor) -> int:
 
 
 class Stopwatch:
-    """Adds up seconds by phase, waiting for the device at both ends."""
+    """Adds up seconds by phase, waiting for the device at both ends.
+
+    Attributes:
+        seconds: wall time.
+        cpu_seconds: processor time of the process, all threads together: on a CPU with one thread
+            the same as wall time, unless the machine was busy with something else.
+    """
 
     def __init__(self, device: torch.device) -> None:
         self.seconds: dict[str, float] = {}
+        self.cpu_seconds: dict[str, float] = {}
         self._device = device
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
         """Time a phase, also when it fails."""
         self._synchronise()
-        start = time.perf_counter()
+        start, cpu_start = time.perf_counter(), time.process_time()
         try:
             yield
         finally:
             self._synchronise()
-            self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - start
+            self.add(name, time.perf_counter() - start, time.process_time() - cpu_start)
+
+    def add(self, name: str, seconds: float, cpu_seconds: float) -> None:
+        """Add what a phase took."""
+        self.seconds[name] = self.seconds.get(name, 0.0) + seconds
+        self.cpu_seconds[name] = self.cpu_seconds.get(name, 0.0) + cpu_seconds
 
     def _synchronise(self) -> None:
         if self._device.type == "cuda":

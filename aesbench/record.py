@@ -35,6 +35,7 @@ class RunRecord:
         error: of a failed run, its ``type``, ``message``, ``phase`` and ``traceback``.
         allocation: the sizes that were found and, unless the spec says otherwise, retrained.
         prepare_id: names the prepared state that was searched; equal ids shared one.
+        takes_budget: whether the method can keep to a budget; None in records older than this.
         metrics: {validation, test} -> {auc, logloss}; for generated data also
             ``test_expected``, scored against the true probabilities.
         epochs: ``epochs``, ``best_epoch`` and ``history`` of the retraining.
@@ -42,6 +43,7 @@ class RunRecord:
         flops: per predicted sample; a multiply-add counts once.
         seconds: by phase: prepare, search, retrain, evaluate. A shared ``prepare`` counts in full
             in every record that used it.
+        cpu_seconds: processor time by phase, all threads together; empty in records older than it.
         peak_memory_bytes: of the process, or allocated on the GPU.
         environment: versions, hardware, threads, providers, git commit, time.
         traces: {stage: what it traced}; not part of the record's file, read by ``read_traces``.
@@ -52,11 +54,13 @@ class RunRecord:
     error: Mapping[str, str] | None = None
     allocation: Allocation | None = None
     prepare_id: str | None = None
+    takes_budget: bool | None = None
     metrics: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     epochs: Mapping[str, Any] = field(default_factory=dict)
     parameters: Mapping[str, int] = field(default_factory=dict)
     flops: int | None = None
     seconds: Mapping[str, float] = field(default_factory=dict)
+    cpu_seconds: Mapping[str, float] = field(default_factory=dict)
     peak_memory_bytes: int | None = None
     environment: Mapping[str, Any] = field(default_factory=dict)
     traces: Mapping[str, Trace] = field(default_factory=dict, compare=False, repr=False)

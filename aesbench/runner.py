@@ -44,23 +44,23 @@ class PreparedCache:
     """Keeps the last prepared state, so that runs which share it prepare once.
 
     Attributes:
-        seconds: what its preparation took.
+        cost: the wall and processor seconds that its preparation took.
         trace: what its preparation traced.
     """
 
     def __init__(self) -> None:
         self._id: str | None = None
         self._state: Any = None
-        self.seconds = 0.0
+        self.cost = (0.0, 0.0)
         self.trace = Trace()
 
     def holds(self, prepare_id: str) -> bool:
         """Whether the state of this id is at hand."""
         return self._id == prepare_id
 
-    def put(self, prepare_id: str, state: Any, seconds: float, trace: Trace) -> None:
+    def put(self, prepare_id: str, state: Any, cost: tuple[float, float], trace: Trace) -> None:
         """Keep a state in place of the one before."""
-        self._id, self._state, self.seconds, self.trace = prepare_id, state, seconds, trace
+        self._id, self._state, self.cost, self.trace = prepare_id, state, cost, trace
 
     def get(self) -> Any:
         """Return the state at hand."""
@@ -115,6 +115,7 @@ def run(
         status="failed" if error else "ok",
         error=error,
         seconds=watch.seconds,
+        cpu_seconds=watch.cpu_seconds,
         peak_memory_bytes=peak_memory_bytes(place),
         environment=describe_environment(spec, place),
         traces=traces,
@@ -156,19 +157,25 @@ def _run(
     prepare_id = prepare_key_of(spec, method)
     cache = cache or PreparedCache()
     if cache.holds(prepare_id):
-        watch.seconds["prepare"], traces["prepare"] = cache.seconds, cache.trace
+        watch.add("prepare", *cache.cost)
+        traces["prepare"] = cache.trace
     else:
         with timed("prepare"):
             context = make_context(spec, dataset, device, "prepare", progress)
             traces["prepare"] = context.trace
             state = method.prepare(dataclasses.replace(context, budget=None))
-        cache.put(prepare_id, state, watch.seconds["prepare"], context.trace)
+        cost = watch.seconds["prepare"], watch.cpu_seconds["prepare"]
+        cache.put(prepare_id, state, cost, context.trace)
     with timed("search"):
         context = make_context(spec, dataset, device, f"search/{spec.search_index}", progress)
         traces["search"] = context.trace
         allocation = method.search(context, cache.get())
     check_allocation(allocation, method, context)
-    found = {"allocation": allocation, "prepare_id": prepare_id}
+    found = {
+        "allocation": allocation,
+        "prepare_id": prepare_id,
+        "takes_budget": method.honours_budget,
+    }
     if not spec.retrain:
         return found
 

@@ -199,3 +199,16 @@ def test_phases_are_seconds_of_their_own():
             time.sleep(duration)
     assert 0.06 <= watch.seconds["search"] < 1
     assert 0.01 <= watch.seconds["retrain"] < watch.seconds["search"]
+
+
+def test_processor_seconds_leave_waiting_out():
+    """A phase that sleeps takes wall time and hardly any processor time; one that works both."""
+    watch = Stopwatch(torch.device("cpu"))
+    with watch.phase("asleep"):
+        time.sleep(0.1)
+    with watch.phase("working"):
+        until = time.process_time() + 0.1
+        while time.process_time() < until:
+            pass
+    assert watch.cpu_seconds["asleep"] < 0.05 < 0.1 <= watch.seconds["asleep"]
+    assert 0.1 <= watch.cpu_seconds["working"] < watch.seconds["working"] + 0.05

@@ -186,6 +186,18 @@ def test_rows_come_by_place_then_uniform_sizes_then_name():
     ]
 
 
+def test_methods_that_take_no_budget_are_marked_beside_those_that_do():
+    """Without a budgeted method on the same data and backbone there is nothing to mark."""
+    free = dataclasses.replace(ok("autodim", 0), takes_budget=False)
+    held = dataclasses.replace(ok("mde@0.5", 0, budget=1000), takes_budget=True)
+    elsewhere = dataclasses.replace(ok("autodim", 0, backbone="deepfm"), takes_budget=False)
+    rows = overall([free, held, elsewhere, ok("ues:32", 0)])
+    marked = {(row.backbone, row.method): row.unbudgeted for row in rows}
+    assert [key for key, mark in marked.items() if mark] == [("widedeep", "autodim")]
+    assert "autodim (no budget)" in as_markdown(rows)
+    assert "(no budget)" not in as_csv(rows)
+
+
 def test_runs_of_one_label_with_other_settings_are_refused():
     """Seeds trained for 20 and for 3 epochs must not be averaged; the error names both runs."""
     one, other = ok(), ok(seed=1, train=TrainConfig(epochs=3))

@@ -44,6 +44,7 @@ def test_a_record_holds_every_measurement(planted_tiny):
     assert record.parameters["wide"] == rows + 1
     assert record.flops > 0 and record.peak_memory_bytes > 0
     assert set(record.seconds) == {"prepare", "search", "retrain", "evaluate"}
+    assert set(record.cpu_seconds) == set(record.seconds) and record.takes_budget is False
     assert set(record.metrics) == {"validation", "test", "test_expected"}
     assert 0.5 < record.metrics["test"]["auc"] < 1
     assert record.environment["packages"]["torch"] == torch.__version__
@@ -128,6 +129,7 @@ def test_runs_with_one_prepared_state_prepare_once(planted_tiny):
     records = [run(spec, planted_tiny, cache=cache) for spec in (one, again, other)]
     assert records[0].prepare_id == records[1].prepare_id != records[2].prepare_id
     assert records[0].seconds["prepare"] == records[1].seconds["prepare"]
+    assert records[0].cpu_seconds["prepare"] == records[1].cpu_seconds["prepare"]
 
 
 def test_a_spec_for_other_data_is_refused(planted_tiny):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from aesbench.config import REFERENCE_DIM, content_hash
 from aesbench.errors import RecordError
@@ -31,6 +31,7 @@ class Row:
         model_reduction: the same for the whole model; None without a run of UES-32 beside it.
         flops: mean over the runs.
         search_s, retrain_s: mean seconds; the search with what it prepared.
+        unbudgeted: whether the method takes no budget though methods beside it were given one.
     """
 
     dataset: str
@@ -47,6 +48,7 @@ class Row:
     flops: float | None = None
     search_s: float | None = None
     retrain_s: float | None = None
+    unbudgeted: bool = False
 
 
 def overall(records: Iterable[RunRecord]) -> list[Row]:
@@ -79,13 +81,16 @@ def overall(records: Iterable[RunRecord]) -> list[Row]:
             + "; make some with 'aesbench run'"
         )
     _check_one_data_set_each(groups.values())
+    budgeted = {key[:2] for key, group in groups.items() if group[0].spec.budget is not None}
     rows = []
     protocols: dict[tuple[str, str], RunRecord] = {}
     for key in sorted(groups, key=lambda k: (k[0], k[1], method_order(k[2]))):
         group = sorted(groups[key], key=lambda r: (r.spec.seed, r.spec.search_index))
         _check_same_settings(group)
         _check_same_protocol(protocols.setdefault(key[:2], group[0]), group[0])
-        rows.append(_row(group, groups.get((key[0], key[1], REFERENCE), [])))
+        row = _row(group, groups.get((key[0], key[1], REFERENCE), []))
+        takes_none = any(record.takes_budget is False for record in group)
+        rows.append(replace(row, unbudgeted=takes_none and key[:2] in budgeted))
     return rows
 
 

@@ -129,11 +129,13 @@ def render(rows: Sequence[Row]) -> Group:
     return Group(*tables)
 
 
+UNBUDGETED = " (no budget)"
+
 CAPTION = (
     "AUC and LogLoss on the test split: mean ± standard deviation over n seeds, and Student's 95 %"
     " interval of the mean AUC. P-R: parameters saved against UES-32, of the embedding and of the"
     " whole model. FLOPs per sample, a multiply-add counted once. Search: seconds before the"
-    " retraining."
+    f" retraining. A method marked{UNBUDGETED} takes no budget and ran without one."
 )
 
 _STACKS = (
@@ -169,7 +171,7 @@ def _cells(rows: Sequence[Row], bold: Mark, clean: Mark) -> list[list[str]]:
     for row in rows:
         n = f"{row.n} (+{row.failed} failed)" if row.failed else str(row.n)
         line = [
-            clean(row.method),
+            clean(row.method + UNBUDGETED * row.unbudgeted),
             n,
             _spread(row.auc, bold, row.auc is not None and row.auc.mean == best_auc),
             _interval(row.auc),

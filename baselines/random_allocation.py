@@ -1,0 +1,72 @@
+"""Random sizes: what a search must beat to have found anything.
+
+A control, not a method of the literature: one candidate per field, drawn uniformly, and with a
+budget an allocation that uses it nearly whole. Compared at equal parameters it tells how much of a
+method's result is the choice of sizes, and how much is their number (Li & Talwalkar, "Random Search
+and Reproducibility for Neural Architecture Search", UAI 2019). It trains nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from aesbench import Allocation, Context, Method
+from aesbench.config import require, require_int
+from aesbench.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class RandomConfig:
+    """The settings of random sizes.
+
+    Attributes:
+        slack: how much of a budget may be left unused, as a share.
+        draws: allocations to draw in search of one that uses the budget so.
+    """
+
+    slack: float = 0.02
+    draws: int = 100_000
+
+    def __post_init__(self) -> None:
+        require(0 <= self.slack < 1, "random.slack", self.slack, "from 0 below 1")
+        require_int(self.draws, "random.draws", 1)
+
+
+class RandomAllocation(Method):
+    """One candidate per field at random, within the budget if there is one."""
+
+    name = "random"
+    title = "Random"
+    Config = RandomConfig
+    honours_budget = True
+
+    def search(self, context: Context, prepared: None) -> Allocation:
+        """Return the first draw that uses the budget but for its slack, else the fullest within it.
+
+        Raises:
+            ConfigError: no draw lies within the budget.
+        """
+        config: RandomConfig = self.config
+        count = config.draws if context.budget is not None else 1
+        shape = (count, len(context.fields))
+        drawn = torch.randint(len(context.candidates), shape, generator=context.generator)
+        dims = torch.tensor(context.candidates)[drawn]  # (draws, fields)
+        if context.budget is None:
+            return Allocation.field_wise(context.fields, dims[0].tolist())
+        rows = torch.tensor([field.cardinality for field in context.fields])
+        parameters = dims @ rows  # (draws,)
+        within = parameters <= context.budget
+        if not within.any():
+            raise ConfigError(
+                f"budget = {context.budget} embedding parameters: none of {count} random"
+                f" allocations is as small, the smallest takes {int(parameters.min())}; raise"
+                " --budget or random.draws"
+            )
+        used = within & (parameters >= (1 - config.slack) * context.budget)
+        if used.any():
+            chosen = int(used.nonzero()[0])
+        else:
+            chosen = int(torch.where(within, parameters, -1).argmax())
+        return Allocation.field_wise(context.fields, dims[chosen].tolist())
