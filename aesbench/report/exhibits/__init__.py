@@ -1,0 +1,22 @@
+"""The exhibits of the report, a module each, in the order of reading.
+
+A module has ``build(records)``, which returns its exhibits: none where no record bears on it. An
+exhibit of this project's own is one line more in ``BUILDERS``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from aesbench.record import RunRecord
+from aesbench.report.exhibit import Exhibit
+
+Builder = Callable[[Sequence[RunRecord]], list[Exhibit]]
+
+BUILDERS: dict[str, Builder] = {}
+"""{name: ``build`` of its module}, in the order of reading."""
+
+
+def build_exhibits(records: Sequence[RunRecord]) -> list[Exhibit]:
+    """Return every exhibit that the records bear on."""
+    return [exhibit for build in BUILDERS.values() for exhibit in build(records)]
