@@ -1,0 +1,36 @@
+"""How reports call methods: the paper's names where it has them, the label otherwise."""
+
+from __future__ import annotations
+
+import re
+
+_NAMES = {
+    "mde:value": "MDE",
+    "mde:field": "MDE (field-wise)",
+    "autodim": "AutoDim",
+    "autoemb": "AutoEmb",
+    "esapn": "ESAPN",
+    "sseds": "SSEDS",
+    "adass:r": "AdaS&S-R",
+    "adass:e": "AdaS&S-E",
+    "adass:greedy": "AdaS&S supernet, greedy",
+    "adass:random": "AdaS&S supernet, random",
+    "adass:evolution": "AdaS&S supernet, evolution",
+    "adass:literal-r": "AdaS&S-R (literal)",
+    "adass:literal-e": "AdaS&S-E (literal)",
+    "random": "Random sizes",
+}
+
+
+def method_of(label: str) -> str:
+    """Return a label without what was changed: ``adass:r`` of ``adass:r[steps=9]+plain@0.5``."""
+    return re.split(r"[\[+@]", label, maxsplit=1)[0]
+
+
+def display_name(label: str) -> str:
+    """Return the paper's name for a method, followed by whatever was changed."""
+    method = method_of(label)
+    name = _NAMES.get(method, method)
+    if size := re.fullmatch(r"ues:(\d+)", method):
+        name = f"UES-{size[1]}"
+    return name + re.sub(r"([+@])", r" \1", label[len(method) :])
