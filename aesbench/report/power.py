@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache
 
 from scipy import optimize, stats
 
@@ -23,7 +23,7 @@ def detectable_difference(std: float | None, n: int) -> float | None:
     return None if std is None else std * _standardised(n)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _standardised(n: int) -> float:
     """Return the same in units of the standard deviation; n is at least 2.
 

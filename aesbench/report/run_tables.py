@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from aesbench.record import RunRecord
-from aesbench.report.overall import method_order
+from aesbench.report.scores import method_order
 from aesbench.report.tables import MISSING
 
 
