@@ -34,3 +34,24 @@ def display_name(label: str) -> str:
     if size := re.fullmatch(r"ues:(\d+)", method):
         name = f"UES-{size[1]}"
     return name + re.sub(r"([+@])", r" \1", label[len(method) :])
+
+
+_DATASETS = {
+    "ml1m": "ML-1M",
+    "ml1m-static": "ML-1M static",
+    "ml100k": "ML-100K",
+    "avazu": "Avazu",
+    "criteo": "Criteo",
+    "planted": "Planted",
+}
+_BACKBONES = {"widedeep": "Wide&Deep", "deepfm": "DeepFM"}
+
+
+def dataset_name(name: str) -> str:
+    """Return what a data set is called."""
+    return _DATASETS.get(name, name)
+
+
+def backbone_name(name: str) -> str:
+    """Return what a backbone is called."""
+    return _BACKBONES.get(name, name)

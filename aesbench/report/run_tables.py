@@ -9,8 +9,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from aesbench.record import RunRecord
+from aesbench.report.exhibit import MISSING
 from aesbench.report.scores import method_order
-from aesbench.report.tables import MISSING
 
 
 def runs_table(records: Iterable[RunRecord]) -> Table:

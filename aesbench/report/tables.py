@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Callable, Sequence
 from itertools import groupby
 from pathlib import Path
@@ -14,6 +12,16 @@ from rich.markup import escape
 from rich.table import Table
 
 from aesbench.record import write_atomically
+from aesbench.report.exhibit import MISSING
+from aesbench.report.forms import (
+    csv_text,
+    latex_bold,
+    latex_escape,
+    latex_table,
+    markdown_bold,
+    markdown_escape,
+    markdown_table,
+)
 from aesbench.report.overall import Row
 from aesbench.report.stats import Summary
 
@@ -34,7 +42,6 @@ CSV_COLUMNS = (
     "search_s",
     "retrain_s",
 )
-MISSING = "–"
 
 
 def write_tables(results: Path, rows: Sequence[Row]) -> list[Path]:
@@ -53,19 +60,17 @@ def write_tables(results: Path, rows: Sequence[Row]) -> list[Path]:
 
 def as_csv(rows: Sequence[Row]) -> str:
     """Return the rows as CSV with ``CSV_COLUMNS``, in full precision; what is missing is empty."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(CSV_COLUMNS)
+    lines: list[tuple[object, ...]] = [CSV_COLUMNS]
     for row in rows:
         auc, loss = row.auc or _NOTHING, row.logloss or _NOTHING
-        writer.writerow(
+        lines.append(
             (row.dataset, row.backbone, row.method, row.n)
             + ((auc.mean if row.auc else None), auc.std, auc.low, auc.high)
             + ((loss.mean if row.logloss else None), loss.std)
             + (_whole(row.embedding_params), row.param_reduction, _whole(row.flops))
             + (row.search_s, row.retrain_s)
         )
-    return text.getvalue()
+    return csv_text(lines)
 
 
 def _whole(count: float | None) -> float | None:
@@ -76,26 +81,17 @@ def _whole(count: float | None) -> float | None:
 def as_markdown(rows: Sequence[Row]) -> str:
     """Return a Markdown table per data set and backbone, the best mean of each metric in bold."""
     parts = ["# Overall comparison\n", f"{CAPTION}\n"]
-    for title, cells in _sections(rows, lambda text: f"**{text}**", _markdown_escape):
-        header, *body = cells
-        parts.append(f"## {_markdown_escape(title)}\n")
-        lines = [header, ["---"] + ["---:"] * (len(header) - 1), *body]
-        parts.append("\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n")
+    for title, cells in _sections(rows, markdown_bold, markdown_escape):
+        parts.append(f"## {markdown_escape(title)}\n")
+        parts.append(markdown_table(cells[0], cells[1:]))
     return "\n".join(parts)
 
 
 def as_latex(rows: Sequence[Row]) -> str:
     """Return a booktabs tabular per data set and backbone, the best mean of each metric in bold."""
     parts = [f"% {CAPTION}\n% Needs \\usepackage{{booktabs}}.\n"]
-    for title, cells in _sections(rows, lambda text: f"\\textbf{{{text}}}", _latex_escape):
-        header, *body = cells
-        lines = [" & ".join(line) + r" \\" for line in (header, *body)]
-        parts.append(
-            f"% {title}\n\\begin{{tabular}}{{l{'r' * (len(header) - 1)}}}\n\\toprule\n"
-            + f"{lines[0]}\n\\midrule\n"
-            + "\n".join(lines[1:])
-            + "\n\\bottomrule\n\\end{tabular}\n"
-        )
+    for title, cells in _sections(rows, latex_bold, latex_escape):
+        parts.append(f"% {title}\n" + latex_table(cells[0], cells[1:]))
     return "\n".join(parts)
 
 
@@ -204,24 +200,3 @@ def _interval(summary: Summary | None) -> str:
 
 def _number(value: float | None, form: str) -> str:
     return MISSING if value is None else format(value, form)
-
-
-_MARKDOWN = {"<": "&lt;", "&": "&amp;", **{character: "\\" + character for character in "\\|*_`[]"}}
-
-
-def _markdown_escape(text: str) -> str:
-    return "".join(_MARKDOWN.get(character, character) for character in " ".join(text.split()))
-
-
-_LATEX = {
-    "\\": r"\textbackslash{}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
-    **{character: "\\" + character for character in "&%$#_{}"},
-}
-
-
-def _latex_escape(text: str) -> str:
-    return "".join(_LATEX.get(character, character) for character in " ".join(text.split()))
