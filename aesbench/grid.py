@@ -24,6 +24,7 @@ from aesbench.config import (
     require_int,
 )
 from aesbench.datasets.base import Dataset
+from aesbench.datasheet import write_datasheet
 from aesbench.errors import ConfigError, did_you_mean
 from aesbench.executors import Event, Finished, Job, WorkerSettings, run_jobs
 from aesbench.method import Method
@@ -196,7 +197,7 @@ def execute(
     Args:
         specs: what to run; all on ``dataset``.
         dataset: the prepared data set.
-        results: where ``records/`` lies or shall lie.
+        results: where ``records/`` lies or shall lie, and what their data set is.
         workers: processes at a time.
         threads: torch threads of each; default: the machine's, divided among the workers.
         device: ``cpu`` or ``cuda``.
@@ -211,6 +212,7 @@ def execute(
     require(workers >= 1, "jobs", workers, "at least 1")
     threads = threads or max(1, available_cpus() // workers)
     checked_device(device)
+    write_datasheet(results, dataset.manifest)
     waiting = [spec for spec in specs if force or not is_done(results, spec)]
     jobs = [Job(tuple(group), dataset.folder) for group in _by_prepared_state(waiting)]
     outcome = Outcome()

@@ -47,6 +47,7 @@ class RunRecord:
         peak_memory_bytes: of the process, or allocated on the GPU.
         environment: versions, hardware, threads, providers, git commit, time.
         traces: {stage: what it traced}; not part of the record's file, read by ``read_traces``.
+        datasheet: what its data set is; not part of the file either, read by ``read_datasheet``.
     """
 
     spec: RunSpec
@@ -64,6 +65,7 @@ class RunRecord:
     peak_memory_bytes: int | None = None
     environment: Mapping[str, Any] = field(default_factory=dict)
     traces: Mapping[str, Trace] = field(default_factory=dict, compare=False, repr=False)
+    datasheet: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def ok(self) -> bool:
@@ -73,7 +75,7 @@ class RunRecord:
     def to_dict(self) -> dict[str, Any]:
         """Return the record as plain JSON values."""
         plain = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        del plain["traces"]
+        del plain["traces"], plain["datasheet"]
         plain["spec"] = self.spec.to_dict()
         plain["allocation"] = self.allocation.to_dict() if self.allocation else None
         return {"schema": SCHEMA, "run_id": self.spec.run_id, **plain}
@@ -91,8 +93,9 @@ class RunRecord:
         schema, run_id = values.pop("schema", None), values.pop("run_id", None)
         if schema != SCHEMA:
             raise RecordError(f"schema {schema!r}, this version of aesbench reads {SCHEMA}")
-        if "traces" in values:
-            raise RecordError("malformed record: traces lie in a file of their own")
+        for name in ("traces", "datasheet"):
+            if name in values:
+                raise RecordError(f"malformed record: its {name} lies in a file of its own")
         try:
             values["spec"] = RunSpec.from_dict(values["spec"])
             if values.get("allocation") is not None:

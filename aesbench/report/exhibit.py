@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from aesbench.record import RunRecord
+
 MISSING = "–"
 """What stands where a number should."""
 
@@ -55,6 +57,7 @@ class TableData:
         caption: what the numbers are: n, what each interval is, the tests and their correction.
         header: the names of its columns, units included.
         rows: as many cells each as the header has names; the first names the row.
+        detail: whether the page folds it away, as what readers look up rather than read.
     """
 
     name: str
@@ -62,6 +65,7 @@ class TableData:
     caption: str
     header: tuple[str, ...]
     rows: tuple[Row, ...]
+    detail: bool = False
 
 
 @dataclass(frozen=True)
@@ -97,7 +101,8 @@ class Exhibit:
         claim: what the paper says of it; empty where it says nothing.
         findings: what the numbers say, one sentence each, made from them.
         tables, figures: in the order of reading.
-        reproduce: the commands that make its records.
+        reproduce: the commands that make its records; those of ``runs`` if empty.
+        runs: the records behind it; all of the report's if empty.
     """
 
     name: str
@@ -107,3 +112,4 @@ class Exhibit:
     tables: tuple[TableData, ...]
     figures: tuple[FigureData, ...]
     reproduce: tuple[str, ...] = ()
+    runs: tuple[RunRecord, ...] = ()

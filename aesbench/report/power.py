@@ -38,4 +38,4 @@ def _standardised(n: int) -> float:
         return float(stats.nct.sf(critical, df, shift)) - POWER
 
     shift = optimize.brentq(missing, 0.0, 10.0 * critical, xtol=1e-10)
-    return float(shift) / n**0.5
+    return float(shift / n**0.5)

@@ -85,10 +85,9 @@ _METHODS = (
 
 def _scores(auc: str, logloss: str, reduction: str) -> dict[str, Score]:
     """Read three lines of Table 3, in the order of ``_METHODS``, P-R in per cent."""
-    percents = [None, *(float(number) / 100 for number in reduction.split())]
-    losses = map(float, logloss.split())
-    lines = zip(_METHODS, map(float, auc.split()), losses, percents, strict=True)
-    return {label: Score(*score) for label, *score in lines}
+    reductions = [None, *(float(number) / 100 for number in reduction.split())]
+    pairs = zip(map(float, auc.split()), map(float, logloss.split()), reductions, strict=True)
+    return {label: Score(*pair) for label, pair in zip(_METHODS, pairs, strict=True)}
 
 
 TABLE3: Mapping[Place, Mapping[str, Score]] = {
@@ -159,8 +158,8 @@ NOTES = {
     "table2": (
         "ML-1M officially has 1,000,209 ratings and Avazu 40,428,967 rows; the paper lists 994,833"
         " and 40,349,512 and describes no filter.",
-        "The 15,703 feature values of ML-1M cannot be had from its official files, which hold"
-        " 13,869 at most with the two time fields.",
+        "The 15,703 feature values of ML-1M cannot be had from its official files: by every reading"
+        " that we tried they hold 13,869 at most.",
         "Avazu's 11 days include the test day, which has no labels.",
     ),
     "table3": (
