@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
@@ -27,10 +28,12 @@ from aesbench.record import (
 )
 from aesbench.registry import Registry
 from aesbench.report.overall import overall
+from aesbench.report.reading import read_results
 from aesbench.report.run_page import run_page
 from aesbench.report.run_tables import runs_table, searches_table
 from aesbench.report.tables import render, write_tables
 from aesbench.report.trace_figure import write_trace_figure
+from aesbench.report.write import write_report
 
 
 class GridDisplay:
@@ -164,11 +167,14 @@ def show_overall(console: Console, records: Sequence[RunRecord]) -> None:
 
 
 def show_report(console: Console, results: Path) -> None:
-    """Print the comparison of all records under a folder and write it beside them."""
-    rows = overall(read_records(results))
+    """Print the comparison of all records under a folder and write the report beside them."""
+    records = read_results(results)
+    rows = overall(records)
     console.print(render(rows))
-    for path in write_tables(results, rows):
-        console.print(f"written: {path}")
+    written = [*write_tables(results, rows), *write_report(results, records)]
+    for folder, count in sorted(Counter(path.parent for path in written[:-1]).items()):
+        console.print(f"written: {count} files in {folder}")
+    console.print(f"written: {written[-1]}", soft_wrap=True)
 
 
 def show_searches(console: Console, records: Sequence[RunRecord]) -> None:

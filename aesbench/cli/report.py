@@ -16,7 +16,7 @@ from aesbench.cli.options import results_option
 )
 @results_option
 def report(run_id: str | None, results: Path) -> None:
-    """Print the comparison of all records and write it as CSV, Markdown and LaTeX.
+    """Print the comparison of all records and write the report: report.html, tables, figures.
 
     With --run: print one run's sizes, and draw what its search traced.
     """

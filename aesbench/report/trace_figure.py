@@ -7,8 +7,6 @@ heat map with its numbers. Nothing here knows a method.
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aesbench.record import RunRecord, write_atomically
+from aesbench.report.figure_files import figure_files
+from aesbench.report.forms import csv_text
 from aesbench.report.run_page import field_names, run_title
 from aesbench.report.trace_panels import (
     COLOURS,
@@ -90,15 +90,9 @@ def write_trace_figure(folder: Path, record: RunRecord, traces: Mapping[str, Tra
     figure = trace_figure(record, traces)
     if figure is None:
         return []
-    import matplotlib
-
     files: dict[str, str | bytes] = {"trace.csv": trace_csv(record, traces)}
-    with matplotlib.rc_context({"svg.hashsalt": record.spec.run_id}):  # The same bytes each time.
-        for suffix in ("png", "svg"):
-            buffer = io.BytesIO()
-            metadata = {"Date": None} if suffix == "svg" else None
-            figure.savefig(buffer, format=suffix, dpi=150, metadata=metadata)
-            files[f"trace.{suffix}"] = buffer.getvalue()
+    for suffix, drawn in figure_files(figure, salt=record.spec.run_id).items():
+        files[f"trace.{suffix}"] = drawn
     for name, content in files.items():
         write_atomically(folder / name, content)
     return [folder / name for name in ("trace.png", "trace.svg", "trace.csv")]
@@ -106,15 +100,13 @@ def write_trace_figure(folder: Path, record: RunRecord, traces: Mapping[str, Tra
 
 def trace_csv(record: RunRecord, traces: Mapping[str, Trace]) -> str:
     """Return every traced number as CSV, one per line; a number's missing names are empty."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(CSV_COLUMNS)
+    lines: list[tuple[object, ...]] = [CSV_COLUMNS]
     for stage, trace in traces.items():
         for name, (steps, values) in trace.series.items():
             for step, value in zip(steps, values, strict=True):
                 for field, size, number in _numbers(record, value):
-                    writer.writerow((stage, name, step, field, size, number))
-    return text.getvalue()
+                    lines.append((stage, name, step, field, size, number))
+    return csv_text(lines)
 
 
 def _numbers(record: RunRecord, value: Value) -> list[tuple[str, int | str, float]]:

@@ -15,10 +15,10 @@ from aesbench.report.exhibits import planted, table1, table2, table3
 Builder = Callable[[Sequence[RunRecord]], list[Exhibit]]
 
 BUILDERS: dict[str, Builder] = {
-    "table1": table1.build,
-    "table2": table2.build,
     "table3": table3.build,
     "planted": planted.build,
+    "table1": table1.build,
+    "table2": table2.build,
 }
 """{name: ``build`` of its module}, in the order of reading."""
 

@@ -58,7 +58,7 @@ def _exhibit(
     bayes = truth.get("bayes_auc", {}).get("test")
     where = f"{dataset_name(place.dataset)}, {backbone_name(place.backbone)}"
     return Exhibit(
-        name=f"planted-{place.dataset}-{place.backbone}",
+        name=f"truth-{place.dataset}-{place.backbone}",
         title=f"Against the known truth: {where}",
         claim="",
         findings=_findings(ran, fields, bayes),
@@ -103,7 +103,7 @@ def _methods_table(
             ]
         )
     return TableData(
-        name=f"planted-{place.dataset}-{place.backbone}",
+        name=f"truth-{place.dataset}-{place.backbone}",
         title="Methods against the truth",
         caption=(
             "True AUC: on the test split against the true probabilities, which takes the noise of"
@@ -122,7 +122,7 @@ def _methods_table(
 def _sizes_table(place: Place, ran: Sequence[Contender], fields: Truth) -> TableData:
     sizes = {row.key: _mean_sizes(row) for row in ran}
     return TableData(
-        name=f"planted-{place.dataset}-{place.backbone}-sizes",
+        name=f"truth-{place.dataset}-{place.backbone}-sizes",
         title="Mean size of each field",
         caption=(
             "Mean over runs; of blocks within a field the mean per value. Rank: the least size that"
@@ -150,7 +150,7 @@ def _figure(place: Place, ran: Sequence[Contender], fields: Truth) -> FigureData
     columns = [f"{name} ({fields[name]['rank']})" for name in names]
     seeds = sorted({len({r.spec.seed for r in row.records}) for row, _ in shown})
     n = str(seeds[0]) if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}"
-    name = f"planted-{place.dataset}-{place.backbone}-map"
+    name = f"truth-{place.dataset}-{place.backbone}-map"
     return FigureData(
         name=name,
         title=title,
