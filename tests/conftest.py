@@ -2,7 +2,8 @@
 
 ``make_context(**changes)`` gives a method's context over tiny data in memory; ``tiny_dataset`` is
 a prepared data set of the same rows on disk; ``planted_tiny`` is the generated data set of the
-command line, prepared in ``cache_dir``; ``spec`` is a run that nobody need make.
+command line, prepared in ``cache_dir``; ``spec`` is a run that nobody need make, ``make_record``
+gives the record of a run as a report reads it.
 """
 
 from collections.abc import Callable
@@ -12,11 +13,13 @@ import pytest
 import torch
 from hypothesis import settings
 
+from aesbench.allocation import Allocation, Block
 from aesbench.config import RunSpec
 from aesbench.conformance import example_context
 from aesbench.datasets.base import Dataset
 from aesbench.datasets.store import DatasetWriter, open_dataset
 from aesbench.method import Context
+from aesbench.record import RunRecord
 
 # The same examples on every machine; no deadline, since a shared processor can stall.
 settings.register_profile("aesbench", deadline=None, derandomize=True, max_examples=50)
@@ -86,3 +89,79 @@ def spec() -> RunSpec:
         method_config={"alpha": 0.3},
         label="mde:value[alpha=0.3]+transform@0.5",
     )
+
+
+@pytest.fixture
+def make_record() -> Callable[..., RunRecord]:
+    """Return the function that makes the record of a successful run of a method without settings.
+
+    ``make_record("mde:value", seed=1, dims=(8, 2), auc=0.8)``: two fields, ``user`` of 100 values
+    and ``item`` of 20, unless ``dims`` maps fields to sizes; further arguments change the spec.
+    """
+
+    def make(
+        label: str = "ues:32",
+        seed: int = 0,
+        *,
+        dims=(32, 32),
+        auc: float = 0.75,
+        validation_auc: float | None = None,
+        logloss: float = 0.5,
+        true_auc: float | None = None,
+        prepare_id: str = "p",
+        datasheet=None,
+        takes_budget: bool | None = None,
+        **changes,
+    ) -> RunRecord:
+        values = {
+            "dataset": "tiny",
+            "data_hash": "a" * 64,
+            "backbone": "widedeep",
+            "backbone_config": {"hidden": [4]},
+            "unification": "plain",
+            "method": label.partition(":")[0],
+            "method_config": {},
+        }
+        sizes = dims if isinstance(dims, dict) else dict(zip(("user", "item"), dims, strict=True))
+        rows = dict.fromkeys(sizes, 20) | {"user": 100}
+        allocation = Allocation(
+            names=tuple(sizes), blocks=tuple((Block(rows[n], dim),) for n, dim in sizes.items())
+        )
+        spec = RunSpec(label=label, seed=seed, **{**values, **changes})
+        metrics = {
+            "validation": {"auc": validation_auc or auc, "logloss": logloss},
+            "test": {"auc": auc, "logloss": logloss},
+        }
+        if true_auc is not None:
+            metrics["test_expected"] = {"auc": true_auc, "logloss": logloss}
+        return RunRecord(
+            spec=spec,
+            status="ok",
+            allocation=allocation,
+            prepare_id=prepare_id,
+            takes_budget=takes_budget,
+            metrics=metrics if spec.retrain else {},
+            parameters={
+                "embedding": allocation.parameters,
+                "transform": 0,
+                "wide": 120,
+                "dense": 200,
+            },
+            flops=1000,
+            seconds={"prepare": 1.0, "search": 2.0, "retrain": 4.0, "evaluate": 0.5},
+            peak_memory_bytes=1 << 20,
+            environment={
+                "aesbench": "0.1.0",
+                "git": {"commit": "c0ffee" * 6, "dirty": False},
+                "python": "3.11",
+                "packages": {"torch": "2.13.0"},
+                "cpu": "A processor",
+                "cpus": 2,
+                "threads": 1,
+                "platform": "Linux",
+                "device": "cpu",
+            },
+            datasheet=datasheet or {},
+        )
+
+    return make

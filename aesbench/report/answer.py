@@ -6,13 +6,20 @@ Every number in them is computed; where records are missing, so are their senten
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import mean
 
 from aesbench.record import RunRecord
 from aesbench.report import cells
-from aesbench.report.claims import CONFIRMED, NOT_CONFIRMED, NOT_TESTABLE, claims_at, reduction
+from aesbench.report.claims import (
+    CONFIRMED,
+    NOT_CONFIRMED,
+    NOT_TESTABLE,
+    Claim,
+    claims_at,
+    reduction,
+)
 from aesbench.report.contenders import BEST, Contender, contenders
 from aesbench.report.names import backbone_name, dataset_name
 from aesbench.report.paired import Comparison
@@ -22,78 +29,97 @@ from aesbench.report.score_tables import differences
 from aesbench.report.scores import REFERENCE, Place, by_place, over_seeds, test_auc
 
 _LEAST_SEEDS = 2
-"""A method with fewer wins nothing."""
+"""A method with fewer leads nothing."""
+
+Rows = Sequence[Contender]
 
 
 @dataclass(frozen=True)
-class _Win:
-    """The method with the highest mean test AUC at a place, beside the best uniform size."""
+class _Lead:
+    """The row with the highest mean test AUC at a place.
+
+    Attributes:
+        place: where.
+        row: which.
+        versus: its difference from another row, p-values corrected over all rows of the place.
+    """
 
     place: Place
-    winner: Contender
-    versus_best: Comparison | None
+    row: Contender
+    versus: Comparison
 
 
 def answer(records: Sequence[RunRecord]) -> tuple[str, ...]:
-    """Return the sentences; none where nothing was retrained by two seeds."""
+    """Return the sentences; none where nothing was retrained with two seeds."""
     places = by_place(record for record in records if record.spec.retrain)
     rows = {place: contenders(groups) for place, groups in places.items()}
-    wins = [win for place, of_place in rows.items() if (win := _win(place, of_place))]
-    if not wins:
+    leads = _leads(rows, lambda row: True, BEST)
+    if not leads:
         return ()
-    return (_who(wins), _how_much(wins), _cost(wins), _paper(), _held(rows))
+    searching = _leads(rows, lambda row: not (row.label or "ues:").startswith("ues:"), REFERENCE)
+    return (_who(leads), _how_much(leads), _cost(searching), _paper(), _held(rows))
 
 
-def _win(place: Place, rows: Sequence[Contender]) -> _Win | None:
-    scored = [
-        (s, row) for row in rows if row.key != BEST if (s := over_seeds(row.records, test_auc))
-    ]
-    known = [(s.mean, row) for s, row in scored if s.n >= _LEAST_SEEDS]
-    if not known:
-        return None
-    _, winner = max(known, key=lambda pair: pair[0])
-    best = next((row for row in rows if row.key == BEST and row.records), None)
-    versus = differences(rows, BEST, test_auc)[winner.key] if best else None
-    return _Win(place, winner, versus)
+def _leads(
+    rows: Mapping[Place, Rows], takes_part: Callable[[Contender], bool], baseline: str
+) -> list[_Lead]:
+    """Return who leads each place among some of its rows, each against a baseline."""
+    leads = []
+    for place, of_place in rows.items():
+        means = {}
+        for number, row in enumerate(of_place):
+            summary = over_seeds(row.records, test_auc)
+            if takes_part(row) and summary is not None and summary.n >= _LEAST_SEEDS:
+                means[number] = summary.mean
+        if means:
+            first = of_place[max(means, key=lambda number: means[number])]
+            versus = differences(of_place, baseline, test_auc).get(first.key, Comparison())
+            leads.append(_Lead(place, first, versus))
+    return leads
 
 
-def _who(wins: Sequence[_Win]) -> str:
-    seeds = [len({r.spec.seed for r in win.winner.records}) for win in wins]
+def _who(leads: Sequence[_Lead]) -> str:
+    seeds = [len({r.spec.seed for r in lead.row.records}) for lead in leads]
     n = str(seeds[0]) if len(set(seeds)) == 1 else f"{min(seeds)} to {max(seeds)}"
     where: dict[str, list[str]] = {}
-    for win in wins:
-        place = f"{dataset_name(win.place.dataset)} with {backbone_name(win.place.backbone)}"
-        where.setdefault(win.winner.name, []).append(place)
+    for lead in leads:
+        place = f"{dataset_name(lead.place.dataset)} ({backbone_name(lead.place.backbone)})"
+        where.setdefault(lead.row.name, []).append(place)
     firsts = sorted(where.items(), key=lambda item: (-len(item[1]), item[0]))
-    texts = [f"{name} on {', '.join(places)}" for name, places in firsts]
-    return f"By mean test AUC over {n} seeds the first is {'; '.join(texts)}."
+    texts = [f"{name} on {_list(places)}" for name, places in firsts]
+    return f"The highest mean test AUC over {n} seeds is that of {'; of '.join(texts)}."
 
 
-def _how_much(wins: Sequence[_Win]) -> str:
-    known = [win.versus_best for win in wins if win.versus_best and win.versus_best.difference]
+def _how_much(leads: Sequence[_Lead]) -> str:
+    known = [lead.versus for lead in leads if lead.versus.difference]
     found = sorted(one.difference.mean for one in known if one.difference)
     if not found:
-        return "No uniform size ran beside them, so nobody knows by how much they win."
+        return "No uniform size was chosen on validation beside them, so nobody knows by how much."
     clear = sum(1 for one in known if one.p_holm is not None and one.p_holm < ALPHA)
     low, high = (cells.signed(value).text for value in (found[0], found[-1]))
-    span = low if len(found) == 1 else f"between {low} and {high}"
+    span = low if len(found) == 1 else f"{low} to {high}"
     return (
-        f"Against the best uniform size, chosen on validation, the first differs by {span} AUC,"
-        f" which is clear of chance (paired t-test, Holm-corrected p below .05) in {clear} of"
-        f" {len(found)} cases."
+        f"Its difference from the best uniform size chosen on validation is {span} AUC, beyond"
+        f" chance (paired t-test, Holm-corrected p below .05) in {clear} of {len(found)} cases."
     )
 
 
-def _cost(wins: Sequence[_Win]) -> str:
-    counts = Counter(win.winner.name for win in wins)
+def _cost(leads: Sequence[_Lead]) -> str:
+    if not leads:
+        return "No method that chooses sizes ran with two seeds, so there is no cost to weigh."
+    counts = Counter(lead.row.name for lead in leads)
     name = min(counts, key=lambda key: (-counts[key], key))
-    runs = [record for win in wins if win.winner.name == name for record in win.winner.records]
+    own = [lead for lead in leads if lead.row.name == name]
+    runs = [record for lead in own for record in lead.row.records]
     saved = cells.share(mean(map(reduction, runs))).text
-    search = mean(r.seconds["prepare"] + r.seconds["search"] for r in runs)
-    retrain = mean(r.seconds["retrain"] for r in runs)
+    search = mean(record.seconds["prepare"] + record.seconds["search"] for record in runs)
+    retrain = mean(record.seconds["retrain"] for record in runs)
+    found = [lead.versus.difference.mean for lead in own if lead.versus.difference]
+    gain = f" at a difference of {cells.signed(mean(found)).text} AUC" if found else ""
     return (
-        f"{name}, first most often, saves {saved} of UES-32's embedding parameters there, and"
-        f" finds its sizes in {search:.0f} s, beside {retrain:.0f} s of retraining (means over"
+        f"Among the methods that choose sizes {name} leads most often, in {len(own)} of"
+        f" {len(leads)} cases: it saves {saved} of UES-32's embedding parameters{gain}, and"
+        f" searches for {search:.0f} s before a retraining of {retrain:.0f} s (means over"
         f" {len(runs)} runs)."
     )
 
@@ -103,22 +129,34 @@ def _paper() -> str:
     for label, name in (("adass:e", "AdaS&S-E"), ("adass:r", "AdaS&S-R")):
         gain = mean(scores[label].auc - scores[REFERENCE].auc for scores in TABLE3.values())
         saved = mean(scores[label].reduction or 0 for scores in TABLE3.values())
-        texts.append(f"{name} {cells.signed(gain).text} AUC with {saved:.0%} fewer parameters")
+        texts.append(
+            f"{name} gains {cells.signed(gain).text} AUC with {saved:.0%} fewer parameters"
+        )
     return (
-        f"The paper reports, against UES-32 and as means over its {len(TABLE3)} pairs of data set"
-        f" and backbone, {' and '.join(texts)}, ahead of every other method."
+        f"The paper claims that against UES-32 {_list(texts)} (means over its {len(TABLE3)} pairs"
+        " of data set and backbone), and that AdaS&S outperforms the other methods."
     )
 
 
-def _held(rows: dict[Place, list[Contender]]) -> str:
+def _held(rows: Mapping[Place, Rows]) -> str:
     claims = [claim for place, of_place in rows.items() for claim in claims_at(place, of_place)]
     if not claims:
         return "None of these data sets is one of the paper's or near one, so no claim is judged."
-    counts = Counter(claim.verdict for claim in claims)
-    own = Counter(claim.verdict for claim in claims if claim.text.startswith("AdaS&S"))
-    verdicts = (CONFIRMED, NOT_CONFIRMED, NOT_TESTABLE)
-    total, about = (", ".join(f"{c[v]} {v}" for v in verdicts) for c in (counts, own))
+    own = [claim for claim in claims if claim.text.startswith("AdaS&S")]
     return (
         f"Of the {len(claims)} claims of its Table 3 that concern these data sets or their"
-        f" relatives: {total}; of the {own.total()} among them about AdaS&S itself: {about}."
+        f" relatives, {_verdicts(claims)}; of the {len(own)} about AdaS&S itself {_verdicts(own)}."
     )
+
+
+def _verdicts(claims: Sequence[Claim]) -> str:
+    counts = Counter(claim.verdict for claim in claims)
+    return (
+        f"{counts[CONFIRMED]} are confirmed, {counts[NOT_CONFIRMED]} are not and"
+        f" {counts[NOT_TESTABLE]} cannot be tested with these runs"
+    )
+
+
+def _list(texts: Sequence[str]) -> str:
+    *most, last = texts
+    return f"{', '.join(most)} and {last}" if most else last

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from aesbench.report.exhibit import MISSING, Cell
+from aesbench.report.exhibit import Cell
 from aesbench.report.names import display_name
 from aesbench.report.paired import Comparison
 from aesbench.report.stats import Summary
@@ -62,12 +60,19 @@ def mean_and_spread(
     """Return three cells, or dashes: the mean, the standard deviation, half Student's interval."""
     if summary is None:
         return [Cell.number(None)] * 3
-    half = None if summary.high is None else summary.high - summary.mean
     return [
         Cell.number(summary.mean, form, bold=bold),
         Cell.number(summary.std, form),
-        Cell(half, MISSING if half is None else f"±{half:{form}}"),
+        half_interval(summary, form),
     ]
+
+
+def half_interval(summary: Summary | None, form: str = ".4f") -> Cell:
+    """Return half the width of Student's interval."""
+    if summary is None or summary.high is None:
+        return Cell.number(None)
+    half = summary.high - summary.mean
+    return Cell(half, f"±{half:{form}}")
 
 
 def comparison(one: Comparison) -> list[Cell]:
@@ -81,8 +86,3 @@ def comparison(one: Comparison) -> list[Cell]:
         signed(one.effect, "+.2f"),
         Cell.number(one.detectable),
     ]
-
-
-def texts(values: Sequence[str]) -> list[Cell]:
-    """Return a cell per text."""
-    return [Cell.label(value) for value in values]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from aesbench.report.paired import Comparison
 from aesbench.report.palette import look_of
@@ -12,6 +12,8 @@ from aesbench.report.trace_panels import clean
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+_ABSENT: dict[str, Any] = {"fontsize": 8, "color": "#8a8a8a", "style": "italic"}
 
 
 @dataclass(frozen=True)
@@ -21,7 +23,7 @@ class Branch:
     Attributes:
         label: of the method, for its colour.
         name: as it is read.
-        comparison: its difference from the baseline; nothing is drawn where there is none.
+        comparison: its difference from the baseline, if there are pairs.
     """
 
     label: str
@@ -39,6 +41,8 @@ class Panel:
 
 def draw_forest(figure: Figure, panels: Sequence[Panel], unit: str) -> None:
     """Fill a figure with panels side by side, which share their lines and not their scales."""
+    from matplotlib.ticker import MaxNLocator
+
     axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
     names = [branch.name for branch in panels[0].branches]
     for axis, panel in zip(axes, panels, strict=True):
@@ -46,6 +50,8 @@ def draw_forest(figure: Figure, panels: Sequence[Panel], unit: str) -> None:
         for place, branch in enumerate(panel.branches):
             found = branch.comparison.difference
             if found is None:
+                edge = axis.get_yaxis_transform()
+                axis.text(0.02, place, "no runs", transform=edge, va="center", **_ABSENT)
                 continue
             look = look_of(branch.label)
             if found.low is not None and found.high is not None:
@@ -55,5 +61,6 @@ def draw_forest(figure: Figure, panels: Sequence[Panel], unit: str) -> None:
         axis.set_xlabel(unit, fontsize=9)
         clean(axis)
         axis.margins(x=0.08)
+        axis.xaxis.set_major_locator(MaxNLocator(nbins=5))
     axes[0].set_yticks(range(len(names)), names, fontsize=9)
     axes[0].set_ylim(len(names) - 0.5, -0.5)

@@ -10,6 +10,8 @@ _NAMES = {
     "autodim": "AutoDim",
     "autoemb": "AutoEmb",
     "esapn": "ESAPN",
+    "amtl": "AMTL",
+    "pep": "PEP",
     "sseds": "SSEDS",
     "adass:r": "AdaS&S-R",
     "adass:e": "AdaS&S-E",
@@ -33,7 +35,8 @@ def display_name(label: str) -> str:
     name = _NAMES.get(method, method)
     if size := re.fullmatch(r"ues:(\d+)", method):
         name = f"UES-{size[1]}"
-    return name + re.sub(r"([+@])", r" \1", label[len(method) :])
+    changes = re.sub(r"\+([a-z-]+)", r" (\1)", label[len(method) :])
+    return name + changes.replace("@", " @")
 
 
 _DATASETS = {

@@ -8,10 +8,12 @@ from importlib.resources import files
 from aesbench._version import __version__
 from aesbench.record import RunRecord
 from aesbench.report.answer import answer
-from aesbench.report.exhibit import Exhibit
+from aesbench.report.exhibit import Exhibit, TableData
 from aesbench.report.figure_files import inline_svg
 from aesbench.report.provenance import provenance
 from aesbench.report.published import NOTES
+
+_LONGEST_MARK = 12
 
 
 def page(
@@ -39,5 +41,16 @@ def page(
         exhibits=exhibits,
         provenance={one.name: provenance(one, records) for one in exhibits},
         drawings={name: Markup(inline_svg(svg, name)) for name, svg in drawings.items()},
+        text_columns=_text_columns,
         notes=[note for notes in NOTES.values() for note in notes],
     )
+
+
+def _text_columns(table: TableData) -> set[int]:
+    """Return the columns that hold text to read, not numbers or marks: they are set left."""
+    return {
+        place
+        for row in table.rows
+        for place, cell in enumerate(row)
+        if isinstance(cell.value, str) and len(cell.text) > _LONGEST_MARK
+    }

@@ -42,7 +42,10 @@ def _values(records: Iterable[RunRecord], read: Callable[[RunRecord], str]) -> s
     counts = Counter(text for record in records if (text := read(record)))
     if len(counts) == 1:
         return next(iter(counts))
-    return "; ".join(f"{text} ({count} runs)" for text, count in sorted(counts.items()))
+    return "; ".join(
+        f"{text} ({count} {'run' if count == 1 else 'runs'})"
+        for text, count in sorted(counts.items())
+    )
 
 
 def _versions(record: RunRecord) -> str:
@@ -61,8 +64,8 @@ def _hardware(record: RunRecord) -> str:
         return ""
     on = environment.get("device", "cpu")
     return (
-        f"{environment['cpu']}, {environment.get('cpus')} processors,"
-        f" {environment.get('threads')} threads, {environment.get('platform')}"
+        f"{environment['cpu']}, processors: {environment.get('cpus')}, threads of each run:"
+        f" {environment.get('threads')}, {environment.get('platform')}"
         + ("" if on == "cpu" else f", on {on}")
     )
 

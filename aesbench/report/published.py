@@ -18,7 +18,7 @@ class Capability:
 
     Attributes:
         name: of the method.
-        labels: what we call it; none where we do not have it.
+        labels: what we call it, or would: AMTL and PEP have no implementation here.
         category: of the method.
         stable: whether its search results are.
         performance: ``✗``, ``Sub`` (below AdaS&S) or ``Better`` (than others).
@@ -38,8 +38,8 @@ TABLE1 = (
     Capability("AutoDim", ("autodim",), "NAS", False, "Sub", False),
     Capability("AutoEmb", ("autoemb",), "NAS", False, "Sub", False),
     Capability("ESAPN", ("esapn",), "NAS", False, "Sub", False),
-    Capability("AMTL", (), "Pruning", False, "Sub", False),
-    Capability("PEP", (), "Pruning", False, "Sub", False),
+    Capability("AMTL", ("amtl",), "Pruning", False, "Sub", False),
+    Capability("PEP", ("pep",), "Pruning", False, "Sub", False),
     Capability("SSEDS", ("sseds",), "Pruning", False, "Sub", True),
     Capability("AdaS&S", ("adass:r", "adass:e"), "NAS (One-Shot)", True, "Better", True),
 )
@@ -85,7 +85,7 @@ _METHODS = (
 
 def _scores(auc: str, logloss: str, reduction: str) -> dict[str, Score]:
     """Read three lines of Table 3, in the order of ``_METHODS``, P-R in per cent."""
-    reductions = [None, *(float(number) / 100 for number in reduction.split())]
+    reductions = [None, *(round(float(number) / 100, 4) for number in reduction.split())]
     pairs = zip(map(float, auc.split()), map(float, logloss.split()), reductions, strict=True)
     return {label: Score(*pair) for label, pair in zip(_METHODS, pairs, strict=True)}
 

@@ -105,14 +105,13 @@ def claims_table(place: Place, claims: Sequence[Claim]) -> TableData:
         body.append(
             [
                 Cell.label(claim.text),
+                Cell.label(claim.verdict),
                 *(cells.signed(number) for number in (claim.published, *ours)),
                 cells.count(one.n),
                 cells.p_value(one.p_holm),
                 Cell.number(one.detectable),
-                Cell.label(claim.verdict),
             ]
         )
-    header = ("claim", "paper", "ours", "95 % low", "95 % high", "pairs", "Holm p", "detectable")
     return TableData(
         name=f"table3-{place.dataset}-{place.backbone}-claims",
         title=f"The paper's claims, on {_called(place)}",
@@ -122,7 +121,10 @@ def claims_table(place: Place, claims: Sequence[Claim]) -> TableData:
             " Detectable: as in the tables of differences. Published differences are of single"
             " means in the paper's Table 3."
         ),
-        header=(*header, "verdict"),
+        header=(
+            *("claim", "verdict", "paper", "ours", "95 % low", "95 % high"),
+            *("pairs", "Holm p", "detectable"),
+        ),
         rows=tuple(body),
     )
 

@@ -24,6 +24,7 @@ def write_report(results: Path, records: Sequence[RunRecord]) -> list[Path]:
             written.
     """
     check_comparable(records)
+    records = sorted(records, key=_order)  # The same bytes, however they were collected.
     exhibits = build_exhibits(records)
     _check_names(exhibits)
     files: dict[Path, str | bytes] = {}
@@ -42,6 +43,11 @@ def write_report(results: Path, records: Sequence[RunRecord]) -> list[Path]:
     for path, written in files.items():
         write_atomically(results / path, written)
     return [results / path for path in files]
+
+
+def _order(record: RunRecord) -> tuple[str, str, str, int, int]:
+    spec = record.spec
+    return spec.dataset, spec.backbone, spec.label, spec.seed, spec.search_index
 
 
 def _check_names(exhibits: Sequence[Exhibit]) -> None:

@@ -73,9 +73,7 @@ def _exhibit(dataset: str, places: Places) -> Exhibit:
 def _findings(place: Place, rows: Sequence[Contender], claims: Sequence[Claim]) -> list[str]:
     """Say which method has the highest mean AUC, by how much, and what became of the claims."""
     where = backbone_name(place.backbone)
-    scored = [
-        (s, row) for row in rows if row.key != BEST if (s := over_seeds(row.records, test_auc))
-    ]
+    scored = [(s, row) for row in rows if (s := over_seeds(row.records, test_auc))]
     summary, first = max(scored, key=lambda pair: pair[0].mean)
     found = [
         f"{where}: {first.name} has the highest mean AUC, {summary.mean:.4f} (n = {summary.n})"
@@ -124,29 +122,25 @@ def _relation(dataset: str) -> tuple[str, ...]:
 def _figure(dataset: str, places: Places) -> FigureData | None:
     """Draw every method's AUC difference from UES-32, a panel per backbone."""
     versus = {place: differences(rows, REFERENCE, test_auc) for place, rows in places.items()}
-    drawn = [
-        row
-        for row in next(iter(places.values()))
-        if row.key not in (REFERENCE, BEST) and any(row.key in found for found in versus.values())
-    ]
     if not any(one.n for found in versus.values() for one in found.values()):
         return None
-    panels = [
-        Panel(
-            backbone_name(place.backbone),
-            [Branch(row.key, row.name, found.get(row.key, Comparison())) for row in drawn],
-        )
-        for place, found in versus.items()
-    ]
+    lanes: dict[str, str] = {}
+    for rows in places.values():
+        lanes |= {_lane(row): row.key for row in rows if row.key not in (REFERENCE, BEST)}
+    panels = []
+    for place, rows in places.items():
+        found = {_lane(row): versus[place].get(row.key, Comparison()) for row in rows}
+        branches = [Branch(key, lane, found.get(lane, Comparison())) for lane, key in lanes.items()]
+        panels.append(Panel(backbone_name(place.backbone), branches))
     name = f"table3-{dataset}-differences"
     pairs = sorted({one.n for found in versus.values() for one in found.values() if one.n})
     shown = str(pairs[0]) if len(pairs) == 1 else f"{pairs[0]} to {pairs[-1]}"
     title = f"AUC differences from UES-32 on {dataset_name(dataset)}"
     body = [
-        [Cell.label(place.backbone), cells.method(row.key, row.name), *cells.comparison(one)]
-        for place, found in versus.items()
-        for row in drawn
-        if (one := found.get(row.key, Comparison()))
+        [Cell.label(panel.title), cells.method(branch.label, branch.name)]
+        + cells.comparison(branch.comparison)
+        for panel in panels
+        for branch in panel.branches
     ]
     return FigureData(
         name=name,
@@ -160,5 +154,10 @@ def _figure(dataset: str, places: Places) -> FigureData | None:
             name, title, "", ("backbone", "method", *cells.COMPARISON_HEADER), tuple(body)
         ),
         draw=partial(draw_forest, panels=panels, unit="AUC difference from UES-32"),
-        size=(8.0, 0.8 + 0.3 * len(drawn)),
+        size=(8.0, 0.8 + 0.3 * len(lanes)),
     )
+
+
+def _lane(row: Contender) -> str:
+    """Return the line of the figure that a row has in every panel."""
+    return "UES-32, other unification" if row.key.startswith(f"{REFERENCE}+") else row.name
