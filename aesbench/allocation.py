@@ -7,6 +7,7 @@ both MDE's sizes within a field and one size per field.
 
 from __future__ import annotations
 
+import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -157,3 +158,33 @@ class Allocation:
                 f"an allocation maps each field to a list of [rows, dim] pairs: {error}"
             ) from error
         return cls(names=tuple(data), blocks=blocks)
+
+
+def random_sizes(
+    fields: Sequence[HasCardinality], candidates: Sequence[int], count: int
+) -> list[tuple[int, ...]]:
+    """Return different allocations, one candidate per field, drawn uniformly (paper, Table 4).
+
+    Always the same ones: a longer list begins with the shorter one, so that scores of supernets
+    and stand-alone runs made at different times are of the same allocations.
+
+    Raises:
+        AllocationError: there are fewer allocations than that.
+    """
+    existing = len(candidates) ** len(fields)
+    if count > existing:
+        raise AllocationError(
+            f"{len(fields)} fields with {len(candidates)} candidate sizes have {existing}"
+            f" allocations, {count} were asked for"
+        )
+    draw = random.Random(0)  # Python promises that a seed gives these numbers in every version.
+    drawn: dict[tuple[int, ...], None] = {}
+    while len(drawn) < count:
+        sizes = (candidates[int(draw.random() * len(candidates))] for _ in fields)
+        drawn.setdefault(tuple(sizes))
+    return list(drawn)
+
+
+def sizes_text(dims: Sequence[int]) -> str:
+    """Return sizes as one word, ``2-8-16``: how labels and scores name an allocation."""
+    return "-".join(map(str, dims))

@@ -80,6 +80,8 @@ class RunSpec:
         train: the training protocol.
         retrain: whether the allocation is retrained and tested, or only recorded.
         inherit: whether the retrained model starts from the weights of the search.
+        scores: of how many random allocations the method predicts the metrics with inherited
+            weights, in place of a search; 0 searches.
     """
 
     dataset: str
@@ -98,6 +100,7 @@ class RunSpec:
     train: TrainConfig = field(default_factory=TrainConfig)
     retrain: bool = True
     inherit: bool = False
+    scores: int = 0
 
     def __post_init__(self) -> None:
         require(
@@ -127,6 +130,10 @@ class RunSpec:
             self.inherit,
             "false where nothing is retrained (search only)",
         )
+        require_int(self.scores, "scores", 0)
+        require(
+            not (self.scores and self.retrain), "scores", self.scores, "0 where a run is retrained"
+        )
 
     @property
     def run_id(self) -> str:
@@ -152,7 +159,7 @@ class RunSpec:
         return build_config(cls, data, "spec")
 
 
-_LATER = {"retrain": True, "inherit": False}
+_LATER = {"retrain": True, "inherit": False, "scores": 0}
 """Settings younger than the first records, whose ids must stay what they are."""
 
 

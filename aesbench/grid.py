@@ -89,6 +89,7 @@ def plan(
     searches: int = 1,
     retrain: bool = True,
     inherit: bool = False,
+    scores: int = 0,
 ) -> list[RunSpec]:
     """Return the specs of a grid, seed by seed, so that early records already compare.
 
@@ -102,17 +103,24 @@ def plan(
         searches: runs per seed, which share what the method prepares.
         retrain: False records what each search found and tests nothing.
         inherit: True starts the retraining from the weights of the search.
+        scores: random allocations to score with inherited weights, in place of a search.
 
     Raises:
         ConfigError: a name or setting is unknown, a value is out of range, or a method has no
-            weights to inherit.
+            weights to inherit or to score with.
     """
     settings = settings or {}
     require_int(searches, "searches", 1)
     choices = [choice for text in methods for choice in choose_methods(text, settings)]
     _check_owners(settings, [*(c.method.name for c in choices), *backbones, "train", dataset.name])
     if inherit:
-        _check_inherits(choices)
+        _check_can(
+            choices,
+            "inherit",
+            "has no weights to inherit; leave it out, or run it without --inherit",
+        )
+    if scores:
+        _check_can(choices, "score", "cannot score an allocation without training it; leave it out")
     if budget is not None:
         require(budget > 0, "budget", budget, "a share of UES-32's parameters above 0, as in 0.75")
     train = build_config(TrainConfig, settings.get("train", {}), "train")
@@ -126,7 +134,8 @@ def plan(
             for choice, search_index in product(choices, range(searches)):
                 share = budget if choice.method.honours_budget else None
                 label = choice.spec_label(backbone.default_unification, share)
-                label += "+inherit" * inherit + "+search-only" * (not retrain)
+                label += "+inherit" * inherit
+                label += "+scores" if scores else "+search-only" * (not retrain)
                 spec = RunSpec(
                     dataset=dataset.name,
                     data_hash=dataset.hash,
@@ -140,8 +149,9 @@ def plan(
                     seed=seed,
                     search_index=search_index,
                     train=train,
-                    retrain=retrain,
+                    retrain=retrain and not scores,
                     inherit=inherit,
+                    scores=scores,
                 )
                 specs.setdefault(spec.run_id, spec)
     return list(specs.values())
@@ -153,13 +163,10 @@ def without_budget(specs: Iterable[RunSpec]) -> list[str]:
     return [name for name in names if not METHODS.get(name).honours_budget]
 
 
-def _check_inherits(choices: Iterable[MethodChoice]) -> None:
+def _check_can(choices: Iterable[MethodChoice], what: str, otherwise: str) -> None:
     for choice in choices:
-        if choice.method.inherit is Method.inherit:
-            raise ConfigError(
-                f"method '{choice.method.name}' has no weights to inherit; leave it out, or run it"
-                " without --inherit"
-            )
+        if getattr(choice.method, what) is getattr(Method, what):
+            raise ConfigError(f"method '{choice.method.name}' {otherwise}")
 
 
 def _check_owners(settings: Settings, known: Sequence[str]) -> None:

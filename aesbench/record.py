@@ -36,6 +36,8 @@ class RunRecord:
         allocation: the sizes that were found and, unless the spec says otherwise, retrained.
         prepare_id: names the prepared state that was searched; equal ids shared one.
         takes_budget: whether the method can keep to a budget; None in records older than this.
+        scores: {sizes: {auc, logloss}} on validation with inherited weights, of the allocations
+            that the spec asks for; sizes as ``sizes_text`` writes them.
         metrics: {validation, test} -> {auc, logloss}; for generated data also
             ``test_expected``, scored against the true probabilities.
         epochs: ``epochs``, ``best_epoch`` and ``history`` of the retraining.
@@ -56,6 +58,7 @@ class RunRecord:
     allocation: Allocation | None = None
     prepare_id: str | None = None
     takes_budget: bool | None = None
+    scores: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     metrics: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     epochs: Mapping[str, Any] = field(default_factory=dict)
     parameters: Mapping[str, int] = field(default_factory=dict)

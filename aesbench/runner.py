@@ -15,7 +15,7 @@ from typing import Any
 import torch
 
 from aesbench import metrics
-from aesbench.allocation import Allocation
+from aesbench.allocation import Allocation, random_sizes, sizes_text
 from aesbench.backbones import Backbone, BackboneConfig
 from aesbench.config import RunSpec, build_config, content_hash
 from aesbench.cost import (
@@ -166,6 +166,12 @@ def _run(
             state = method.prepare(dataclasses.replace(context, budget=None))
         cost = watch.seconds["prepare"], watch.cpu_seconds["prepare"]
         cache.put(prepare_id, state, cost, context.trace)
+    if spec.scores:
+        with timed("score"):
+            context = make_context(spec, dataset, device, "score", progress)
+            scores = _score_random(spec, method, context, cache.get())
+        return {"prepare_id": prepare_id, "scores": scores}
+
     with timed("search"):
         context = make_context(spec, dataset, device, f"search/{spec.search_index}", progress)
         traces["search"] = context.trace
@@ -210,6 +216,19 @@ def _run(
     }
 
 
+def _score_random(
+    spec: RunSpec, method: Method, context: Context, prepared: Any
+) -> dict[str, dict[str, float]]:
+    """Return the metrics of random allocations with inherited weights, by their sizes."""
+    scores = {}
+    for dims in random_sizes(context.fields, spec.candidates, spec.scores):
+        allocation = Allocation.field_wise(context.fields, dims)
+        found = method.score(context, prepared, allocation)
+        scores[sizes_text(dims)] = dataclasses.asdict(found)
+        context.progress("score", len(scores), spec.scores)
+    return scores
+
+
 def make_context(
     spec: RunSpec, dataset: Dataset, device: torch.device, stage: str, progress: Progress
 ) -> Context:
@@ -243,8 +262,8 @@ def make_context(
 def prepare_key_of(spec: RunSpec, method: Method) -> str:
     """Return the id of the prepared state: equal ids, equal states."""
     shared = spec.to_dict()
-    for later in ("method_config", "label", "budget", "search_index", "retrain", "inherit"):
-        shared.pop(later, None)
+    for own in ("method_config", "label", "budget", "search_index", "retrain", "inherit", "scores"):
+        shared.pop(own, None)
     return content_hash([shared, repr(method.prepare_key())])
 
 

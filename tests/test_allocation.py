@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aesbench import Allocation, Block, Field
+from aesbench.allocation import random_sizes, sizes_text
 from aesbench.errors import AllocationError
 
 FIELDS = (Field("user", 10), Field("item", 4))
@@ -108,3 +109,31 @@ def test_fields_in_another_order_are_refused():
     allocation = Allocation.uniform(same_size, 8)
     with pytest.raises(AllocationError, match="keep their order"):
         allocation.check_fits(same_size[::-1])
+
+
+def test_random_sizes_are_always_the_same_and_a_longer_list_begins_with_the_shorter():
+    """Scores made at different times are of the same allocations; each occurs once."""
+    long, short = (random_sizes(FIELDS, (2, 8, 16), count) for count in (9, 4))
+    assert long[:4] == short == random_sizes(FIELDS, (2, 8, 16), 4)
+    assert len(set(long)) == 9 and {dim for dims in long for dim in dims} == {2, 8, 16}
+
+
+def test_all_allocations_can_be_drawn_and_no_more():
+    """Two sizes for two fields are four allocations."""
+    assert len(set(random_sizes(FIELDS[:2], (2, 8), 4))) == 4
+    with pytest.raises(AllocationError, match="have 4 allocations, 5 were asked for"):
+        random_sizes(FIELDS[:2], (2, 8), 5)
+
+
+def test_random_sizes_are_uniform():
+    """Each of 5 sizes has each field about a fifth of the times: 2,000 draws, 4 deviations."""
+    fields = [Field(f"field {number}", 3) for number in range(10)]
+    drawn = random_sizes(fields, (2, 8, 16, 32, 64), 2000)
+    for sizes in zip(*drawn, strict=True):
+        for size in (2, 8, 16, 32, 64):
+            assert abs(sizes.count(size) - 400) < 4 * (2000 * 0.2 * 0.8) ** 0.5
+
+
+def test_sizes_are_one_word():
+    """Labels and scores name an allocation by its sizes."""
+    assert sizes_text((2, 8, 64)) == "2-8-64"

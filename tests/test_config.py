@@ -86,6 +86,7 @@ def test_a_spec_survives_json_with_its_id(spec):
         {"train": TrainConfig(epochs=1)},
         {"retrain": False},
         {"inherit": True},
+        {"scores": 5, "retrain": False},
     ],
     ids=lambda change: next(iter(change)),
 )
@@ -109,6 +110,8 @@ def test_a_content_hash_does_not_depend_on_the_order_of_keys():
         {"retrain": 1},
         {"inherit": "yes"},
         {"inherit": True, "retrain": False},
+        {"scores": 5},
+        {"scores": -1, "retrain": False},
     ],
     ids=str,
 )
@@ -214,9 +217,11 @@ def test_any_change_of_the_protocol_changes_the_run_id(change, spec):
 def test_every_field_of_a_spec_is_in_its_id(spec):
     """The changes above name every field but the label, and the label counts too."""
     fields = {f.name for f in dataclasses.fields(RunSpec)}
-    assert spec.to_dict().keys() == fields - {"retrain", "inherit"}
-    assert dataclasses.replace(spec, retrain=False).to_dict().keys() == fields - {"inherit"}
-    assert dataclasses.replace(spec, inherit=True).to_dict().keys() == fields - {"retrain"}
+    later = {"retrain", "inherit", "scores"}
+    assert spec.to_dict().keys() == fields - later
+    for change in ({"retrain": False}, {"inherit": True}, {"retrain": False, "scores": 5}):
+        named = dataclasses.replace(spec, **change).to_dict().keys()
+        assert named == fields - later | change.keys()
     assert dataclasses.replace(spec, label="ues").run_id != spec.run_id
 
 
@@ -289,7 +294,7 @@ def test_an_impossible_protocol_is_refused(change):
 def test_settings_younger_than_the_first_records_leave_their_ids_as_they_were(spec):
     """A spec that does not use them hashes to what it did before they existed."""
     assert spec.run_id == "473272b02ee6d723"
-    for changed in ({"retrain": False}, {"inherit": True}):
+    for changed in ({"retrain": False}, {"inherit": True}, {"retrain": False, "scores": 5}):
         other = dataclasses.replace(spec, **changed)
         assert RunSpec.from_dict(json.loads(json.dumps(other.to_dict()))) == dataclasses.replace(
             other, backbone_config={"hidden": [128, 64]}

@@ -73,6 +73,8 @@ def test_a_budget_reaches_those_who_take_one(planted_tiny):
         (["ues"], {"budget": -1.0}, "budget = -1.0"),
         (["ues"], {"searches": 0}, "searches = 0: expected an int of at least 1"),
         (["supernet", "ues"], {"inherit": True}, "method 'ues' has no weights to inherit"),
+        (["supernet", "ues"], {"scores": 5}, "method 'ues' cannot score an allocation"),
+        (["supernet"], {"scores": 5, "inherit": True}, "inherit = True: expected false"),
         (["supernet"], {"inherit": True, "retrain": False}, "inherit = True: expected false"),
     ],
 )

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from aesbench.allocation import random_sizes, sizes_text
 from aesbench.conformance import CHECKS
 from aesbench.errors import ConfigError
 from aesbench.grid import plan
@@ -194,6 +195,21 @@ def test_a_search_without_retraining_is_the_search_with_it(planted_tiny):
     assert searched.ok and searched.allocation == retrained.allocation
     assert searched.prepare_id == retrained.prepare_id
     assert searched.metrics == {} and set(searched.seconds) == {"prepare", "search"}
+
+
+def test_scores_are_of_random_allocations_and_of_a_search_s_prepared_state(planted_tiny):
+    """Nothing is searched; each of the allocations asked for has the metrics of `score`."""
+    (spec,) = plan(planted_tiny, ["supernet"], seeds=[0], scores=3)
+    (search,) = plan(planted_tiny, ["supernet"], seeds=[0], retrain=False)
+    record = run(spec, planted_tiny)
+    assert record.ok and record.allocation is None and record.metrics == {}
+    assert record.spec.label == "supernet+scores" and set(record.seconds) == {"prepare", "score"}
+    assert record.prepare_id == run(search, planted_tiny).prepare_id
+    drawn = random_sizes(planted_tiny.fields, spec.candidates, 3)
+    assert list(record.scores) == [sizes_text(dims) for dims in drawn]
+    for dims, metrics in zip(drawn, record.scores.values(), strict=True):
+        share = sum(dims) / (64 * len(dims))
+        assert metrics == {"auc": 0.5 + share / 2, "logloss": 0.7 - share / 2}
 
 
 @pytest.mark.parametrize("method", ["supernet", "coupled"])

@@ -39,6 +39,9 @@ def _facts(record: RunRecord) -> list[str]:
     if record.error is not None:
         error = record.error
         lines.append(f"failed in {error['phase']}: {error['type']}: {error['message']}")
+    elif record.scores:
+        count = len(record.scores)
+        lines.append(f"{count} random allocations scored with inherited weights; no search")
     elif not record.metrics:
         lines.append("searched only: nothing was retrained or tested")
     for split in ("validation", "test"):

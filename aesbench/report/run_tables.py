@@ -53,4 +53,6 @@ def searches_table(records: Iterable[RunRecord]) -> Table:
 def _test_auc(record: RunRecord) -> str:
     if not record.ok:
         return "failed"
+    if record.scores:
+        return "scores only"
     return f"{record.metrics['test']['auc']:.4f}" if record.metrics else "search only"
