@@ -18,14 +18,8 @@ from aesbench.config import RunSpec
 from aesbench.datasets.base import SPLITS, Dataset, PublishedFacts
 from aesbench.executors import Event, Finished, Progressed
 from aesbench.grid import is_done
-from aesbench.record import (
-    RunRecord,
-    find_record,
-    read_record,
-    read_records,
-    read_traces,
-    record_path,
-)
+from aesbench.pace import Pace, duration
+from aesbench.record import RunRecord, find_record, read_records, read_traces
 from aesbench.registry import Registry
 from aesbench.report.overall import overall
 from aesbench.report.reading import read_results
@@ -52,15 +46,9 @@ class GridDisplay:
         force: bool = False,
     ) -> None:
         self._console = console
-        self._left = {spec.run_id: spec for spec in specs}
+        self._left = {s.run_id: s for s in specs if force or not is_done(results, s)}
         self._workers = workers
-        self._pace = _Pace()
-        for spec in specs:
-            if is_done(results, spec):
-                earlier = read_record(record_path(results, spec))
-                self._pace.learn(spec, sum(earlier.seconds.values()))
-                if not force:
-                    del self._left[spec.run_id]
+        self._pace = Pace.from_records(specs, results)
         self._bars = Progress(
             TextColumn("{task.description}"),
             BarColumn(bar_width=24),
@@ -108,8 +96,7 @@ class GridDisplay:
         if spec.run_id in self._running:
             self._bars.remove_task(self._running.pop(spec.run_id))
         self._left.pop(spec.run_id, None)
-        if record.ok:
-            self._pace.learn(spec, event.wall_s)
+        self._pace.finish(record)
         done = self._total - len(self._left)
         self._bars.update(self._grid, completed=done, note=self._note())
         if record.error is not None:
@@ -123,42 +110,15 @@ class GridDisplay:
             )
 
     def _note(self) -> str:
-        seconds = self._pace.estimate(list(self._left.values()))
-        if seconds is None:
+        left = self._pace.estimate(self._left.values())
+        if left.seconds is None:
             return "time left unknown"
-        return f"about {_duration(seconds / self._workers)} left"
-
-
-class _Pace:
-    """How long runs take: known per label and backbone, guessed from all others' mean."""
-
-    def __init__(self) -> None:
-        self._seconds: dict[tuple[str, str], list[float]] = {}
-
-    def learn(self, spec: RunSpec, seconds: float) -> None:
-        """Remember how long a run took."""
-        self._seconds.setdefault((spec.label, spec.backbone), []).append(seconds)
-
-    def estimate(self, specs: Sequence[RunSpec]) -> float | None:
-        """Return the seconds these runs need one after the other; None while nothing is known."""
-        if not specs:
-            return 0.0
-        if not self._seconds:
-            return None
-        means = {key: float(np.mean(values)) for key, values in self._seconds.items()}
-        typical = float(np.mean(list(means.values())))
-        return sum(means.get((spec.label, spec.backbone), typical) for spec in specs)
+        return f"about {duration(left.seconds / self._workers)} left"
 
 
 def _name(spec: RunSpec) -> str:
     name = f"{spec.label} {spec.backbone} seed {spec.seed}"
     return f"{name} search {spec.search_index}" if spec.search_index else name
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def show_overall(console: Console, records: Sequence[RunRecord]) -> None:

@@ -221,7 +221,7 @@ def execute(
     checked_device(device)
     write_datasheet(results, dataset.manifest)
     waiting = [spec for spec in specs if force or not is_done(results, spec)]
-    jobs = [Job(tuple(group), dataset.folder) for group in _by_prepared_state(waiting)]
+    jobs = [Job(tuple(group), dataset.folder) for group in by_prepared_state(waiting)]
     outcome = Outcome()
     if jobs:
         events = run_jobs(jobs, workers, WorkerSettings(device, threads, tuple(plugins)))
@@ -239,20 +239,7 @@ def execute(
     return outcome
 
 
-def is_done(results: Path, spec: RunSpec) -> bool:
-    """Whether a successful record of this spec exists."""
-    path = record_path(results, spec)
-    return path.exists() and read_record(path).ok
-
-
-def available_cpus() -> int:
-    """Return how many processors this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-def _by_prepared_state(specs: Sequence[RunSpec]) -> list[list[RunSpec]]:
+def by_prepared_state(specs: Sequence[RunSpec]) -> list[list[RunSpec]]:
     """Group the specs that share a prepared state, in the order of their first members.
 
     A method whose state is not worth sharing (the usual: every seed has its own) gives groups of
@@ -268,3 +255,16 @@ def _by_prepared_state(specs: Sequence[RunSpec]) -> list[list[RunSpec]]:
             key = content_hash(prepare_key_of(spec, method(config)))
         groups.setdefault(key, []).append(spec)
     return list(groups.values())
+
+
+def is_done(results: Path, spec: RunSpec) -> bool:
+    """Whether a successful record of this spec exists."""
+    path = record_path(results, spec)
+    return path.exists() and read_record(path).ok
+
+
+def available_cpus() -> int:
+    """Return how many processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -44,6 +44,7 @@ FLOORS = {
     "aesbench.runner": 6,
     "aesbench.executors": 6,
     "aesbench.grid": 7,
+    "aesbench.pace": 7,
     "aesbench.studies": 7,
     "aesbench.tuning": 7,
     "aesbench.display": 8,
