@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 import numpy as np
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
@@ -18,7 +19,7 @@ from aesbench.config import RunSpec
 from aesbench.datasets.base import SPLITS, Dataset, PublishedFacts
 from aesbench.executors import Event, Finished, Progressed
 from aesbench.grid import is_done
-from aesbench.pace import Pace, duration
+from aesbench.pace import Estimate, Pace, duration
 from aesbench.record import RunRecord, find_record, read_records, read_traces
 from aesbench.registry import Registry
 from aesbench.report.overall import overall
@@ -28,6 +29,7 @@ from aesbench.report.run_tables import runs_table, searches_table
 from aesbench.report.tables import render, write_tables
 from aesbench.report.trace_figure import write_trace_figure
 from aesbench.report.write import write_report
+from aesbench.studies import Study
 
 
 class GridDisplay:
@@ -119,6 +121,60 @@ class GridDisplay:
 def _name(spec: RunSpec) -> str:
     name = f"{spec.label} {spec.backbone} seed {spec.seed}"
     return f"{name} search {spec.search_index}" if spec.search_index else name
+
+
+def show_plans(
+    console: Console,
+    plans: Mapping[str, Sequence[RunSpec]],
+    specs: Sequence[RunSpec],
+    results: Path,
+    *,
+    workers: int,
+) -> None:
+    """Print for each study how many runs it has, how many are done, and how long the rest takes.
+
+    Args:
+        plans: {study: its runs}.
+        specs: all of them, each once.
+        results: where records lie.
+        workers: processes at a time.
+    """
+    pace = Pace.from_records(specs, results)
+    left = {spec.run_id for spec in specs if not is_done(results, spec)}
+    table = Table("study", box=SIMPLE_HEAD, pad_edge=False)
+    for name in ("runs", "done", "to run", "time"):
+        table.add_column(name, justify="right")
+    rows = {**plans, "together": specs} if len(plans) > 1 else plans
+    for name, own in rows.items():
+        waiting = [spec for spec in own if spec.run_id in left]
+        time = _time(pace.estimate(waiting), workers)
+        done = len(own) - len(waiting)
+        table.add_row(name, *(f"{count:,}" for count in (len(own), done, len(waiting))), time)
+    console.print(table)
+
+
+def _time(estimate: Estimate, workers: int) -> str:
+    if estimate.seconds is None:
+        return "unknown"
+    guessed = f" ({estimate.guessed:,} runs guessed)" if estimate.guessed else ""
+    return f"about {duration(estimate.seconds / workers)}{guessed}"
+
+
+def show_what_is_drawn(
+    console: Console,
+    studies: Sequence[Study],
+    plans: Mapping[str, Sequence[RunSpec]],
+    records: Sequence[RunRecord],
+    results: Path,
+) -> None:
+    """Print what the report will draw from the records of studies, and what will be missing."""
+    done = {record.spec.run_id for record in records if record.ok}
+    console.print(f"'aesbench report --results {results}' now draws", soft_wrap=True)
+    for study in studies:
+        own = plans[study.name]
+        count = sum(spec.run_id in done for spec in own)
+        missing = f", {len(own) - count:,} missing" if count < len(own) else ""
+        console.print(f"  {study.exhibits} ({study.title}) from {count:,} runs{missing}")
 
 
 def show_overall(console: Console, records: Sequence[RunRecord]) -> None:

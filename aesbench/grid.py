@@ -112,7 +112,7 @@ def plan(
     settings = settings or {}
     require_int(searches, "searches", 1)
     choices = [choice for text in methods for choice in choose_methods(text, settings)]
-    _check_owners(settings, [*(c.method.name for c in choices), *backbones, "train", dataset.name])
+    check_owners(settings, [*(c.method.name for c in choices), *backbones, "train", dataset.name])
     if inherit:
         _check_can(
             choices,
@@ -135,7 +135,7 @@ def plan(
                 share = budget if choice.method.honours_budget else None
                 label = choice.spec_label(backbone.default_unification, share)
                 label += "+inherit" * inherit
-                label += "+scores" if scores else "+search-only" * (not retrain)
+                label += f"+{scores}-scores" if scores else "+search-only" * (not retrain)
                 spec = RunSpec(
                     dataset=dataset.name,
                     data_hash=dataset.hash,
@@ -163,19 +163,24 @@ def without_budget(specs: Iterable[RunSpec]) -> list[str]:
     return [name for name in names if not METHODS.get(name).honours_budget]
 
 
-def _check_can(choices: Iterable[MethodChoice], what: str, otherwise: str) -> None:
-    for choice in choices:
-        if getattr(choice.method, what) is getattr(Method, what):
-            raise ConfigError(f"method '{choice.method.name}' {otherwise}")
+def check_owners(settings: Settings, known: Sequence[str]) -> None:
+    """Check that settings are of these methods, backbones, the data set or ``train``.
 
-
-def _check_owners(settings: Settings, known: Sequence[str]) -> None:
+    Raises:
+        ConfigError: an owner is none of them.
+    """
     for owner in settings:
         if owner not in known:
             raise ConfigError(
                 f"--set names '{owner}', which is not part of this run{did_you_mean(owner, known)}"
                 f" It has: {', '.join(dict.fromkeys(known))}"
             )
+
+
+def _check_can(choices: Iterable[MethodChoice], what: str, otherwise: str) -> None:
+    for choice in choices:
+        if getattr(choice.method, what) is getattr(Method, what):
+            raise ConfigError(f"method '{choice.method.name}' {otherwise}")
 
 
 @dataclass

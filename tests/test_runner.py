@@ -203,7 +203,7 @@ def test_scores_are_of_random_allocations_and_of_a_search_s_prepared_state(plant
     (search,) = plan(planted_tiny, ["supernet"], seeds=[0], retrain=False)
     record = run(spec, planted_tiny)
     assert record.ok and record.allocation is None and record.metrics == {}
-    assert record.spec.label == "supernet+scores" and set(record.seconds) == {"prepare", "score"}
+    assert record.spec.label == "supernet+3-scores" and set(record.seconds) == {"prepare", "score"}
     assert record.prepare_id == run(search, planted_tiny).prepare_id
     drawn = random_sizes(planted_tiny.fields, spec.candidates, 3)
     assert list(record.scores) == [sizes_text(dims) for dims in drawn]

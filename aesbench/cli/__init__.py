@@ -12,6 +12,7 @@ from aesbench._version import __version__
 from aesbench.cli.data import data
 from aesbench.cli.list import list_plugins
 from aesbench.cli.report import report
+from aesbench.cli.reproduce import reproduce
 from aesbench.cli.run import run
 from aesbench.errors import AesbenchError
 
@@ -52,5 +53,5 @@ def cli() -> None:
     """Compare methods for automatic embedding-size search in deep recommender models."""
 
 
-for command in (run, report, list_plugins, data):
+for command in (run, reproduce, report, list_plugins, data):
     cli.add_command(command)

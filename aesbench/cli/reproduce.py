@@ -1,0 +1,108 @@
+"""``aesbench reproduce``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from aesbench.cli.options import data_options, load_settings, names, results_option, seed_list
+from aesbench.cli.run import FAILED_RUNS
+
+
+@click.command()
+@click.argument("study")
+@click.option(
+    "--dataset", required=True, help="A data set's name, or a .toml file: examples/custom.toml"
+)
+@click.option("--backbones", help="Comma-separated; default: those of the paper's experiment.")
+@click.option("--seeds", help="How many, or a list: 0,3,7; default: the study's own.")
+@click.option(
+    "--allocations", type=int, default=200, show_default=True, help="table4: random allocations."
+)
+@click.option(
+    "--searches",
+    type=int,
+    default=100,
+    show_default=True,
+    help="fig4: searches of each shared supernet.",
+)
+@click.option(
+    "--supernets",
+    type=int,
+    default=3,
+    show_default=True,
+    help="table4: supernets of each kind; fig4: supernets that searches share.",
+)
+@click.option("--dry-run", is_flag=True, help="Print the plan and run nothing.")
+@click.option("--jobs", type=int, default=1, show_default=True, help="Processes at a time.")
+@click.option("--threads", type=int, help="Threads of each; default: the cores divided by jobs.")
+@click.option("--device", default="cpu", show_default=True, help="cpu or cuda.")
+@results_option
+@data_options
+def reproduce(
+    study: str,
+    dataset: str,
+    backbones: str | None,
+    seeds: str | None,
+    allocations: int,
+    searches: int,
+    supernets: int,
+    dry_run: bool,
+    jobs: int,
+    threads: int | None,
+    device: str,
+    results: Path,
+    data_dir: Path | None,
+    cache_dir: Path | None,
+    changes: tuple[str, ...],
+    plugins: tuple[Path, ...],
+) -> int:
+    """Make the runs behind a table or figure of the paper.
+
+    STUDY is table3, table4, fig4, fig5, fig6, matched, planted or all. Runs that have a record are
+    skipped: after an interruption, give the same command again. 'aesbench report' draws the rest.
+    """
+    # Imported here because torch takes a second, which --help should not.
+    from aesbench.catalog import load_dataset
+    from aesbench.display import GridDisplay, show_plans, show_what_is_drawn
+    from aesbench.grid import execute
+    from aesbench.studies import Options, choose_studies, plan_studies
+
+    settings = load_settings(plugins, changes)
+    console = Console()
+    data = load_dataset(
+        dataset, data_dir=data_dir, cache_dir=cache_dir, settings=settings.get(dataset)
+    )
+    options = Options(
+        backbones=None if backbones is None else tuple(names(backbones)),
+        seeds=None if seeds is None else tuple(seed_list(seeds)),
+        allocations=allocations,
+        searches=searches,
+        supernets=supernets,
+        settings=settings,
+    )
+    studies = choose_studies(study, data)
+    plans = plan_studies(studies, data, options)
+    specs = list({spec.run_id: spec for plan in plans.values() for spec in plan}.values())
+    show_plans(console, plans, specs, results, workers=jobs)
+    if dry_run:
+        return 0
+    with GridDisplay(console, specs, results, workers=jobs) as display:
+        outcome = execute(
+            specs,
+            data,
+            results,
+            workers=jobs,
+            threads=threads,
+            device=device,
+            plugins=plugins,
+            listen=display.on_event,
+        )
+    console.print(
+        f"{outcome.ran} run, {len(specs) - outcome.ran} taken from records,"
+        f" {outcome.failed} failed; records in {results / 'records'}"
+    )
+    show_what_is_drawn(console, studies, plans, outcome.records, results)
+    return FAILED_RUNS if outcome.failed else 0
