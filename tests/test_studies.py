@@ -1,0 +1,143 @@
+"""Studies: which runs stand behind each table and figure, and which they share."""
+
+import dataclasses
+
+import pytest
+
+from aesbench.allocation import random_sizes
+from aesbench.config import RunSpec
+from aesbench.errors import AllocationError, ConfigError
+from aesbench.grid import plan
+from aesbench.studies import BUDGETED, STUDIES, Options, choose_studies, plan_studies
+
+
+def specs_of(name, dataset, **options):
+    """The runs of one study."""
+    return plan_studies(choose_studies(name, dataset), dataset, Options(**options))[name]
+
+
+def labels_of(specs):
+    """The labels of some runs, each once."""
+    return {spec.label for spec in specs}
+
+
+def test_table3_has_every_method_of_the_paper_and_the_controls_on_both_backbones(planted_tiny):
+    """10 seeds of 17 rows each; UES-32 comes under the other unification too."""
+    specs = specs_of("table3", planted_tiny)
+    of_widedeep = {s.label for s in specs if s.backbone == "widedeep"}
+    of_deepfm = {s.label for s in specs if s.backbone == "deepfm"}
+    assert of_widedeep - of_deepfm == {"ues:32+transform"}
+    assert of_deepfm - of_widedeep == {"ues:32+plain"}
+    assert {"ues:32", "ues:24", "mde:value", "autodim", "autoemb", "esapn", "sseds"} <= of_deepfm
+    assert {"adass:r", "adass:e", "adass:greedy", "adass:random"} <= of_deepfm
+    assert len(specs) == 2 * 10 * len(of_deepfm)
+
+
+def test_table4_scores_eight_supernets_on_the_allocations_that_are_trained_alone(planted_tiny):
+    """Two schemes times four samplings, three seeds each; 20 allocations with two seeds."""
+    specs = specs_of("table4", planted_tiny, allocations=20)
+    scores = [spec for spec in specs if spec.scores]
+    rows = {(s.method_config["scheme"], s.method_config["sampling"]) for s in scores}
+    assert len(rows) == 8 and len(scores) == 24 and {s.scores for s in scores} == {20}
+    alone = [spec for spec in specs if not spec.scores]
+    drawn = random_sizes(planted_tiny.fields, RunSpec.candidates, 20)
+    assert [s.method_config["dims"] for s in alone] == drawn + drawn
+    assert [s.seed for s in alone] == [0] * 20 + [1] * 20
+
+
+def test_more_allocations_keep_the_runs_that_are_there(planted_tiny):
+    """Going from 5 to 20 allocations adds 15 stand-alone runs per seed."""
+    few, many = (
+        {s.run_id for s in specs_of("table4", planted_tiny, allocations=count) if not s.scores}
+        for count in (5, 20)
+    )
+    assert few < many and len(many - few) == 30
+
+
+def test_fig4_searches_shared_supernets_and_from_end_to_end(planted_tiny):
+    """7 searches of each of 2 supernets; one search per seed; nothing is retrained."""
+    specs = specs_of("fig4", planted_tiny, seeds=(0, 1, 2, 3), searches=7, supernets=2)
+    assert not any(spec.retrain for spec in specs)
+    of_adass = [(s.seed, s.search_index) for s in specs if s.label == "adass:r+search-only"]
+    shared = [(seed, search) for seed in (0, 1) for search in range(7)]
+    assert sorted(of_adass) == sorted(shared + [(2, 0), (3, 0)])
+    assert [s.seed for s in specs if s.label == "esapn+search-only"] == [0, 1, 2, 3]
+
+
+def test_fig5_changes_one_weight_at_a_time_and_shares_the_modes_own_runs(planted_tiny):
+    """λ_c is .08 while λ_r changes, λ_r .005 while λ_c does; both presets are among the points."""
+    specs = specs_of("fig5", planted_tiny, seeds=(0,), backbones=("widedeep",))
+    weights = [(s.method_config["lambda_r"], s.method_config["lambda_c"]) for s in specs]
+    assert {r for r, c in weights if c == 0.08} >= {0.0, 0.0025, 0.005, 0.01}
+    assert {c for r, c in weights if r == 0.005} >= {0.0, 0.04, 0.08}
+    assert all(c == 0.08 or r == 0.005 for r, c in weights)
+    assert {s.run_id for s in plan(planted_tiny, ["adass"], seeds=[0])} <= {s.run_id for s in specs}
+    assert "adass:e[lambda_r=0.01]" in labels_of(specs)
+
+
+def test_matched_gives_every_budget_to_all_that_take_one_and_to_random_sizes(planted_tiny):
+    """Each budgeted method has three labels; UES has its own sizes."""
+    specs = specs_of("matched", planted_tiny)
+    assert labels_of(specs) >= {
+        "adass:e@0.5",
+        "mde:value@0.25",
+        "random@0.75",
+        "ues:16",
+        "sseds@0.5",
+    }
+    assert len(labels_of(specs)) == 6 + 3 * len(BUDGETED)
+    rows = sum(field.cardinality for field in planted_tiny.fields)
+    assert {s.budget for s in specs} == {None, rows * 8, rows * 16, rows * 24}
+
+
+def test_fig6_needs_no_runs_beyond_table3(planted_tiny):
+    """Costs are measured in the runs that are compared anyway."""
+    table3, fig6 = (
+        {spec.run_id for spec in specs_of(name, planted_tiny)} for name in ("table3", "fig6")
+    )
+    assert fig6 < table3
+
+
+def test_planted_needs_a_known_truth(planted_tiny, tiny_dataset):
+    """Generated data know it; on other data the study is refused, and `all` leaves it out."""
+    assert "random" in labels_of(specs_of("planted", planted_tiny))
+    assert [study.name for study in choose_studies("all", planted_tiny)] == list(STUDIES)
+    others = [study.name for study in choose_studies("all", tiny_dataset)]
+    assert others == [name for name in STUDIES if name != "planted"]
+    with pytest.raises(ConfigError, match="nobody knows of 'tiny'; run it with --dataset planted"):
+        specs_of("planted", tiny_dataset)
+
+
+def test_changed_settings_reach_the_runs_they_concern(planted_tiny):
+    """A setting of AdaS&S changes its runs, one of `train` all; the study's own stay."""
+    settings = {"adass": {"epochs": "1"}, "train": {"epochs": "2"}}
+    specs = specs_of("table4", planted_tiny, allocations=2, settings=settings)
+    assert {spec.train.epochs for spec in specs} == {2}
+    scores = [spec for spec in specs if spec.scores]
+    assert {spec.method_config["epochs"] for spec in scores} == {1}
+    assert len({spec.run_id for spec in scores}) == 24
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "words"),
+    [
+        ("tabel3", {}, "unknown study 'tabel3'; did you mean 'table3'?"),
+        ("table3", {"settings": {"fixed": {"dims": "2"}}}, "--set names 'fixed'"),
+        ("table3", {"backbones": ("deepfn",)}, "did you mean 'deepfm'?"),
+        ("fig4", {"searches": 0}, "searches = 0"),
+        ("fig4", {"supernets": 0}, "supernets = 0"),
+        ("table4", {"allocations": 1}, "allocations = 1"),
+    ],
+)
+def test_a_wrong_wish_is_an_error_that_helps(planted_tiny, name, options, words):
+    """Names suggest the nearest one, values are named."""
+    with pytest.raises(ConfigError) as caught:
+        specs_of(name, planted_tiny, **options)
+    assert words in str(caught.value)
+
+
+def test_there_may_be_fewer_allocations_than_asked_for(planted_tiny):
+    """One field has five sizes."""
+    one = dataclasses.replace(planted_tiny, fields=planted_tiny.fields[:1])
+    with pytest.raises(AllocationError, match="have 5 allocations, 200 were asked for"):
+        specs_of("table4", one)
