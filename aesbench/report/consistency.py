@@ -1,0 +1,135 @@
+"""Whether a supernet ranks allocations as training them alone does: Kendall's tau and its limits.
+
+Arrays in, numbers out. ``inherited`` is (supernets, allocations), ``alone`` (seeds, allocations);
+their columns are the same allocations.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import combinations
+from math import asin, pi
+
+import numpy as np
+from numpy.typing import NDArray
+
+RESAMPLES = 1000
+LEAST_ALLOCATIONS = 10
+"""Fewer tell nothing of their own spread."""
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Tau:
+    """Kendall's tau-b with its uncertainty; what the sample cannot tell is None.
+
+    Attributes:
+        mean: over the supernets.
+        low, high: its 95 % bootstrap interval over allocations, the supernets as they are.
+        std: between supernets.
+        resamples: what the interval comes from, so that taus of the same allocations compare.
+    """
+
+    mean: float
+    low: float | None
+    high: float | None
+    std: float | None
+    resamples: Array
+
+
+def rank_correlation(inherited: Array, truth: Array) -> Tau:
+    """Return tau-b of each supernet's scores and the truth ``(allocations,)``."""
+    everything = np.ones((1, len(truth)))
+    each = np.array([_weighted_tau(scores, truth, everything)[0] for scores in inherited])
+    weights = _resampled(len(truth))
+    resamples = np.mean([_weighted_tau(scores, truth, weights) for scores in inherited], axis=0)
+    std = float(each.std(ddof=1)) if len(each) > 1 else None
+    return Tau(float(each.mean()), *interval(resamples), std, resamples)
+
+
+def seed_ceiling(alone: Array) -> Tau | None:
+    """Return tau between the means of two disjoint halves of the seeds; None for a single seed.
+
+    It is how far the stand-alone scores agree with themselves: what a supernet is measured by.
+    """
+    if len(alone) < 2:
+        return None
+    return rank_correlation(alone[None, ::2].mean(1), alone[1::2].mean(0))
+
+
+def perfect_tau(alone: Array) -> float | None:
+    """Return the tau that the true ranking would have with the mean over all seeds.
+
+    The correlation r of single seeds, averaged over pairs, gives their mean over k seeds the
+    reliability k r / (1 + (k - 1) r) (Spearman and Brown), whose root is its correlation with the
+    truth. For normal scores a correlation of c is a tau of 2 / pi * arcsin c.
+
+    Returns:
+        None for a single seed, or where seeds do not agree at all.
+    """
+    if len(alone) < 2 or np.ptp(alone, axis=1).min() == 0:
+        return None
+    correlations = np.corrcoef(alone)
+    r = float(np.mean([correlations[i, j] for i, j in combinations(range(len(alone)), 2)]))
+    if r <= 0:
+        return None
+    count = len(alone)
+    return 2 / pi * asin(min(1.0, (count * r / (1 + (count - 1) * r)) ** 0.5))
+
+
+def additive_r2(scores: Array, sizes: NDArray[np.int64]) -> float | None:
+    """Return how much of the scores is a sum of one effect per field: the adjusted R².
+
+    Args:
+        scores: (allocations,).
+        sizes: (allocations, fields).
+
+    Returns:
+        None for too few allocations, or scores without variance.
+    """
+    columns = [np.ones(len(scores))]
+    for field in sizes.T:
+        columns += [(field == size).astype(np.float64) for size in np.unique(field)[1:]]
+    design = np.stack(columns, axis=1)
+    left = len(scores) - design.shape[1]
+    total = float(np.square(scores - scores.mean()).sum())
+    if left < 1 or total == 0:
+        return None
+    found = np.linalg.lstsq(design, scores, rcond=None)[0]
+    residual = float(np.square(scores - design @ found).sum())
+    return 1 - (residual / left) / (total / (len(scores) - 1))
+
+
+def interval(resamples: Array) -> tuple[float | None, float | None]:
+    """Return the 2.5th and the 97.5th percentile; None each where nothing was resampled."""
+    if not len(resamples):
+        return None, None
+    low, high = np.percentile(resamples, [2.5, 97.5])
+    return float(low), float(high)
+
+
+def _resampled(count: int) -> Array:
+    """Return how often each resample holds each allocation, ``(resamples, allocations)``.
+
+    Seeded: equal numbers of allocations have equal resamples, which pairs them.
+    """
+    if count < LEAST_ALLOCATIONS:
+        return np.empty((0, count))
+    draw = np.random.Generator(np.random.PCG64(0))
+    return draw.multinomial(count, np.full(count, 1 / count), size=RESAMPLES).astype(np.float64)
+
+
+def _weighted_tau(first: Array, second: Array, weights: Array) -> Array:
+    """Return tau-b with each allocation counted ``weights (resamples, allocations)`` times.
+
+    An allocation and its copy are tied in both and count in no pair.
+    """
+    one, other = (np.sign(scores[:, None] - scores[None, :]) for scores in (first, second))
+
+    def pairs(matrix: Array) -> Array:
+        return np.asarray(((weights @ matrix) * weights).sum(1))
+
+    untied = np.sqrt(pairs(np.square(one)) * pairs(np.square(other)))
+    agreeing = pairs(one * other)
+    return np.divide(agreeing, untied, out=np.zeros_like(agreeing), where=untied > 0)
