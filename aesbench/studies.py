@@ -128,8 +128,13 @@ def _fig4(dataset: Dataset, options: Options) -> list[Part]:
 
 
 def _fig5(dataset: Dataset, options: Options) -> list[Part]:
-    """λ_r at the λ_c of effect-first mode, .08, and λ_c at the λ_r of resource-first mode, .005."""
-    return [*_sweep("e", "lambda_r", LAMBDA_R), *_sweep("r", "lambda_c", LAMBDA_C)]
+    """λ_r at the λ_c of effect-first mode, .08, and λ_c at the λ_r of resource-first mode, .005.
+
+    The sweeps meet where one has the other's weight; the second one makes these runs.
+    """
+    crossing: Any = METHODS.get("adass").preset("r")["lambda_r"]
+    values = [value for value in LAMBDA_R if value != crossing]
+    return [*_sweep("e", "lambda_r", values), *_sweep("r", "lambda_c", LAMBDA_C)]
 
 
 def _sweep(preset: str, name: str, values: Sequence[float]) -> list[Part]:

@@ -71,6 +71,7 @@ def test_fig5_changes_one_weight_at_a_time_and_shares_the_modes_own_runs(planted
     assert {r for r, c in weights if c == 0.08} >= {0.0, 0.0025, 0.005, 0.01}
     assert {c for r, c in weights if r == 0.005} >= {0.0, 0.04, 0.08}
     assert all(c == 0.08 or r == 0.005 for r, c in weights)
+    assert len(set(weights)) == len(weights), "where the sweeps meet, one of them makes the run"
     assert {s.run_id for s in plan(planted_tiny, ["adass"], seeds=[0])} <= {s.run_id for s in specs}
     assert "adass:e[lambda_r=0.01]" in labels_of(specs)
 
