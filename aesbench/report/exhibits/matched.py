@@ -1,0 +1,274 @@
+"""Methods at equal parameters: under one budget, only the choice of sizes is left to differ.
+
+Beyond the paper, which compares methods of whatever size they come to. ``random`` tells what the
+parameters alone are worth, a uniform size what not searching at all would have given.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import mean
+from typing import TYPE_CHECKING
+
+from aesbench.config import REFERENCE_DIM
+from aesbench.record import RunRecord
+from aesbench.report import cells
+from aesbench.report.exhibit import Cell, Exhibit, FigureData, TableData
+from aesbench.report.names import backbone_name, dataset_name, display_name, method_of
+from aesbench.report.paired import Comparison, compare, corrected
+from aesbench.report.palette import look_of
+from aesbench.report.power import ALPHA
+from aesbench.report.scores import (
+    Place,
+    by_place,
+    compared,
+    embedding_params,
+    over_seeds,
+    reference_params,
+    seed_means,
+    test_auc,
+    test_logloss,
+)
+from aesbench.report.trace_panels import clean
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+RANDOM = "random"
+"""The method that spends a budget blindly."""
+
+_BUDGETED = re.compile(r"[^\[+@]+@(?P<share>[0-9.]+)")
+_UNIFORM = re.compile(r"ues:(?P<dim>\d+)")
+_ORDER = (
+    *("mde:value", "mde:field", "sseds", "adass:r", "adass:e", "adass:greedy", "adass:random"),
+    RANDOM,
+)
+
+
+@dataclass(frozen=True)
+class Match:
+    """The methods that ran under one budget.
+
+    Attributes:
+        share: of UES-32's embedding parameters.
+        uniform: the label of the uniform size that takes as much, if there is one.
+        methods: {method: its successful runs}, controls last, the uniform size first.
+    """
+
+    share: float
+    uniform: str
+    methods: Mapping[str, list[RunRecord]]
+
+    def versus(self, baseline: str) -> dict[str, Comparison]:
+        """Return every other method's test AUC minus the baseline's, corrected by Holm."""
+        theirs = seed_means(self.methods.get(baseline, ()), test_auc)
+        return corrected(
+            {
+                name: compare(seed_means(own, test_auc), theirs)
+                for name, own in self.methods.items()
+                if name != baseline
+            }
+        )
+
+
+def build(records: Sequence[RunRecord]) -> list[Exhibit]:
+    """Return an exhibit per data set on which a method was retrained under a budget."""
+    datasets: dict[str, list[tuple[Place, list[Match]]]] = {}
+    for place, groups in by_place(compared(records)).items():
+        if found := matches(groups):
+            datasets.setdefault(place.dataset, []).append((place, found))
+    return [_exhibit(dataset, places) for dataset, places in datasets.items()]
+
+
+def matches(groups: Mapping[str, list[RunRecord]]) -> list[Match]:
+    """Return the budgets of one place, ascending, with every method of any of them in each."""
+    shares: dict[float, dict[str, list[RunRecord]]] = {}
+    for label, records in groups.items():
+        if found := _BUDGETED.fullmatch(label):
+            shares.setdefault(float(found["share"]), {})[method_of(label)] = records
+    names = {name for own in shares.values() for name in own}
+    ordered = [n for n in _ORDER if n in names] + sorted(names - set(_ORDER))
+    ordered.sort(key=lambda name: name == RANDOM)
+    result = []
+    for share, own in sorted(shares.items()):
+        uniform = f"ues:{share * REFERENCE_DIM:g}"
+        methods = {name: own.get(name, []) for name in ordered}
+        result.append(Match(share, uniform, {uniform: groups.get(uniform, []), **methods}))
+    return result
+
+
+def _exhibit(dataset: str, places: Sequence[tuple[Place, list[Match]]]) -> Exhibit:
+    tables, figures, findings = [], [], []
+    for place, found in places:
+        tables.append(_scores(place, found))
+        tables += [
+            _differences(place, found, "random", "random sizes"),
+            _differences(place, found, "uniform", "the uniform size of as many parameters"),
+        ]
+        figures.append(_figure(place, found, tables[-3]))
+        findings += _findings(place, found)
+    runs = [
+        r for _, found in places for match in found for own in match.methods.values() for r in own
+    ]
+    return Exhibit(
+        name=f"matched-{dataset}",
+        title=f"Methods at equal parameters: {dataset_name(dataset)}",
+        claim="",
+        findings=tuple(findings),
+        tables=tuple(tables),
+        figures=tuple(figures),
+        reproduce=tuple(
+            f"aesbench reproduce matched --dataset {dataset} --backbones {place.backbone}"
+            for place, _ in places
+        ),
+        runs=tuple({record.spec.run_id: record for record in runs}.values()),
+    )
+
+
+def _scores(place: Place, found: Sequence[Match]) -> TableData:
+    rows = []
+    for match in found:
+        best = max(
+            (s.mean for own in match.methods.values() if (s := over_seeds(own, test_auc))),
+            default=None,
+        )
+        for name, own in match.methods.items():
+            auc, loss = over_seeds(own, test_auc), over_seeds(own, test_logloss)
+            rows.append(
+                (
+                    cells.method(name),
+                    cells.share(match.share),
+                    cells.share(_used(own)),
+                    cells.count(auc.n if auc else 0),
+                    *cells.mean_and_spread(auc, bold=auc is not None and auc.mean == best),
+                    *cells.mean_and_spread(loss),
+                )
+            )
+    return TableData(
+        name=f"matched-{place.dataset}-{place.backbone}",
+        title=f"Scores at equal parameters: {_where(place)}",
+        caption=(
+            "Budget: the most embedding parameters, as a share of UES-32's; used: the mean share"
+            " that methods took. AUC and LogLoss on test, mean, standard deviation and half of"
+            " Student's 95 % interval over seeds; in bold the best AUC of each budget."
+        ),
+        header=(
+            *("method", "budget", "used", "seeds", "AUC", "SD", "95 %"),
+            *("LogLoss", "LogLoss: SD", "LogLoss: 95 %"),
+        ),
+        rows=tuple(rows),
+    )
+
+
+def _differences(place: Place, found: Sequence[Match], kind: str, words: str) -> TableData:
+    rows, family = [], 0
+    for match in found:
+        versus = match.versus(RANDOM if kind == "random" else match.uniform)
+        family = max(family, len(versus))
+        rows += [
+            (cells.method(name), cells.share(match.share), *cells.comparison(one))
+            for name, one in versus.items()
+        ]
+    caption = cells.COMPARISON_CAPTION.replace("of this table", "of a budget")
+    return TableData(
+        name=f"matched-versus-{kind}-{place.dataset}-{place.backbone}",
+        title=f"Test AUC against {words}: {_where(place)}",
+        caption=caption.format(family=family),
+        header=("method", "budget", *cells.COMPARISON_HEADER),
+        rows=tuple(rows),
+        detail=True,
+    )
+
+
+def _figure(place: Place, found: Sequence[Match], data: TableData) -> FigureData:
+    counts = sorted(
+        {
+            s.n
+            for match in found
+            for own in match.methods.values()
+            if (s := over_seeds(own, test_auc))
+        }
+    )
+    n = " to ".join(str(count) for count in dict.fromkeys((counts[0], counts[-1])))
+    return FigureData(
+        name=f"matched-{place.dataset}-{place.backbone}",
+        title=data.title,
+        caption=(
+            "Test AUC by budget, a share of UES-32's embedding parameters (dashed lines); within a"
+            " budget methods stand side by side, not by what they used. Means; bars: Student's"
+            f" 95 % interval, n = {n} seeds."
+        ),
+        alternative=" ".join(_findings(place, found)),
+        data=data,
+        draw=lambda figure: _draw(figure, found),
+        size=(9.0, 4.6),
+    )
+
+
+def _draw(figure: Figure, found: Sequence[Match]) -> None:
+    axis = figure.subplots()
+    for place, match in enumerate(found):
+        step = 0.8 / max(1, len(match.methods) - 1)
+        for number, (name, own) in enumerate(match.methods.items()):
+            auc, look = over_seeds(own, test_auc), look_of(name)
+            label = "UES of that size" if _UNIFORM.fullmatch(name) else display_name(name)
+            if auc is None:
+                continue
+            half = 0.0 if auc.high is None else auc.high - auc.mean
+            axis.errorbar(
+                place - 0.4 + number * step,
+                auc.mean,
+                yerr=half,
+                color=look.colour,
+                marker=look.marker,
+                ms=6,
+                lw=1.3,
+                label=label if place == 0 else None,
+            )
+        if place:
+            axis.axvline(place - 0.5, color="#999999", ls="--", lw=0.8)
+    axis.set_xticks(range(len(found)), [f"{match.share:.0%}" for match in found])
+    axis.set_xlim(-0.5, len(found) - 0.5)
+    axis.set_xlabel("budget, % of UES-32's embedding parameters", fontsize=9)
+    axis.set_ylabel("test AUC", fontsize=9)
+    clean(axis)
+    axis.grid(False, axis="x")
+    figure.legend(loc="outside right upper", frameon=False, fontsize=8)
+
+
+def _findings(place: Place, found: Sequence[Match]) -> list[str]:
+    findings = []
+    for match in found:
+        scored = {n: s for n, own in match.methods.items() if (s := over_seeds(own, test_auc))}
+        if not scored:
+            continue
+        first = max(scored, key=lambda name: scored[name].mean)
+        text = (
+            f"{_where(place)}, {match.share:.0%} of UES-32's parameters: {display_name(first)} has"
+            f" the highest mean AUC, {scored[first].mean:.4f} (n = {scored[first].n})"
+        )
+        better = [
+            display_name(name)
+            for name, one in match.versus(RANDOM).items()
+            if one.p_holm is not None and one.p_holm < ALPHA and one.difference
+            if one.difference.mean > 0
+        ]
+        known = [name for name, one in match.versus(RANDOM).items() if one.p_holm is not None]
+        if known:
+            text += (
+                f"; of {len(known)} methods these beat random sizes clearly (Holm-corrected p below"
+                f" .05): {', '.join(better) or 'none'}"
+            )
+        findings.append(text + ".")
+    return findings
+
+
+def _used(records: Sequence[RunRecord]) -> float | None:
+    shares = [embedding_params(record) / reference_params(record) for record in records]
+    return mean(shares) if shares else None
+
+
+def _where(place: Place) -> str:
+    return f"{dataset_name(place.dataset)}, {backbone_name(place.backbone)}"

@@ -1,0 +1,204 @@
+"""AUC against embedding parameters: every method, every budget, and the front that none beats."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import mean
+from typing import TYPE_CHECKING
+
+from aesbench.record import RunRecord
+from aesbench.report import cells
+from aesbench.report.exhibit import Cell, Exhibit, FigureData, TableData
+from aesbench.report.front import pareto_front
+from aesbench.report.names import backbone_name, dataset_name, display_name, method_of
+from aesbench.report.palette import GREY, look_of
+from aesbench.report.scores import (
+    Place,
+    by_place,
+    compared,
+    embedding_params,
+    method_order,
+    over_seeds,
+    reference_params,
+    test_auc,
+)
+from aesbench.report.stats import Summary
+from aesbench.report.trace_panels import clean
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+GIVEN = "fixed"
+"""Sizes given by hand: drawn as the ground, and on no front, since many were tried."""
+
+LEAST_METHODS = 3
+UES = "UES"
+
+
+@dataclass(frozen=True)
+class Point:
+    """What runs of one label come to."""
+
+    label: str
+    params: float
+    auc: Summary
+    reduction: float
+
+
+def build(records: Sequence[RunRecord]) -> list[Exhibit]:
+    """Return an exhibit per data set on which at least three labels were retrained."""
+    datasets: dict[str, list[tuple[Place, list[Point], list[Point]]]] = {}
+    for place, groups in by_place(compared(records)).items():
+        points = [_point(label, own) for label, own in groups.items()]
+        given = [point for point in points if method_of(point.label).partition(":")[0] == GIVEN]
+        others = sorted((p for p in points if p not in given), key=lambda p: (p.params, p.label))
+        if len(others) >= LEAST_METHODS:
+            datasets.setdefault(place.dataset, []).append((place, others, given))
+    return [_exhibit(dataset, places, records) for dataset, places in datasets.items()]
+
+
+def _point(label: str, records: Sequence[RunRecord]) -> Point:
+    auc, params = over_seeds(records, test_auc), over_seeds(records, embedding_params)
+    if auc is None or params is None:  # ``by_place`` makes no empty group.
+        raise ValueError(f"no records of '{label}'")
+    return Point(label, params.mean, auc, 1 - params.mean / mean(map(reference_params, records)))
+
+
+def _exhibit(
+    dataset: str,
+    places: Sequence[tuple[Place, list[Point], list[Point]]],
+    records: Sequence[RunRecord],
+) -> Exhibit:
+    tables = [_table(place, points) for place, points, _ in places]
+    return Exhibit(
+        name=f"pareto-{dataset}",
+        title=f"AUC against parameters: {dataset_name(dataset)}",
+        claim="",
+        findings=tuple(_finding(place, points) for place, points, _ in places),
+        tables=tuple(tables),
+        figures=tuple(
+            _figure(place, points, given, table)
+            for (place, points, given), table in zip(places, tables, strict=True)
+        ),
+        runs=tuple(record for record in compared(records) if record.spec.dataset == dataset),
+    )
+
+
+def _on_front(points: Sequence[Point]) -> list[Point]:
+    front = pareto_front([p.params for p in points], [p.auc.mean for p in points])
+    return [points[place] for place in front]
+
+
+def _table(place: Place, points: Sequence[Point]) -> TableData:
+    front = _on_front(points)
+    rows = [
+        (
+            cells.method(point.label),
+            cells.count(point.auc.n),
+            cells.count(point.params),
+            cells.share(point.reduction),
+            *cells.mean_and_spread(point.auc, bold=point in front),
+            Cell.label("yes" if point in front else ""),
+        )
+        for point in points
+    ]
+    return TableData(
+        name=f"pareto-{place.dataset}-{place.backbone}",
+        title=f"AUC against embedding parameters: {_where(place)}",
+        caption=(
+            "Test AUC: mean, standard deviation and half of Student's 95 % interval over seeds;"
+            " embedding parameters: mean over seeds; P-R: saved against UES-32. Front: no other"
+            " mean has as few parameters and as high an AUC; which of several close ones is on it"
+            " is chance."
+        ),
+        header=("method", "seeds", "embedding params", "P-R", "AUC", "SD", "95 %", "front"),
+        rows=tuple(rows),
+        detail=True,
+    )
+
+
+def _figure(
+    place: Place, points: Sequence[Point], given: Sequence[Point], data: TableData
+) -> FigureData:
+    counts = sorted({point.auc.n for point in points})
+    n = " to ".join(str(count) for count in dict.fromkeys((counts[0], counts[-1])))
+    ground = ""
+    if given:
+        least = min(point.auc.n for point in given)
+        ground = f" Small dots: {len(given)} allocations given by hand, n = {least} or more each."
+    return FigureData(
+        name=f"pareto-{place.dataset}-{place.backbone}",
+        title=data.title,
+        caption=(
+            "Test AUC over embedding parameters (logarithmic); means, bars: Student's 95 %"
+            f" interval, n = {n} seeds; line: the Pareto front of the means. Several points of one"
+            f" method are its settings and budgets; UES is marked with its size.{ground}"
+        ),
+        alternative=_finding(place, points),
+        data=data,
+        draw=lambda figure: _draw(figure, points, given),
+        size=(9.0, 5.0),
+    )
+
+
+def _draw(figure: Figure, points: Sequence[Point], given: Sequence[Point]) -> None:
+    axis = figure.subplots()
+    if given:
+        where = [p.params for p in given], [p.auc.mean for p in given]
+        axis.plot(*where, ".", color="#BBBBBB", ms=4, label="allocations given by hand", zorder=1)
+    waiting = {_family(point.label) for point in points}
+    for point in sorted(points, key=lambda point: method_order(point.label)):
+        look, family = look_of(point.label), _family(point.label)
+        half = 0.0 if point.auc.high is None else point.auc.high - point.auc.mean
+        axis.errorbar(
+            point.params,
+            point.auc.mean,
+            yerr=half,
+            color=look.colour,
+            marker=look.marker,
+            ms=6,
+            lw=1,
+            alpha=0.85,
+            label=family if family in waiting else None,
+        )
+        waiting.discard(family)
+        if family == UES:
+            text = display_name(point.label).removeprefix("UES-")
+            where = point.params, point.auc.mean
+            axis.annotate(text, where, (5, 4), textcoords="offset points", fontsize=7, color=GREY)
+    front = _on_front(points)
+    largest = max(point.params for point in points)
+    axis.step(
+        [*(p.params for p in front), largest],
+        [*(p.auc.mean for p in front), front[-1].auc.mean],
+        where="post",
+        color=GREY,
+        lw=1.2,
+        ls="--",
+        label="Pareto front",
+        zorder=0,
+    )
+    axis.set_xscale("log")
+    axis.set_xlabel("embedding parameters", fontsize=9)
+    axis.set_ylabel("test AUC", fontsize=9)
+    clean(axis)
+    figure.legend(loc="outside right upper", frameon=False, fontsize=8)
+
+
+def _family(label: str) -> str:
+    """Return what a legend calls a point: all uniform sizes are UES."""
+    method = method_of(label)
+    return UES if method.startswith("ues:") else display_name(method)
+
+
+def _finding(place: Place, points: Sequence[Point]) -> str:
+    texts = [
+        f"{display_name(point.label)} ({point.params:,.0f} parameters, AUC {point.auc.mean:.4f})"
+        for point in _on_front(points)
+    ]
+    return f"{_where(place)}: on the front are, from small to large, {', '.join(texts)}."
+
+
+def _where(place: Place) -> str:
+    return f"{dataset_name(place.dataset)}, {backbone_name(place.backbone)}"
