@@ -26,6 +26,7 @@ from aesbench.report.overall import overall
 from aesbench.report.reading import read_results
 from aesbench.report.run_page import run_page
 from aesbench.report.run_tables import runs_table, searches_table
+from aesbench.report.scores import GIVEN_SIZES
 from aesbench.report.tables import render, write_tables
 from aesbench.report.trace_figure import write_trace_figure
 from aesbench.report.write import write_report
@@ -185,8 +186,13 @@ def show_overall(console: Console, records: Sequence[RunRecord]) -> None:
 def show_report(console: Console, results: Path) -> None:
     """Print the comparison of all records under a folder and write the report beside them."""
     records = read_results(results)
-    rows = overall(records)
+    others = [record for record in records if record.spec.method != GIVEN_SIZES]
+    listed = others if any(record.spec.retrain for record in others) else records
+    rows = overall(listed)
     console.print(render(rows))
+    if len(listed) < len(records):
+        count = len(records) - len(listed)
+        console.print(f"not listed: {count:,} runs of sizes given by hand ('{GIVEN_SIZES}')")
     written = [*write_tables(results, rows), *write_report(results, records)]
     for folder, count in sorted(Counter(path.parent for path in written[:-1]).items()):
         console.print(f"written: {count} files in {folder}")

@@ -26,6 +26,12 @@ FAILED_RUNS = 1
     "--search-only", is_flag=True, help="Record what is found without retraining and testing it."
 )
 @click.option(
+    "--scores",
+    type=int,
+    default=0,
+    help="In place of a search: score so many random allocations with inherited weights.",
+)
+@click.option(
     "--inherit", is_flag=True, help="Retrain from the weights of the search, not from scratch."
 )
 @click.option("--budget", type=float, help="The most embedding parameters, as a share of UES-32's.")
@@ -42,6 +48,7 @@ def run(
     seeds: str,
     searches: int,
     search_only: bool,
+    scores: int,
     inherit: bool,
     budget: float | None,
     jobs: int,
@@ -57,7 +64,8 @@ def run(
     """Search, retrain and test methods; write a record of each run; print the comparison.
 
     Runs that have a record are skipped: after an interruption, give the same command again.
-    What was only searched is never compared, and a run with retraining searches again.
+    What was only searched is never compared, and a run with retraining searches again. Scores are
+    compared with stand-alone runs of the same allocations by 'aesbench reproduce table4'.
     """
     # Imported here because torch takes a second, which --help should not.
     from aesbench.catalog import load_dataset
@@ -79,6 +87,7 @@ def run(
         searches=searches,
         retrain=not search_only,
         inherit=inherit,
+        scores=scores,
     )
     if budget is not None:
         for name in without_budget(specs):
@@ -95,7 +104,8 @@ def run(
             force=force,
             listen=display.on_event,
         )
-    (show_searches if search_only else show_overall)(console, outcome.records)
+    if not scores:
+        (show_searches if search_only else show_overall)(console, outcome.records)
     console.print(
         f"{outcome.ran} run, {len(specs) - outcome.ran} taken from records,"
         f" {outcome.failed} failed; records in {results / 'records'}"

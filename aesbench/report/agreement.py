@@ -35,7 +35,8 @@ def size_shares(sizes: Sizes, candidates: Sequence[int]) -> Array:
 def entropies(shares: Array) -> Array:
     """Return the entropy in bits of each field's sizes: 0 if all searches agree."""
     logs = np.log2(shares, out=np.zeros_like(shares), where=shares > 0)
-    return np.abs((shares * logs).sum(1))  # No term is above 0; abs spares a -0.
+    bits: Array = np.abs((shares * logs).sum(1))  # No term is above 0; abs spares a -0.
+    return bits
 
 
 def pairwise_agreement(sizes: Sizes) -> Agreement:

@@ -7,8 +7,7 @@ their columns are the same allocations.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import combinations
-from math import asin, pi
+from math import asin, pi, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,9 +40,10 @@ class Tau:
 def rank_correlation(inherited: Array, truth: Array) -> Tau:
     """Return tau-b of each supernet's scores and the truth ``(allocations,)``."""
     everything = np.ones((1, len(truth)))
-    each = np.array([_weighted_tau(scores, truth, everything)[0] for scores in inherited])
+    each = np.concatenate([_weighted_tau(scores, truth, everything) for scores in inherited])
     weights = _resampled(len(truth))
-    resamples = np.mean([_weighted_tau(scores, truth, weights) for scores in inherited], axis=0)
+    resampled = np.stack([_weighted_tau(scores, truth, weights) for scores in inherited])
+    resamples: Array = resampled.mean(0)
     std = float(each.std(ddof=1)) if len(each) > 1 else None
     return Tau(float(each.mean()), *interval(resamples), std, resamples)
 
@@ -55,7 +55,8 @@ def seed_ceiling(alone: Array) -> Tau | None:
     """
     if len(alone) < 2:
         return None
-    return rank_correlation(alone[None, ::2].mean(1), alone[1::2].mean(0))
+    halves = np.stack([alone[::2].mean(0), alone[1::2].mean(0)])
+    return rank_correlation(halves[:1], halves[1])
 
 
 def perfect_tau(alone: Array) -> float | None:
@@ -70,12 +71,13 @@ def perfect_tau(alone: Array) -> float | None:
     """
     if len(alone) < 2 or np.ptp(alone, axis=1).min() == 0:
         return None
-    correlations = np.corrcoef(alone)
-    r = float(np.mean([correlations[i, j] for i, j in combinations(range(len(alone)), 2)]))
+    above = np.triu_indices(len(alone), k=1)
+    r = float(np.atleast_2d(np.corrcoef(alone))[above].mean())
     if r <= 0:
         return None
     count = len(alone)
-    return 2 / pi * asin(min(1.0, (count * r / (1 + (count - 1) * r)) ** 0.5))
+    reliability: float = count * r / (1 + (count - 1) * r)
+    return 2 / pi * asin(min(1.0, sqrt(reliability)))
 
 
 def additive_r2(scores: Array, sizes: NDArray[np.int64]) -> float | None:
@@ -97,8 +99,8 @@ def additive_r2(scores: Array, sizes: NDArray[np.int64]) -> float | None:
     if left < 1 or total == 0:
         return None
     found = np.linalg.lstsq(design, scores, rcond=None)[0]
-    residual = float(np.square(scores - design @ found).sum())
-    return 1 - (residual / left) / (total / (len(scores) - 1))
+    unexplained: float = np.square(scores - design @ found).sum() / left
+    return 1.0 - unexplained * (len(scores) - 1) / total
 
 
 def interval(resamples: Array) -> tuple[float | None, float | None]:

@@ -15,6 +15,8 @@ from aesbench.record import RunRecord
 from aesbench.report.stats import Summary, summarise
 
 REFERENCE = f"ues:{REFERENCE_DIM}"
+GIVEN_SIZES = "fixed"
+"""The method whose runs are single allocations: evidence about others, and hundreds of labels."""
 
 Value = Callable[[RunRecord], float]
 

@@ -10,13 +10,32 @@ from collections.abc import Callable, Sequence
 
 from aesbench.record import RunRecord
 from aesbench.report.exhibit import Exhibit
-from aesbench.report.exhibits import planted, table1, table2, table3
+from aesbench.report.exhibits import (
+    fig4,
+    fig5,
+    fig6,
+    matched,
+    pareto,
+    planted,
+    ranks,
+    table1,
+    table2,
+    table3,
+    table4,
+)
 
 Builder = Callable[[Sequence[RunRecord]], list[Exhibit]]
 
 BUILDERS: dict[str, Builder] = {
     "table3": table3.build,
+    "matched": matched.build,
+    "pareto": pareto.build,
+    "ranks": ranks.build,
     "planted": planted.build,
+    "table4": table4.build,
+    "fig4": fig4.build,
+    "fig5": fig5.build,
+    "fig6": fig6.build,
     "table1": table1.build,
     "table2": table2.build,
 }

@@ -15,9 +15,10 @@ import numpy as np
 from aesbench.record import RunRecord
 from aesbench.report.agreement import Sizes, entropies, pairwise_agreement, size_shares
 from aesbench.report.exhibit import Cell, Exhibit, FigureData, TableData
-from aesbench.report.names import backbone_name, dataset_name, display_name
+from aesbench.report.names import dataset_name, display_name
 from aesbench.report.scores import Place, by_place
 from aesbench.report.share_maps import ShareMap, draw_share_maps, maps_size
+from aesbench.report.wording import span, where
 
 SEARCH_ONLY = "+search-only"
 PAPER = ("adass:r", "adass:e", "autodim", "autoemb", "esapn")
@@ -168,7 +169,7 @@ def _summary(place: Place, shared: Sequence[Repeats], whole: Sequence[Repeats]) 
             )
     return TableData(
         name=f"fig4-{place.dataset}-{place.backbone}",
-        title=f"How far searches agree: {_where(place)}",
+        title=f"How far searches agree: {where(place)}",
         caption=(
             "Modal share: the share of searches that give a field its most frequent size; mean,"
             " least and greatest over fields. It is at least 1 in the number of searches, so few"
@@ -210,7 +211,7 @@ def _fields(place: Place, repeats: Sequence[Repeats]) -> TableData:
             )
     return TableData(
         name=f"fig4-fields-{place.dataset}-{place.backbone}",
-        title=f"Sizes of each field: {_where(place)}",
+        title=f"Sizes of each field: {where(place)}",
         caption=(
             "Shares of searches. Sizes that are no candidates, which SSEDS can find, have no column"
             " of their own."
@@ -234,13 +235,13 @@ def _figure(place: Place, kind: str, title: str, repeats: Sequence[Repeats]) -> 
         )
         for one in drawn
     ]
-    counts = sorted({len(one.sizes) for one in drawn})
+    n = span(len(one.sizes) for one in drawn)
     return FigureData(
         name=f"fig4-{kind}-{place.dataset}-{place.backbone}",
-        title=f"{title.capitalize()}: {_where(place)}",
+        title=f"{title.capitalize()}: {where(place)}",
         caption=(
             "Per cent of searches that gave a field (row) a size (column, dimensions of its"
-            f" embedding); n = {' or '.join(map(str, counts))} searches. Boxed: the most frequent"
+            f" embedding); n = {n} searches. Boxed: the most frequent"
             " size. Without intervals: those of the agreement are in the table."
         ),
         alternative=" ".join(_line(one) for one in drawn),
@@ -267,7 +268,7 @@ def _findings(place: Place, shared: Sequence[Repeats], whole: Sequence[Repeats])
         n = sum(len(one.sizes) for one in shared if one.label == label)
         kept = np.mean([(modal > ASKED).mean() for modal in own])
         findings.append(
-            f"{_where(place)}: searches of one prepared state by {display_name(label)} give a field"
+            f"{where(place)}: searches of one prepared state by {display_name(label)} give a field"
             f" its most frequent size in {np.mean(own):.0%} of cases ({n} searches of"
             f" {len(own)}); {kept:.0%} of fields exceed the 75 % of the paper."
         )
@@ -279,14 +280,10 @@ def _findings(place: Place, shared: Sequence[Repeats], whole: Sequence[Repeats])
             for one in ranked
         ]
         findings.append(
-            f"{_where(place)}: end to end, two searches give a field the same size with a chance"
+            f"{where(place)}: end to end, two searches give a field the same size with a chance"
             f" of: {', '.join(texts)}."
         )
     return findings
-
-
-def _where(place: Place) -> str:
-    return f"{dataset_name(place.dataset)}, {backbone_name(place.backbone)}"
 
 
 def _percent(value: float | None) -> Cell:

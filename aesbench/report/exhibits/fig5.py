@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -12,11 +13,12 @@ from aesbench.record import RunRecord
 from aesbench.report import cells
 from aesbench.report.claims import reduction
 from aesbench.report.exhibit import Cell, Exhibit, FigureData, TableData
-from aesbench.report.names import backbone_name, dataset_name, display_name, method_of
+from aesbench.report.names import dataset_name, display_name, method_of
 from aesbench.report.paired import compare
 from aesbench.report.palette import look_of
 from aesbench.report.scores import Place, Value, over_seeds, seed_means, test_auc
 from aesbench.report.trace_panels import clean
+from aesbench.report.wording import span, where
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -146,7 +148,7 @@ def _table(place: Place, own: Sequence[Sweep]) -> TableData:
         header += [name, f"{name}: SE", f"{name}: low", f"{name}: high"]
     return TableData(
         name=f"fig5-{place.dataset}-{place.backbone}",
-        title=f"Sweeps of both weights: {_where(place)}",
+        title=f"Sweeps of both weights: {where(place)}",
         caption=(
             "Means over seeds; SE: standard error of the mean, as in the paper; low and high:"
             " Student's 95 % interval. P-R: the share of UES-32's embedding parameters that is"
@@ -158,8 +160,7 @@ def _table(place: Place, own: Sequence[Sweep]) -> TableData:
 
 
 def _figure(place: Place, own: Sequence[Sweep], data: TableData) -> FigureData:
-    counts = sorted({count for sweep in own for count in sweep.seeds})
-    n = " to ".join(str(count) for count in dict.fromkeys((counts[0], counts[-1])))
+    n = span(count for sweep in own for count in sweep.seeds)
     return FigureData(
         name=f"fig5-{place.dataset}-{place.backbone}",
         title=data.title,
@@ -192,7 +193,8 @@ def _draw_panel(axis: Axes, sweep: Sweep, measure: Value) -> None:
     look = look_of(sweep.method)
     values = list(sweep.points)
     # Evenly spaced: the values lie too far apart for a scale of their own.
-    means = [f.mean if (f := over_seeds(own, measure)) else None for own in sweep.points.values()]
+    found = [over_seeds(own, measure) for own in sweep.points.values()]
+    means = [one.mean if one else math.nan for one in found]
     errors = [_error(own, measure) or 0.0 for own in sweep.points.values()]
     places = list(range(len(values)))
     axis.errorbar(
@@ -217,7 +219,7 @@ def _findings(sweep: Sweep) -> list[str]:
         text = f"{name} by {mean} [{low_text}, {high_text}]"
         texts.append(f"{text} (n = {found.n})")
     return [
-        f"{_where(sweep.place)}, {_fixed(sweep)}: from {WEIGHTS[sweep.weight]} = {first:g} to"
+        f"{where(sweep.place)}, {_fixed(sweep)}: from {WEIGHTS[sweep.weight]} = {first:g} to"
         f" {last:g}, {display_name(sweep.method)} changes {' and '.join(texts)}, paired by seed,"
         " with 95 % intervals."
     ]
@@ -235,7 +237,3 @@ def _fixed(sweep: Sweep) -> str:
 
 def _number(value: float | None, form: str) -> Cell:
     return cells.signed(value, form)
-
-
-def _where(place: Place) -> str:
-    return f"{dataset_name(place.dataset)}, {backbone_name(place.backbone)}"

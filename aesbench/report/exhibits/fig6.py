@@ -10,11 +10,12 @@ from aesbench.record import RunRecord
 from aesbench.report import cells
 from aesbench.report.contenders import BEST, contenders
 from aesbench.report.exhibit import Cell, Exhibit, FigureData, TableData
-from aesbench.report.names import backbone_name, dataset_name, display_name
+from aesbench.report.names import dataset_name, display_name
 from aesbench.report.palette import GREY, look_of
 from aesbench.report.scores import REFERENCE, Place, Value, by_place, over_seeds, seed_means
 from aesbench.report.stats import Summary, summarise
 from aesbench.report.trace_panels import clean
+from aesbench.report.wording import span, where
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -145,7 +146,7 @@ def _table(place: Place, costs: Sequence[Cost]) -> TableData:
         rows.append(tuple(line))
     return TableData(
         name=f"fig6-{place.dataset}-{place.backbone}",
-        title=f"Cost of search and of prediction: {_where(place)}",
+        title=f"Cost of search and of prediction: {where(place)}",
         caption=(
             "Seconds before the retraining, means over seeds: preparation (a supernet, a"
             " pre-trained model), which later searches can share, and the search itself. Clock:"
@@ -162,8 +163,7 @@ def _table(place: Place, costs: Sequence[Cost]) -> TableData:
 
 
 def _figure(place: Place, costs: Sequence[Cost], data: TableData) -> FigureData:
-    counts = sorted({cost.total.n for cost in costs if cost.total})
-    n = " to ".join(str(count) for count in dict.fromkeys((counts[0], counts[-1])))
+    n = span(cost.total.n for cost in costs if cost.total)
     clocks = {cost.clock for cost in costs if cost.total and cost.total.mean > TRAINED_S}
     return FigureData(
         name=f"fig6-{place.dataset}-{place.backbone}",
@@ -233,14 +233,14 @@ def _findings(place: Place, costs: Sequence[Cost]) -> list[str]:
     )
     total, slowest = timed[0]
     findings = [
-        f"{_where(place)}: {display_name(slowest.label)} takes longest to search,"
+        f"{where(place)}: {display_name(slowest.label)} takes longest to search,"
         f" {total.mean:,.1f} {slowest.clock} seconds (n = {total.n})."
     ]
     for number, (_, cost) in enumerate(timed, 1):
         if cost.label not in ONE_SHOT:
             continue
         prepare, search = (cost.stages[stage] for stage in STAGES)
-        text = f"{_where(place)}: {display_name(cost.label)} is number {number} of"
+        text = f"{where(place)}: {display_name(cost.label)} is number {number} of"
         text += f" {len(timed)} by search time"
         if prepare and search:
             text += (
@@ -253,11 +253,7 @@ def _findings(place: Place, costs: Sequence[Cost]) -> list[str]:
     if flops:
         least, label = min(flops, key=lambda pair: pair[0].mean)
         findings.append(
-            f"{_where(place)}: {display_name(label)} has the fewest FLOPs, {least.mean:.0%} of"
+            f"{where(place)}: {display_name(label)} has the fewest FLOPs, {least.mean:.0%} of"
             f" UES-32's (n = {least.n})."
         )
     return findings
-
-
-def _where(place: Place) -> str:
-    return f"{dataset_name(place.dataset)}, {backbone_name(place.backbone)}"

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 from aesbench.config import REFERENCE_DIM
 from aesbench.record import RunRecord
 from aesbench.report import cells
-from aesbench.report.exhibit import Cell, Exhibit, FigureData, TableData
-from aesbench.report.names import backbone_name, dataset_name, display_name, method_of
+from aesbench.report.exhibit import Exhibit, FigureData, TableData
+from aesbench.report.names import dataset_name, display_name, method_of
 from aesbench.report.paired import Comparison, compare, corrected
 from aesbench.report.palette import look_of
 from aesbench.report.power import ALPHA
@@ -32,6 +32,7 @@ from aesbench.report.scores import (
     test_logloss,
 )
 from aesbench.report.trace_panels import clean
+from aesbench.report.wording import span, where
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -148,7 +149,7 @@ def _scores(place: Place, found: Sequence[Match]) -> TableData:
             )
     return TableData(
         name=f"matched-{place.dataset}-{place.backbone}",
-        title=f"Scores at equal parameters: {_where(place)}",
+        title=f"Scores at equal parameters: {where(place)}",
         caption=(
             "Budget: the most embedding parameters, as a share of UES-32's; used: the mean share"
             " that methods took. AUC and LogLoss on test, mean, standard deviation and half of"
@@ -174,7 +175,7 @@ def _differences(place: Place, found: Sequence[Match], kind: str, words: str) ->
     caption = cells.COMPARISON_CAPTION.replace("of this table", "of a budget")
     return TableData(
         name=f"matched-versus-{kind}-{place.dataset}-{place.backbone}",
-        title=f"Test AUC against {words}: {_where(place)}",
+        title=f"Test AUC against {words}: {where(place)}",
         caption=caption.format(family=family),
         header=("method", "budget", *cells.COMPARISON_HEADER),
         rows=tuple(rows),
@@ -183,15 +184,12 @@ def _differences(place: Place, found: Sequence[Match], kind: str, words: str) ->
 
 
 def _figure(place: Place, found: Sequence[Match], data: TableData) -> FigureData:
-    counts = sorted(
-        {
-            s.n
-            for match in found
-            for own in match.methods.values()
-            if (s := over_seeds(own, test_auc))
-        }
+    n = span(
+        auc.n
+        for match in found
+        for own in match.methods.values()
+        if (auc := over_seeds(own, test_auc))
     )
-    n = " to ".join(str(count) for count in dict.fromkeys((counts[0], counts[-1])))
     return FigureData(
         name=f"matched-{place.dataset}-{place.backbone}",
         title=data.title,
@@ -246,7 +244,7 @@ def _findings(place: Place, found: Sequence[Match]) -> list[str]:
             continue
         first = max(scored, key=lambda name: scored[name].mean)
         text = (
-            f"{_where(place)}, {match.share:.0%} of UES-32's parameters: {display_name(first)} has"
+            f"{where(place)}, {match.share:.0%} of UES-32's parameters: {display_name(first)} has"
             f" the highest mean AUC, {scored[first].mean:.4f} (n = {scored[first].n})"
         )
         better = [
@@ -268,7 +266,3 @@ def _findings(place: Place, found: Sequence[Match]) -> list[str]:
 def _used(records: Sequence[RunRecord]) -> float | None:
     shares = [embedding_params(record) / reference_params(record) for record in records]
     return mean(shares) if shares else None
-
-
-def _where(place: Place) -> str:
-    return f"{dataset_name(place.dataset)}, {backbone_name(place.backbone)}"

@@ -11,9 +11,10 @@ from aesbench.record import RunRecord
 from aesbench.report import cells
 from aesbench.report.exhibit import Cell, Exhibit, FigureData, TableData
 from aesbench.report.front import pareto_front
-from aesbench.report.names import backbone_name, dataset_name, display_name, method_of
+from aesbench.report.names import dataset_name, display_name, method_of
 from aesbench.report.palette import GREY, look_of
 from aesbench.report.scores import (
+    GIVEN_SIZES,
     Place,
     by_place,
     compared,
@@ -25,12 +26,10 @@ from aesbench.report.scores import (
 )
 from aesbench.report.stats import Summary
 from aesbench.report.trace_panels import clean
+from aesbench.report.wording import span, where
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-GIVEN = "fixed"
-"""Sizes given by hand: drawn as the ground, and on no front, since many were tried."""
 
 LEAST_METHODS = 3
 UES = "UES"
@@ -51,7 +50,10 @@ def build(records: Sequence[RunRecord]) -> list[Exhibit]:
     datasets: dict[str, list[tuple[Place, list[Point], list[Point]]]] = {}
     for place, groups in by_place(compared(records)).items():
         points = [_point(label, own) for label, own in groups.items()]
-        given = [point for point in points if method_of(point.label).partition(":")[0] == GIVEN]
+        # Given sizes are the ground, and on no front: of many tried, the best is so by chance.
+        given = [
+            point for point in points if method_of(point.label).partition(":")[0] == GIVEN_SIZES
+        ]
         others = sorted((p for p in points if p not in given), key=lambda p: (p.params, p.label))
         if len(others) >= LEAST_METHODS:
             datasets.setdefault(place.dataset, []).append((place, others, given))
@@ -105,7 +107,7 @@ def _table(place: Place, points: Sequence[Point]) -> TableData:
     ]
     return TableData(
         name=f"pareto-{place.dataset}-{place.backbone}",
-        title=f"AUC against embedding parameters: {_where(place)}",
+        title=f"AUC against embedding parameters: {where(place)}",
         caption=(
             "Test AUC: mean, standard deviation and half of Student's 95 % interval over seeds;"
             " embedding parameters: mean over seeds; P-R: saved against UES-32. Front: no other"
@@ -121,8 +123,7 @@ def _table(place: Place, points: Sequence[Point]) -> TableData:
 def _figure(
     place: Place, points: Sequence[Point], given: Sequence[Point], data: TableData
 ) -> FigureData:
-    counts = sorted({point.auc.n for point in points})
-    n = " to ".join(str(count) for count in dict.fromkeys((counts[0], counts[-1])))
+    n = span(point.auc.n for point in points)
     ground = ""
     if given:
         least = min(point.auc.n for point in given)
@@ -145,8 +146,15 @@ def _figure(
 def _draw(figure: Figure, points: Sequence[Point], given: Sequence[Point]) -> None:
     axis = figure.subplots()
     if given:
-        where = [p.params for p in given], [p.auc.mean for p in given]
-        axis.plot(*where, ".", color="#BBBBBB", ms=4, label="allocations given by hand", zorder=1)
+        axis.plot(
+            [point.params for point in given],
+            [point.auc.mean for point in given],
+            ".",
+            color="#BBBBBB",
+            ms=4,
+            label="allocations given by hand",
+            zorder=1,
+        )
     waiting = {_family(point.label) for point in points}
     for point in sorted(points, key=lambda point: method_order(point.label)):
         look, family = look_of(point.label), _family(point.label)
@@ -165,8 +173,8 @@ def _draw(figure: Figure, points: Sequence[Point], given: Sequence[Point]) -> No
         waiting.discard(family)
         if family == UES:
             text = display_name(point.label).removeprefix("UES-")
-            where = point.params, point.auc.mean
-            axis.annotate(text, where, (5, 4), textcoords="offset points", fontsize=7, color=GREY)
+            spot = point.params, point.auc.mean
+            axis.annotate(text, spot, (5, 4), textcoords="offset points", fontsize=7, color=GREY)
     front = _on_front(points)
     largest = max(point.params for point in points)
     axis.step(
@@ -197,8 +205,4 @@ def _finding(place: Place, points: Sequence[Point]) -> str:
         f"{display_name(point.label)} ({point.params:,.0f} parameters, AUC {point.auc.mean:.4f})"
         for point in _on_front(points)
     ]
-    return f"{_where(place)}: on the front are, from small to large, {', '.join(texts)}."
-
-
-def _where(place: Place) -> str:
-    return f"{dataset_name(place.dataset)}, {backbone_name(place.backbone)}"
+    return f"{where(place)}: on the front are, from small to large, {', '.join(texts)}."

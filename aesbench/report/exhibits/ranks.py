@@ -11,10 +11,11 @@ from aesbench.record import RunRecord
 from aesbench.report import cells
 from aesbench.report.contenders import BEST, contenders
 from aesbench.report.exhibit import Cell, Exhibit, FigureData, TableData
-from aesbench.report.names import backbone_name, dataset_name, display_name
+from aesbench.report.names import display_name
 from aesbench.report.palette import GREY, look_of
 from aesbench.report.ranks import LEAST_BLOCKS, LEAST_METHODS, Ranking, rank_methods
 from aesbench.report.scores import Place, by_place, over_seeds, test_auc
+from aesbench.report.wording import where
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -39,7 +40,7 @@ def build(records: Sequence[RunRecord]) -> list[Exhibit]:
     findings = [finding]
     if left_out:
         findings.append(
-            f"Left out, as fewer of these methods ran there: {', '.join(map(_where, left_out))}."
+            f"Left out, as fewer of these methods ran there: {', '.join(map(where, left_out))}."
         )
     return [
         Exhibit(
@@ -110,7 +111,7 @@ def _table(
             f" mean ranks are {ranking.critical:.2f} apart. The same data set with two backbones"
             " counts twice, which flatters p."
         ),
-        header=("method", "mean rank", *map(_where, places)),
+        header=("method", "mean rank", *map(where, places)),
         rows=tuple(rows),
     )
 
@@ -165,7 +166,3 @@ def _finding(places: Sequence[Place], methods: Sequence[str], ranking: Ranking) 
         f" {rank:.2f} of {len(methods)} (Friedman p = {ranking.p:.3g}); clearly behind it"
         f" (Nemenyi, .05): {', '.join(clear) or 'nobody'}."
     )
-
-
-def _where(place: Place) -> str:
-    return f"{dataset_name(place.dataset)}, {backbone_name(place.backbone)}"

@@ -1,0 +1,24 @@
+"""Phrases that several exhibits share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from aesbench.report.names import backbone_name, dataset_name
+from aesbench.report.scores import Place
+
+
+def where(place: Place) -> str:
+    """Return the data set and the backbone of a place."""
+    return f"{dataset_name(place.dataset)}, {backbone_name(place.backbone)}"
+
+
+def span(counts: Iterable[int]) -> str:
+    """Return the least and the greatest of some counts: ``3 to 10``, or ``3`` if they are one."""
+    ordered = sorted(counts) or [0]
+    return " to ".join(str(count) for count in dict.fromkeys((ordered[0], ordered[-1])))
+
+
+def many(count: int, noun: str) -> str:
+    """Return a count with its noun, which takes an s in the plural."""
+    return f"{count:,} {noun}" + ("" if count == 1 else "s")
