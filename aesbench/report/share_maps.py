@@ -54,7 +54,10 @@ def draw_share_maps(figure: Figure, maps: Sequence[ShareMap]) -> None:
 def _draw(axis: Axes, one: ShareMap) -> None:
     from matplotlib.patches import Rectangle
 
-    axis.imshow(one.shares, cmap="YlGnBu", vmin=0, vmax=1, aspect="auto")
+    # Not by ``imshow``, which would put pixels into the SVG.
+    edges = [np.arange(count + 1) - 0.5 for count in reversed(one.shares.shape)]
+    axis.pcolormesh(*edges, one.shares, cmap="YlGnBu", vmin=0, vmax=1, ec="white", lw=0.5)
+    axis.set_ylim(len(one.fields) - 0.5, -0.5)
     for (row, column), share in np.ndenumerate(one.shares):
         if share > 0:
             colour = "white" if share >= _DARK else "black"

@@ -153,12 +153,10 @@ def stand_alone(records: Iterable[RunRecord], place: Place, unification: str) ->
     most = max(map(len, seeds.values()), default=0)
     kept = [own for _, own in sorted(seeds.items()) if len(own) >= UNDER_WAY * most]
     names = [name for name in (kept[0] if kept else ()) if all(name in own for own in kept)]
-    scores = {
-        metric: np.array(
-            [[own[name].metrics["validation"][metric] for name in names] for own in kept]
-        )
-        for metric in METRICS
-    }
+    scores = {}
+    for metric in METRICS:
+        values = [own[name].metrics["validation"][metric] for own in kept for name in names]
+        scores[metric] = np.array(values).reshape(len(kept), len(names))
     return Alone(tuple(names), scores)
 
 

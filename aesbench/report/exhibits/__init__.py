@@ -28,16 +28,16 @@ Builder = Callable[[Sequence[RunRecord]], list[Exhibit]]
 
 BUILDERS: dict[str, Builder] = {
     "table3": table3.build,
-    "matched": matched.build,
-    "pareto": pareto.build,
-    "ranks": ranks.build,
     "planted": planted.build,
+    "table1": table1.build,
+    "table2": table2.build,
     "table4": table4.build,
     "fig4": fig4.build,
     "fig5": fig5.build,
     "fig6": fig6.build,
-    "table1": table1.build,
-    "table2": table2.build,
+    "matched": matched.build,
+    "pareto": pareto.build,
+    "ranks": ranks.build,
 }
 """{name: ``build`` of its module}, in the order of reading."""
 
