@@ -87,6 +87,44 @@ def test_searches_can_be_repeated_without_retraining_and_one_be_looked_at(aesben
     assert {path.name for path in folder.iterdir()} == {"trace.png", "trace.svg", "trace.csv"}
 
 
+TABLE4 = (
+    *("reproduce", "table4", "--dataset", "planted-tiny", "--allocations", "3", "--seeds", "1"),
+    *("--supernets", "1", "--set", "train.epochs=1", "--set", "adass.epochs=1"),
+)
+
+
+def test_reproduce_prints_its_plan_runs_it_and_says_what_is_drawn(aesbench, tmp_path):
+    """`--dry-run` runs nothing; 8 supernets and 3 stand-alone runs follow, and then none."""
+    planned = aesbench(*TABLE4, "--dry-run", check=0).stdout
+    assert ["table4", "11", "0", "11", "unknown"] in [line.split() for line in planned.splitlines()]
+    assert not (tmp_path / "results").exists()
+    ran = aesbench(*TABLE4, check=0).stdout
+    assert "11 run, 0 taken from records, 0 failed" in ran
+    assert "Table 4 (consistency of supernets) from 11 runs" in ran
+    again = aesbench(*TABLE4, check=0).stdout
+    row = next(line.split() for line in again.splitlines() if line.split()[:1] == ["table4"])
+    assert row == ["table4", "11", "11", "0", "about", "0", "s"]
+    assert "0 run, 11 taken from records, 0 failed" in again
+    aesbench("report", check=0)
+    frame = pd.read_csv(
+        tmp_path / "results" / "tables" / "table4-planted-tiny-widedeep.csv", index_col=0
+    )
+    assert frame.loc["Indep, Adaptive", "allocations"] == 3
+    assert -1 <= frame.loc["Indep, Adaptive", "AUC: tau"] <= 1
+    listed = aesbench("list", "runs", check=0).stdout
+    assert listed.count("scores only") == 8
+
+
+def test_given_sizes_stay_out_of_the_overall_comparison_unless_they_are_all_there_is(aesbench):
+    """Hundreds of allocations would bury the methods."""
+    run = ("run", "--dataset", "planted-tiny", "--seeds", "1", "--set", "train.epochs=1")
+    aesbench(*run, "--methods", "fixed:2-8-2-8-2", check=0)
+    assert "fixed:2-8-2-8-2" in aesbench("report", check=0).stdout
+    aesbench(*run, "--methods", "ues:2", check=0)
+    shown = aesbench("report", check=0).stdout
+    assert "fixed:2-8-2-8-2" not in shown and "not listed: 1 runs of sizes given by hand" in shown
+
+
 def test_a_failed_run_shows_in_the_exit_status(aesbench):
     """A grid with a failing plugin ends, reports it, and exits with 1."""
     done = aesbench(
@@ -113,6 +151,9 @@ def test_a_failed_run_shows_in_the_exit_status(aesbench):
         (("report", "--run", "0123"), "aesbench list runs"),
         ((*UES, "--dataset", "planted-tiny", "--inherit"), "no weights to inherit"),
         ((*UES, "--dataset", "planted-tiny", "--searches", "0"), "searches = 0"),
+        ((*UES, "--dataset", "planted-tiny", "--scores", "9"), "cannot score an allocation"),
+        (("reproduce", "tabel3", "--dataset", "planted-tiny"), "did you mean 'table3'?"),
+        (("reproduce", "table3", "--dataset", "planted-tiny", "--seeds", "x"), "--seeds x"),
         (("list", "method"), "methods"),
         (("data", "info", "ml1m", "--data-dir", "nowhere"), "nowhere"),
     ],
