@@ -108,7 +108,7 @@ def on_shared_states(label: str, records: Iterable[RunRecord]) -> list[Repeats]:
     found = []
     for own in states.values():
         seed = next(iter(own.values())).spec.seed
-        repeats = _repeats(label, f"state of seed {seed}", [own[i] for i in sorted(own)])
+        repeats = _repeats(label, f"prepared with seed {seed}", [own[i] for i in sorted(own)])
         if repeats is not None:
             found.append((seed, repeats))
     return [repeats for _, repeats in sorted(found, key=lambda pair: pair[0])]
