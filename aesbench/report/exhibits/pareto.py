@@ -83,7 +83,11 @@ def _exhibit(
             _figure(place, points, given, table)
             for (place, points, given), table in zip(places, tables, strict=True)
         ),
-        runs=tuple(record for record in compared(records) if record.spec.dataset == dataset),
+        runs=tuple(
+            record
+            for record in compared(records)
+            if record.spec.dataset == dataset and record.spec.method != GIVEN_SIZES
+        ),
     )
 
 
