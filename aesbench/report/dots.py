@@ -22,8 +22,6 @@ class Dot:
     low: float | None = None
     high: float | None = None
     reference: float | None = None
-    colour: str = BLUE
-    marker: str = "o"
 
 
 @dataclass(frozen=True)
@@ -60,8 +58,8 @@ def draw_dots(figure: Figure, panels: Sequence[DotPanel], unit: str, reference: 
                 )
                 continue
             if dot.low is not None and dot.high is not None:
-                axis.plot([dot.low, dot.high], [place, place], color=dot.colour, lw=2)
-            axis.plot(dot.value, place, dot.marker, color=dot.colour, ms=6)
+                axis.plot([dot.low, dot.high], [place, place], color=BLUE, lw=2)
+            axis.plot(dot.value, place, "o", color=BLUE, ms=6)
         axis.set_title(panel.title, fontsize=10)
         axis.set_xlabel(unit, fontsize=9)
         clean(axis)

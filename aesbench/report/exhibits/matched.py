@@ -54,7 +54,7 @@ class Match:
 
     Attributes:
         share: of UES-32's embedding parameters.
-        uniform: the label of the uniform size that takes as much, if there is one.
+        uniform: the label of the uniform size that takes as much; empty if there is none.
         methods: {method: its successful runs}, controls last, the uniform size first.
     """
 
@@ -94,9 +94,11 @@ def matches(groups: Mapping[str, list[RunRecord]]) -> list[Match]:
     ordered.sort(key=lambda name: name == RANDOM)
     result = []
     for share, own in sorted(shares.items()):
-        uniform = f"ues:{share * REFERENCE_DIM:g}"
+        dim = share * REFERENCE_DIM
+        uniform = f"ues:{dim:.0f}" if dim == int(dim) else ""
+        equal = {uniform: groups.get(uniform, [])} if uniform else {}
         methods = {name: own.get(name, []) for name in ordered}
-        result.append(Match(share, uniform, {uniform: groups.get(uniform, []), **methods}))
+        result.append(Match(share, uniform, {**equal, **methods}))
     return result
 
 
@@ -207,6 +209,7 @@ def _figure(place: Place, found: Sequence[Match], data: TableData) -> FigureData
 
 def _draw(figure: Figure, found: Sequence[Match]) -> None:
     axis = figure.subplots()
+    named: set[str] = set()
     for place, match in enumerate(found):
         step = 0.8 / max(1, len(match.methods) - 1)
         for number, (name, own) in enumerate(match.methods.items()):
@@ -223,8 +226,9 @@ def _draw(figure: Figure, found: Sequence[Match]) -> None:
                 marker=look.marker,
                 ms=6,
                 lw=1.3,
-                label=label if place == 0 else None,
+                label=None if label in named else label,
             )
+            named.add(label)
         if place:
             axis.axvline(place - 0.5, color="#999999", ls="--", lw=0.8)
     axis.set_xticks(range(len(found)), [f"{match.share:.0%}" for match in found])
