@@ -308,6 +308,7 @@ def test_matched_compares_within_each_budget(make_record):
     scores, versus_random, versus_uniform = map(lines_of, exhibit.tables)
     by = {(line["method"], line["budget"]): line for line in scores}
     assert by["sseds", 0.5]["used"] == 0.5 and by["sseds", 0.25]["AUC"] is None
+    assert "Missing: UES-8 at 25%, SSEDS at 25%." in exhibit.figures[0].caption
     assert by["ues:16", 0.5]["seeds"] == 4 and by["ues:8", 0.25]["seeds"] == 0
     found = {(line["method"], line["budget"]): line for line in versus_random}
     assert found["sseds", 0.5]["difference"] == pytest.approx(0.02, abs=1e-4)

@@ -192,13 +192,20 @@ def _figure(place: Place, found: Sequence[Match], data: TableData) -> FigureData
         for own in match.methods.values()
         if (auc := over_seeds(own, test_auc))
     )
+    missing = [
+        f"{display_name(name)} at {match.share:.0%}"
+        for match in found
+        for name, own in match.methods.items()
+        if not own
+    ]
+    absent = f" Missing: {', '.join(missing)}." if missing else ""
     return FigureData(
         name=f"matched-{place.dataset}-{place.backbone}",
         title=data.title,
         caption=(
             "Test AUC by budget, a share of UES-32's embedding parameters (dashed lines); within a"
             " budget methods stand side by side, not by what they used. Means; bars: Student's"
-            f" 95 % interval, n = {n} seeds."
+            f" 95 % interval, n = {n} seeds.{absent}"
         ),
         alternative=" ".join(_findings(place, found)),
         data=data,

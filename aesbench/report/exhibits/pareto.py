@@ -20,11 +20,11 @@ from aesbench.report.scores import (
     compared,
     embedding_params,
     method_order,
-    over_seeds,
     reference_params,
+    seed_means,
     test_auc,
 )
-from aesbench.report.stats import Summary
+from aesbench.report.stats import Summary, summarise
 from aesbench.report.trace_panels import clean
 from aesbench.report.wording import span, where
 
@@ -37,7 +37,7 @@ UES = "UES"
 
 @dataclass(frozen=True)
 class Point:
-    """What runs of one label come to."""
+    """What runs of one label come to: mean parameters, AUC over seeds, the share saved."""
 
     label: str
     params: float
@@ -61,9 +61,10 @@ def build(records: Sequence[RunRecord]) -> list[Exhibit]:
 
 
 def _point(label: str, records: Sequence[RunRecord]) -> Point:
-    auc, params = over_seeds(records, test_auc), over_seeds(records, embedding_params)
-    if auc is None or params is None:  # ``by_place`` makes no empty group.
-        raise ValueError(f"no records of '{label}'")
+    auc, params = (
+        summarise(list(seed_means(records, value).values()))
+        for value in (test_auc, embedding_params)
+    )
     return Point(label, params.mean, auc, 1 - params.mean / mean(map(reference_params, records)))
 
 
