@@ -89,7 +89,7 @@ def test_searches_can_be_repeated_without_retraining_and_one_be_looked_at(aesben
 
 TABLE4 = (
     *("reproduce", "table4", "--dataset", "planted-tiny", "--allocations", "3", "--seeds", "1"),
-    *("--supernets", "1", "--set", "train.epochs=1", "--set", "adass.epochs=1"),
+    *("--supernets", "1", "--set", "train.epochs=1", "--set", "adass.epochs=1", "--threads", "1"),
 )
 
 

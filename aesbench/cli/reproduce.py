@@ -62,7 +62,7 @@ def reproduce(
     """Make the runs behind a table or figure of the paper.
 
     STUDY is table3, table4, fig4, fig5, fig6, matched, planted or all. Runs that have a record are
-    skipped: after an interruption, give the same command again. 'aesbench report' draws the rest.
+    skipped: after an interruption, give the same command again. 'aesbench report' then draws them.
     """
     # Imported here because torch takes a second, which --help should not.
     from aesbench.catalog import load_dataset
