@@ -45,8 +45,10 @@ class RandomAllocation(Method):
     def search(self, context: Context, prepared: None) -> Allocation:
         """Return the first draw that uses the budget but for its slack, else the fullest within it.
 
+        Where no draw is small enough, it is the smallest allocation.
+
         Raises:
-            ConfigError: no draw lies within the budget.
+            ConfigError: the budget is below the smallest allocation.
         """
         config: RandomConfig = self.config
         count = config.draws if context.budget is not None else 1
@@ -59,11 +61,13 @@ class RandomAllocation(Method):
         parameters = dims @ rows  # (draws,)
         within = parameters <= context.budget
         if not within.any():
-            raise ConfigError(
-                f"budget = {context.budget} embedding parameters: none of {count} random"
-                f" allocations is as small, the smallest takes {int(parameters.min())}; raise"
-                " --budget or random.draws"
-            )
+            smallest = Allocation.uniform(context.fields, context.candidates[0])
+            if smallest.parameters > context.budget:
+                raise ConfigError(
+                    f"budget = {context.budget} embedding parameters: the smallest candidate for"
+                    f" every field takes {smallest.parameters}; raise --budget"
+                )
+            return smallest
         used = within & (parameters >= (1 - config.slack) * context.budget)
         if used.any():
             chosen = int(used.nonzero()[0])

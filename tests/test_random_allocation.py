@@ -45,7 +45,16 @@ def test_the_fullest_allocation_is_taken_where_none_uses_the_budget_whole(make_c
     assert searched(context, 0, slack=0.0).parameters == expected
 
 
+def test_the_smallest_allocation_is_found_though_no_draw_hits_it(make_context):
+    """Of twelve fields' allocations one in 5^12 is the smallest: a few draws miss it."""
+    shapes = tuple((f"field{number}", 10, 1) for number in range(12))
+    context = make_context(shapes=shapes)
+    least = context.candidates[0] * 120
+    found = searched(make_context(shapes=shapes, budget=least), 0, draws=10)
+    assert found.dims == (context.candidates[0],) * 12
+
+
 def test_a_budget_below_every_allocation_is_named(make_context):
-    """The error says what the smallest draw takes."""
-    with pytest.raises(ConfigError, match="budget = 3 .*the smallest takes"):
+    """The error says what the smallest allocation takes."""
+    with pytest.raises(ConfigError, match="budget = 3 .*for every field takes"):
         searched(make_context(budget=3), 0)
