@@ -10,6 +10,7 @@ from aesbench.config import build_config
 from aesbench.datasets.base import Dataset, Source
 from aesbench.datasets.custom import CustomSource
 from aesbench.datasets.store import prepare
+from aesbench.datasets.writer import Progress
 from aesbench.errors import ConfigError
 from aesbench.registry import SOURCES
 
@@ -38,6 +39,7 @@ def load_dataset(
     data_dir: str | Path | None = None,
     cache_dir: str | Path | None = None,
     settings: Mapping[str, Any] | None = None,
+    progress: Progress | None = None,
 ) -> Dataset:
     """Return a prepared data set, preparing it first where that has not been done.
 
@@ -47,6 +49,7 @@ def load_dataset(
         cache_dir: where downloads and prepared data go; default ``$AESBENCH_CACHE`` or the
             platform's cache folder.
         settings: changed settings of the data set.
+        progress: told what a long preparation does, the rows so far and their share.
 
     Raises:
         ConfigError: a name or setting is unknown.
@@ -56,4 +59,5 @@ def load_dataset(
         find_source(name, settings),
         data_dir=None if data_dir is None else Path(data_dir),
         cache_dir=None if cache_dir is None else Path(cache_dir),
+        progress=progress,
     )

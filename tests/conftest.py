@@ -17,7 +17,8 @@ from aesbench.allocation import Allocation, Block
 from aesbench.config import RunSpec
 from aesbench.conformance import example_context
 from aesbench.datasets.base import Dataset
-from aesbench.datasets.store import DatasetWriter, open_dataset
+from aesbench.datasets.store import open_dataset
+from aesbench.datasets.writer import DatasetWriter
 from aesbench.method import Context
 from aesbench.record import RunRecord
 

@@ -12,7 +12,8 @@ from aesbench.datasets import encode as encode_module
 from aesbench.datasets.base import PADDING_ID, SPLITS
 from aesbench.datasets.encode import LABEL, FieldSpec, encode
 from aesbench.datasets.splits import GIVEN, SplitRule
-from aesbench.datasets.store import DatasetWriter, open_dataset
+from aesbench.datasets.store import open_dataset
+from aesbench.datasets.writer import DatasetWriter
 from aesbench.display import unseen_share
 from aesbench.errors import ConfigError, DataError
 

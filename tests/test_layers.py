@@ -25,6 +25,7 @@ FLOORS = {
     "aesbench.metrics": 1,
     "aesbench.trace": 1,
     "aesbench.datasets": 1,  # and every module in it
+    "aesbench.datasets.clicklog": 1,  # and every module in it
     "aesbench.candidates": 2,
     "aesbench.controller": 2,
     "aesbench.embedding": 2,

@@ -9,6 +9,7 @@ import click
 from rich.console import Console
 
 from aesbench.cli.options import data_options, load_settings
+from aesbench.cli.preparation import load
 
 
 @click.group()
@@ -53,10 +54,14 @@ def _dataset(
     name: str,
     data_dir: Path | None,
     cache_dir: Path | None,
+    on_bad_row: str | None,
     changes: tuple[str, ...],
     plugins: tuple[Path, ...],
 ) -> Any:
-    from aesbench.catalog import load_dataset
-
-    settings = load_settings(plugins, changes)
-    return load_dataset(name, data_dir=data_dir, cache_dir=cache_dir, settings=settings.get(name))
+    return load(
+        name,
+        load_settings(plugins, changes),
+        data_dir=data_dir,
+        cache_dir=cache_dir,
+        on_bad_row=on_bad_row,
+    )

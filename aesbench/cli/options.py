@@ -44,6 +44,11 @@ def data_options(command: Command) -> Command:
             help="Where the raw files lie; without it they are downloaded.  [env: AESBENCH_DATA]",
         ),
         click.option(
+            "--on-bad-row",
+            type=click.Choice(["stop", "skip"]),
+            help="Whether a bad line of a click log is an error or is left out and counted.",
+        ),
+        click.option(
             "--set",
             "changes",
             multiple=True,

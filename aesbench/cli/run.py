@@ -8,6 +8,7 @@ import click
 from rich.console import Console
 
 from aesbench.cli.options import data_options, load_settings, names, results_option, seed_list
+from aesbench.cli.preparation import load
 
 FAILED_RUNS = 1
 
@@ -58,6 +59,7 @@ def run(
     results: Path,
     data_dir: Path | None,
     cache_dir: Path | None,
+    on_bad_row: str | None,
     changes: tuple[str, ...],
     plugins: tuple[Path, ...],
 ) -> int:
@@ -68,15 +70,12 @@ def run(
     compared with stand-alone runs of the same allocations by 'aesbench reproduce table4'.
     """
     # Imported here because torch takes a second, which --help should not.
-    from aesbench.catalog import load_dataset
     from aesbench.display import GridDisplay, show_overall, show_searches
     from aesbench.grid import execute, plan, without_budget
 
     settings = load_settings(plugins, changes)
     console = Console()
-    data = load_dataset(
-        dataset, data_dir=data_dir, cache_dir=cache_dir, settings=settings.get(dataset)
-    )
+    data = load(dataset, settings, data_dir=data_dir, cache_dir=cache_dir, on_bad_row=on_bad_row)
     specs = plan(
         data,
         names(methods),

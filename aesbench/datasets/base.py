@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from aesbench.datasets.store import DatasetWriter
+    from aesbench.datasets.writer import DatasetWriter
 
 SPLITS = ("train", "validation", "test")
 PADDING_ID = -1
@@ -133,6 +133,8 @@ class Source(ABC):
     title: str
     Config: ClassVar[type]
     published: ClassVar[PublishedFacts | None] = None
+    resumable: ClassVar[bool] = False
+    """Whether ``build`` goes on with what an interrupted call has left in the writer's folder."""
 
     def __init__(self, config: Any = None) -> None:
         self.config = self.Config() if config is None else config

@@ -23,9 +23,9 @@ from aesbench.datasets.conversions import (
 from aesbench.datasets.custom_config import CustomConfig, CustomField, Join, Table, read_config
 from aesbench.datasets.encode import LABEL, FieldSpec, encode
 from aesbench.datasets.splits import GIVEN, TIMESTAMP, USER
-from aesbench.datasets.store import DatasetWriter
 from aesbench.datasets.tables import check_lines, first_line, scan
 from aesbench.datasets.timestamps import PARTS
+from aesbench.datasets.writer import DatasetWriter
 from aesbench.errors import ConfigError, DataError, did_you_mean
 
 

@@ -35,6 +35,29 @@ def existing_files(
     )
 
 
+def files_by_hand(
+    folder: str, data_dir: Path | None, cache: Path, url: str, *layouts: Mapping[str, str]
+) -> dict[str, Path]:
+    """Find one of several layouts {role: file} that the user has to fetch.
+
+    Looks in ``data_dir/folder`` and in ``data_dir`` itself, without it in ``cache/raw/folder``.
+
+    Raises:
+        DataError: no layout is complete; the message says what to put where.
+    """
+    place = cache / "raw" / folder if data_dir is None else data_dir / folder
+    for names in layouts:
+        found = _find(names, place, *([] if data_dir is None else [data_dir]))
+        if found is not None:
+            return found
+    wanted = ", or else ".join(", ".join(names.values()) for names in layouts)
+    raise DataError(
+        f"{place} lacks {wanted}; its owner hands it out to registered users only, so aesbench"
+        f" cannot download it: fetch it from {url}, put it there, or name the folder that holds"
+        f" {folder}/ with --data-dir"
+    )
+
+
 def _find(names: Mapping[str, str], *places: Path) -> dict[str, Path] | None:
     """Return {role: path} in the first place that has all the files, or None."""
     for place in places:

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from aesbench.datasets.base import PADDING_ID, SPLITS, Field
 from aesbench.datasets.splits import SplitRule
-from aesbench.datasets.store import DatasetWriter
+from aesbench.datasets.writer import DatasetWriter
 from aesbench.errors import ConfigError, DataError
 
 LABEL = "__label__"

@@ -23,7 +23,7 @@ from aesbench.datasets.movielens import (
     year_of,
 )
 from aesbench.datasets.splits import SplitRule
-from aesbench.datasets.store import DatasetWriter
+from aesbench.datasets.writer import DatasetWriter
 
 FOLDER = "ml-100k"
 FILES = {"users": "u.user", "movies": "u.item", "ratings": "u.data", "genres": "u.genre"}

@@ -24,7 +24,7 @@ from aesbench.datasets.movielens import (
     year_of,
 )
 from aesbench.datasets.splits import SplitRule
-from aesbench.datasets.store import DatasetWriter
+from aesbench.datasets.writer import DatasetWriter
 
 FOLDER = "ml-1m"
 FILES = {"users": "users.dat", "movies": "movies.dat", "ratings": "ratings.dat"}

@@ -19,7 +19,7 @@ from aesbench.datasets.encode import check_min_count
 from aesbench.datasets.ml1m import FILES, FOLDER, MD5, URL, read
 from aesbench.datasets.movielens import STATIC_FIELDS, build, check_genres
 from aesbench.datasets.splits import SplitRule
-from aesbench.datasets.store import DatasetWriter
+from aesbench.datasets.writer import DatasetWriter
 from aesbench.errors import DataError
 
 JOINED = {"joined": "ratings_without_timestamps.parquet"}

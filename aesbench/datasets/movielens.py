@@ -15,8 +15,8 @@ import polars as pl
 
 from aesbench.datasets.encode import LABEL, FieldSpec, check_min_count, encode
 from aesbench.datasets.splits import TIMESTAMP, USER, SplitRule
-from aesbench.datasets.store import DatasetWriter
 from aesbench.datasets.timestamps import PARTS
+from aesbench.datasets.writer import DatasetWriter
 from aesbench.errors import ConfigError, DataError
 
 STATIC_FIELDS = ("user", "gender", "age", "occupation", "zip", "movie", "year", "genres")

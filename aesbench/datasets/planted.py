@@ -67,7 +67,7 @@ from numpy.typing import NDArray
 
 from aesbench.config import require_int
 from aesbench.datasets.base import SPLITS, Field, Source
-from aesbench.datasets.store import DatasetWriter
+from aesbench.datasets.writer import DatasetWriter
 from aesbench.metrics import auc, logloss
 
 Floats = NDArray[np.float64]

@@ -12,6 +12,7 @@ Rows with equal timestamps keep the order of the file.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -77,11 +78,7 @@ class SplitRule:
             DataError: a row lacks its user or timestamp.
         """
         if not self.keys:
-            number = int(rows.select(pl.len()).collect(engine="streaming").item())
-            ordered = self._deal(np.arange(number), np.full(number, number))
-            if self.rule == "random":
-                return np.random.default_rng(self.seed).permutation(ordered)
-            return ordered
+            return self.deal(int(rows.select(pl.len()).collect(engine="streaming").item()))
         keys = rows.select(self.keys).collect(engine="streaming")
         for name in self.keys:
             missing = keys[name].null_count()
@@ -99,11 +96,31 @@ class SplitRule:
         ranked = keys.select(place.cast(pl.Int64).alias("place"), size.cast(pl.Int64).alias("size"))
         return self._deal(ranked["place"].to_numpy(), ranked["size"].to_numpy())
 
+    def deal(self, rows: int) -> NDArray[np.uint8]:
+        """Return the split of each of so many rows by a rule that reads no column of theirs.
+
+        Raises:
+            ConfigError: the rule is another one.
+        """
+        if self.keys:
+            raise ConfigError(
+                f"the rule '{self.rule}' reads {', '.join(self.keys)} and not only the number of"
+                " rows; use order or random"
+            )
+        sizes = np.diff([0, *(self._boundary(rows, n) for n in (1, 2)), rows])
+        ordered = np.repeat(np.arange(len(SPLITS), dtype=np.uint8), sizes)
+        if self.rule == "random":
+            return np.random.default_rng(self.seed).permutation(ordered)
+        return ordered
+
+    def _boundary(self, size: Any, splits: int) -> Any:
+        """Return how many of ``size`` rows, an int or an array, the first splits have."""
+        share, total = sum(self.shares[:splits]), sum(self.shares)
+        return (2 * size * share + total) // (2 * total)
+
     def _deal(self, place: NDArray[np.int64], size: NDArray[np.int64]) -> NDArray[np.uint8]:
         """Return the split of the row at each place (0-based) among ``size`` rows in order."""
-        total = sum(self.shares)
         assigned = np.zeros(len(place), np.uint8)
-        for share in (self.shares[0], self.shares[0] + self.shares[1]):
-            boundary = (2 * size * share + total) // (2 * total)
-            assigned += place >= boundary
+        for splits in (1, 2):
+            assigned += place >= self._boundary(size, splits)
         return assigned
