@@ -40,6 +40,15 @@ def test_order_keeps_the_order_of_the_file():
     assert SplitRule("order").assign(rows(10)).tolist() == [0] * 8 + [1, 2]
 
 
+@pytest.mark.parametrize("rule", ["order", "random"])
+def test_rules_without_keys_need_the_number_of_rows_only(rule):
+    """They deal rows that nobody has read as they deal a table."""
+    split = SplitRule(rule, seed=5)
+    assert split.deal(1003).tolist() == split.assign(rows(1003)).tolist()
+    with pytest.raises(ConfigError, match="'time' reads __timestamp__ and not only the number"):
+        SplitRule("time").deal(10)
+
+
 def test_other_shares_can_be_asked_for():
     """6:2:2 of ten rows."""
     assigned = SplitRule("order", shares=(6, 2, 2)).assign(rows(10))

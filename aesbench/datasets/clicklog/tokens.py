@@ -68,13 +68,13 @@ def tokenise(lines: Lines, columns: int, separator: str) -> tuple[Table, list[Ba
 
 def pack(values: pl.Series) -> NDArray[np.uint64]:
     """Return texts of at most eight bytes as numbers; a missing text is 0."""
-    padded = values.fill_null("").to_numpy().astype("S8")
+    padded = np.array(values.fill_null("").cast(pl.Binary).to_list(), f"S{WIDTH}")
     return padded.view(">u8").astype(np.uint64)
 
 
 def unpack(keys: NDArray[np.uint64]) -> pl.Series:
     """Return the texts of packed values."""
-    raw = keys.astype(">u8").view("S8").tolist()
+    raw = keys.astype(">u8").view(f"S{WIDTH}").tolist()
     return pl.Series([value.decode() for value in raw], dtype=pl.String)
 
 
