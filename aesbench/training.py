@@ -6,8 +6,7 @@ AUC with the best weights restored.
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -80,14 +79,25 @@ def fit(
         history.append(current.auc)
         if current.auc > best.auc:
             best, best_epoch = current, epoch
-            best_weights = copy.deepcopy(model.state_dict())
+            if epoch < config.epochs:
+                keep(model.state_dict(), best_weights)
         if progress is not None:
             progress("epoch", epoch, config.epochs)
         if epoch - best_epoch >= config.patience:
             break
-    model.load_state_dict(best_weights)
+    if best_epoch < len(history):
+        model.load_state_dict(best_weights)
     model.eval()
     return FitResult(len(history), best_epoch, best, tuple(history))
+
+
+def keep(weights: Mapping[str, Tensor], kept: dict[str, Tensor]) -> None:
+    """Copy weights over those that were kept before: there is never more than one copy."""
+    for name, weight in weights.items():
+        if name in kept:
+            kept[name].copy_(weight)
+        else:
+            kept[name] = weight.detach().clone()
 
 
 def step(model: nn.Module, optimizer: ModelAdam, ids: Tensor, labels: Tensor) -> None:

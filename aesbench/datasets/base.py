@@ -12,6 +12,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from aesbench.datasets.windows import is_large, windowed_batches
+
 if TYPE_CHECKING:
     from aesbench.datasets.writer import DatasetWriter
 
@@ -67,7 +69,13 @@ class Split:
         With ``shuffle`` (a CPU generator) the rows come in a fresh random order, and an incomplete
         last batch is left out unless it is the only one: the next order brings its rows again.
         Without it the rows come in file order, all of them.
+
+        A split whose files are too large for memory is read on a CPU in windows (``windows.py``),
+        which shuffles a little less; what was changed in its mapped arrays is then not seen.
         """
+        if torch.device(device).type == "cpu" and is_large(self.ids):
+            yield from windowed_batches(self.ids, self.labels, batch_size, shuffle)
+            return
         ids, labels = torch.from_numpy(self.ids), torch.from_numpy(self.labels)
         if torch.device(device).type != "cpu":
             ids, labels = ids.to(device), labels.to(device)

@@ -140,7 +140,7 @@ def draw_ranks(
     """Draw the popularity ranks ``(rows,)`` of a field's values, 0 the most popular."""
     if shift is None:
         return draw_popular(distinct, rng.random(rows, np.float32))
-    tail = shift * (rng.random(rows) ** (-1 / TAIL_EXPONENT) - 1)
+    tail = shift * ((1 - rng.random(rows)) ** (-1 / TAIL_EXPONENT) - 1)
     # Beyond the texts that there are, a value comes again, which happens to few.
     ranks = POPULAR + (tail % (2**32 - 2 * POPULAR)).astype(np.uint32)
     popular = draw_popular(POPULAR, rng.random(rows, np.float32))
@@ -202,7 +202,7 @@ def criteo_block(number: int, seed: int) -> Block:
     rng, rows = np.random.default_rng([seed, number]), BLOCK_ROWS
     signal, parts = Signal(rows, 39, bias=0.36), list[Text]()
     for name, (scale, share) in CRITEO_NUMBERS.items():
-        drawn = scale * (rng.random(rows, np.float32) ** np.float32(-0.8) - 1)
+        drawn = scale * ((1 - rng.random(rows, np.float32)) ** np.float32(-0.8) - 1)
         values = np.minimum(drawn, LARGEST_NUMBER).astype(np.int32) - (name == "I2")
         missing = rng.random(rows, np.float32) < share
         signal.add((0.1 if len(name) % 2 else -0.1) * np.log1p(np.maximum(values, 0)), missing)
