@@ -95,7 +95,7 @@ class _Rows:
     def read(self, runs: NDArray[np.int64]) -> NDArray[Any]:
         """Return the rows of some runs ``(runs, 2)``, one run after the other."""
         rows = np.empty((int((runs[:, 1] - runs[:, 0]).sum()), *self._shape), self._dtype)
-        into, place = memoryview(rows).cast("B"), 0
+        into, place = rows.data.cast("B"), 0
         with self._path.open("rb", buffering=0) as file:
             for first, last in runs.tolist():
                 file.seek(self._offset + first * self._bytes)
