@@ -13,7 +13,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from aesbench.config import require
+from aesbench.config import later, require
 from aesbench.datasets.base import Field
 from aesbench.embedding import FieldEmbedding, FirstOrder, make_linear
 from aesbench.errors import ConfigError
@@ -26,13 +26,18 @@ class BackboneConfig:
     Attributes:
         hidden: widths of the hidden layers; 128-64 for ML-1M and Avazu, 256-128 for Criteo (the
             paper's {128, 64, 1} and {256, 128, 1}, whose last entry is the output).
+        dropout: the share of each hidden layer's outputs that training drops; none in the paper.
+        batch_norm: whether hidden layers are batch-normalised before their ReLU; not in the paper.
     """
 
     hidden: tuple[int, ...] = (128, 64)
+    dropout: float = later(0.0)
+    batch_norm: bool = later(False)
 
     def __post_init__(self) -> None:
         valid = len(self.hidden) > 0 and min(self.hidden) >= 1
         require(valid, "hidden", self.hidden, "at least one width of at least 1, as in 128,64")
+        require(0 <= self.dropout < 1, "dropout", self.dropout, "at least 0 and below 1")
 
 
 class Backbone(nn.Module):
@@ -88,11 +93,16 @@ class Backbone(nn.Module):
         raise NotImplementedError
 
 
-def make_mlp(inputs: int, hidden: Sequence[int], generator: torch.Generator) -> nn.Sequential:
-    """Return ReLU layers of the given widths and a linear output of width 1."""
+def make_mlp(inputs: int, config: BackboneConfig, generator: torch.Generator) -> nn.Sequential:
+    """Return ReLU layers of the configured widths and a linear output of width 1."""
     layers: list[nn.Module] = []
-    for width in hidden:
-        layers += [make_linear(inputs, width, generator), nn.ReLU()]
+    for width in config.hidden:
+        layers.append(make_linear(inputs, width, generator))
+        if config.batch_norm:
+            layers.append(nn.BatchNorm1d(width))
+        layers.append(nn.ReLU())
+        if config.dropout:
+            layers.append(nn.Dropout(config.dropout))
         inputs = width
     return nn.Sequential(*layers, make_linear(inputs, 1, generator))
 
@@ -117,7 +127,7 @@ class WideDeep(Backbone):
     ) -> None:
         super().__init__(fields, embedding, config, generator)
         self.wide = FirstOrder(fields)
-        self.mlp = make_mlp(sum(embedding.widths), config.hidden, generator)
+        self.mlp = make_mlp(sum(embedding.widths), config, generator)
 
     def forward(self, ids: Tensor) -> Tensor:
         """Map ``ids (batch, columns)`` to logits ``(batch,)``."""
@@ -168,7 +178,7 @@ class DeepFM(Backbone):
             )
         self.wide = FirstOrder(fields)
         self.pair_scale = nn.Parameter(torch.tensor(0.01 if embedding.normalised else 1.0))
-        self.mlp = make_mlp(sum(embedding.widths), config.hidden, generator)
+        self.mlp = make_mlp(sum(embedding.widths), config, generator)
 
     def forward(self, ids: Tensor) -> Tensor:
         """Map ``ids (batch, columns)`` to logits ``(batch,)``."""

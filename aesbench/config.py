@@ -163,6 +163,22 @@ _LATER = {"retrain": True, "inherit": False, "scores": 0}
 """Settings younger than the first records, whose ids must stay what they are."""
 
 
+def later(default: Any) -> Any:
+    """Return a dataclass field for a setting younger than the first records.
+
+    Where it has its default, ``plain_settings`` leaves it out, so that the ids of those records
+    stay what they are.
+    """
+    return field(default=default, metadata={"later": True})
+
+
+def plain_settings(config: Any) -> dict[str, Any]:
+    """Return a dataclass of settings as a mapping; later ones only if they are changed."""
+    younger = {f.name: f.default for f in dataclasses.fields(config) if f.metadata.get("later")}
+    values: dict[str, Any] = dataclasses.asdict(config)
+    return {n: v for n, v in values.items() if n not in younger or v != younger[n]}
+
+
 def content_hash(value: Any) -> str:
     """Return sixteen hexadecimal digits of the sha256 of a JSON value, keys in any order."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"))

@@ -20,6 +20,7 @@ from aesbench.config import (
     TrainConfig,
     build_config,
     content_hash,
+    plain_settings,
     require,
     require_int,
 )
@@ -140,7 +141,7 @@ def plan(
                     dataset=dataset.name,
                     data_hash=dataset.hash,
                     backbone=backbone_name,
-                    backbone_config=dataclasses.asdict(backbone_config),
+                    backbone_config=plain_settings(backbone_config),
                     unification=choice.unification or backbone.default_unification,
                     method=choice.method.name,
                     method_config=dataclasses.asdict(choice.config),

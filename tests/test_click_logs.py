@@ -256,7 +256,7 @@ BAD_CRITEO = {
     ),
     "value too long": (
         cell(20, "0123456789"),
-        r"train.txt:150: 'C7' has at most 8 bytes, got one that begins '01234567'",
+        r"train.txt:150: 'C7' has at most 8 bytes, got '0123456789'; the line is damaged",
     ),
     "zero byte": (cell(20, "a\0b"), r"train.txt:150: a byte is 0, which no text has"),
 }

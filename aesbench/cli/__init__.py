@@ -14,6 +14,7 @@ from aesbench.cli.list import list_plugins
 from aesbench.cli.report import report
 from aesbench.cli.reproduce import reproduce
 from aesbench.cli.run import run
+from aesbench.cli.verify import verify
 from aesbench.errors import AesbenchError
 
 USER_ERROR = 2
@@ -53,5 +54,5 @@ def cli() -> None:
     """Compare methods for automatic embedding-size search in deep recommender models."""
 
 
-for command in (run, reproduce, report, list_plugins, data):
+for command in (run, reproduce, report, list_plugins, data, verify):
     cli.add_command(command)

@@ -103,7 +103,7 @@ class Avazu(Source):
         """Read, split and encode the file."""
         by_time = self.config.split == "time"
         encode_log(
-            files["train"],
+            [files["train"]],
             replace(LAYOUT, ordered_by="hour" if by_time else None),
             check_log_config(self.config, "time"),
             writer,

@@ -81,7 +81,7 @@ class Criteo(Source):
     def build(self, files: Mapping[str, Path], writer: DatasetWriter) -> None:
         """Read, split and encode the file."""
         encode_log(
-            files["train"],
+            [files["train"]],
             LAYOUT,
             check_log_config(self.config, "order"),
             writer,

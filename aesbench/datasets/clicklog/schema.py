@@ -18,12 +18,15 @@ class LogField:
         convert: makes the field's value of the column's text, missing where it cannot; None to
             take the text as it is. An empty text is the missing value and is not converted.
         expected: what the column's text must be, for an error.
+        numeric: whether its values are numbers that a model takes as such: every value of every
+            split then has an id, for it is not the id that is learned.
     """
 
     name: str
     column: str
     convert: Callable[[pl.Expr], pl.Expr] | None = None
     expected: str = ""
+    numeric: bool = False
 
 
 @dataclass(frozen=True)

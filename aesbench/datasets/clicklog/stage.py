@@ -29,7 +29,6 @@ from aesbench.datasets.clicklog.staging import (
 from aesbench.datasets.clicklog.tokens import WIDTH, BadRow, Table, pack, tokenise, unpack
 from aesbench.errors import DataError
 
-_INDEX = "index.json"
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
@@ -41,12 +40,14 @@ class Reading:
         path: the file.
         layout: what its lines hold.
         folder: where the blocks go.
+        begin: the number of the first one; those of the files before have lower numbers.
         skip: whether bad lines are left out and counted, rather than being an error.
     """
 
     path: Path
     layout: LogFormat
     folder: Path
+    begin: int
     skip: bool
 
 
@@ -64,12 +65,13 @@ def stage(
         DataError: a line is bad, the file is empty or damaged, or its rows are out of order; the
             message names file and line.
     """
-    folder, header = reading.folder, reading.layout.header
-    if (folder / _INDEX).exists():
-        return [BlockInfo.from_json(line) for line in json.loads((folder / _INDEX).read_text())]
+    folder, begin, header = reading.folder, reading.begin, reading.layout.header
+    index = folder / f"{begin}.index.json"
+    if index.exists():
+        return [BlockInfo.from_json(line) for line in json.loads(index.read_text())]
     infos: list[BlockInfo] = []
-    while block_path(folder, len(infos)).exists():
-        infos.append(read_info(folder, len(infos)))
+    while block_path(folder, begin + len(infos)).exists():
+        infos.append(read_info(folder, begin + len(infos)))
     blocks = read_lines(
         reading.path,
         BLOCK_ROWS,
@@ -80,7 +82,7 @@ def stage(
     if header and not infos:
         _check_header(reading, next(blocks, Lines(1, b"", 0, 1.0)))
     rows = sum(info.rows for info in infos)
-    numbered = enumerate(blocks, len(infos))
+    numbered = enumerate(blocks, begin + len(infos))
     for info, share in in_order(pool, lambda item: _stage_block(reading, *item), numbered):
         if reading.layout.ordered_by and infos and info.rows and info.first < _last(infos):
             _out_of_order(reading, 1 + header + sum(other.lines for other in infos))
@@ -89,9 +91,9 @@ def stage(
         advance(rows, share)
     if rows == 0:
         raise DataError(f"{reading.path} holds no rows; fetch it again")
-    partial = folder / f"{_INDEX}.partial"
+    partial = index.with_suffix(".partial")
     partial.write_text(json.dumps([info.to_json() for info in infos]))
-    os.replace(partial, folder / _INDEX)
+    os.replace(partial, index)
     return infos
 
 
@@ -153,11 +155,12 @@ Refuse = Callable[[NDArray[np.bool_], str, Callable[[int], str]], None]
 
 
 def _labels(table: Table, layout: LogFormat, refuse: Refuse) -> NDArray[np.uint8]:
-    keys = table.keys[layout.columns.index(layout.label)]
+    column = layout.columns.index(layout.label)
+    keys = table.keys[column]
     zero, one = pack(pl.Series(["0", "1"]))
 
     def say(row: int) -> str:
-        found = f"the label '{layout.label}' is 0 or 1, got {_shown(keys[row])}"
+        found = f"the label '{layout.label}' is 0 or 1, got {table.value(column, row)!r}"
         if table.lines[row] == 1 and not layout.header:
             return f"{found}; if the line is a header, remove it: the official file has none"
         return f"{found}; mend or remove the line"
@@ -169,36 +172,42 @@ def _labels(table: Table, layout: LogFormat, refuse: Refuse) -> NDArray[np.uint8
 
 def _code(table: Table, column: int, field: LogField, refuse: Refuse) -> Coded:
     """Return a field's distinct values and each row's place among them."""
-    keys = table.keys[column]
 
     def too_long(row: int) -> str:
         return (
-            f"'{field.column}' has at most {WIDTH} bytes, got one that begins {_shown(keys[row])};"
-            " the line is damaged or of another format: mend or remove it"
+            f"'{field.column}' has at most {WIDTH} bytes, got {shown(row)}; the line is damaged or"
+            " of another format: mend or remove it"
         )
 
-    refuse(table.long[column], "value too long", too_long)
-    codes, distinct = pd.factorize(keys)
-    if field.convert is not None:
-        texts = unpack(distinct)
-        values = pl.DataFrame({"text": texts}).select(field.convert(pl.col("text"))).to_series()
-        wrong = (values.is_null() & (texts != "")).to_numpy()
+    def unreadable(row: int) -> str:
+        return (
+            f"'{field.column}' must be {field.expected}, got {shown(row)}; mend or remove the line"
+        )
 
-        def unreadable(row: int) -> str:
-            return (
-                f"'{field.column}' must be {field.expected}, got {_shown(keys[row])}; mend or"
-                " remove the line"
-            )
+    def shown(row: int) -> str:
+        return repr(table.value(column, row)[:80])
 
-        if wrong.any():
-            refuse(wrong[codes], f"not {field.expected}", unreadable)
-        places, distinct = pd.factorize(pack(values))
-        codes = places[codes]
-    return distinct, codes.astype(np.uint16)
-
-
-def _shown(key: np.uint64) -> str:
-    return repr(unpack(np.array([key], np.uint64))[0])
+    codes, distinct = pd.factorize(table.keys[column])
+    if field.convert is None:
+        refuse(table.long[column], "value too long", too_long)
+        return distinct, codes.astype(np.uint16)
+    texts = unpack(distinct)
+    cut = np.flatnonzero(table.long[column])
+    if len(cut):  # Of these, the keys hold the first bytes only.
+        places, whole = pd.factorize(
+            pl.Series([table.value(column, row) for row in cut.tolist()]).to_numpy()
+        )
+        codes[cut] = len(texts) + places
+        texts = pl.concat([texts, pl.Series(whole, dtype=pl.String)])
+    values = pl.DataFrame({"text": texts}).select(field.convert(pl.col("text"))).to_series()
+    wrong = (values.is_null() & (texts != "")).to_numpy()
+    if wrong.any():
+        refuse(wrong[codes], f"not {field.expected}", unreadable)
+    long = (values.str.len_bytes().fill_null(0) > WIDTH).to_numpy()
+    if long.any():
+        refuse(long[codes], "value too long", too_long)
+    places, distinct = pd.factorize(pack(values))
+    return distinct, places[codes].astype(np.uint16)
 
 
 def _out_of_order(reading: Reading, line: int) -> None:

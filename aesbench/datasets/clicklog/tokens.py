@@ -47,11 +47,20 @@ class Table:
         long: (columns, rows) bool, true where a value has more than ``WIDTH`` bytes, of which
             ``keys`` holds the first ones.
         lines: (rows,) the number of each row's line.
+        text: the lines.
+        bounds: (2, columns, rows) where each value begins and ends in them.
     """
 
     keys: NDArray[np.uint64]
     long: NDArray[np.bool_]
     lines: NDArray[np.int64]
+    text: bytes
+    bounds: NDArray[np.int64]
+
+    def value(self, column: int, row: int) -> str:
+        """Return a whole value, however long."""
+        begin, end = self.bounds[:, column, row]
+        return self.text[begin:end].decode()
 
 
 def tokenise(lines: Lines, columns: int, separator: str) -> tuple[Table, list[BadRow]]:
@@ -111,6 +120,8 @@ def _pack(text: bytes, ends: NDArray[np.int64], numbers: NDArray[np.int64], colu
         np.ascontiguousarray(keys.reshape(shape).T),
         np.ascontiguousarray(long.reshape(shape).T),
         numbers,
+        text,
+        np.stack([starts.reshape(shape).T, (starts + lengths).reshape(shape).T]),
     )
 
 

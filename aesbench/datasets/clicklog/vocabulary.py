@@ -69,6 +69,15 @@ def count_field(
     return tally.total()
 
 
+def add_unseen(
+    counted: tuple[NDArray[np.uint64], NDArray[np.int64]], keys: NDArray[np.uint64]
+) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
+    """Return counted values together with others, whose counts are 0, all ascending."""
+    counts = np.zeros(len(keys), np.int64)
+    counts[np.searchsorted(keys, counted[0])] = counted[1]
+    return keys, counts
+
+
 def number_values(
     keys: NDArray[np.uint64], counts: NDArray[np.int64], min_count: int
 ) -> tuple[Lookup, pl.DataFrame]:

@@ -1,0 +1,73 @@
+"""``aesbench verify``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from aesbench.cli.options import load_settings, plugin_option
+from aesbench.cli.preparation import load
+
+NOT_REPRODUCED = 1
+
+
+@click.command()
+@click.argument("name")
+@click.option("--backbone", default="deepfm", show_default=True, help="widedeep or deepfm.")
+@click.option("--seed", type=int, default=0, show_default=True, help="The seed of the run.")
+@click.option("--epochs", type=int, default=100, show_default=True, help="The most epochs.")
+@click.option("--threads", type=int, help="Threads; default: all cores.")
+@click.option("--device", default="cpu", show_default=True, help="cpu or cuda.")
+@click.option(
+    "--cache-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    envvar="AESBENCH_CACHE",
+    help="Where prepared data go.  [env: AESBENCH_CACHE]",
+)
+@click.option(
+    "--data-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    envvar="AESBENCH_DATA",
+    help="The folder that holds the split's folder.  [env: AESBENCH_DATA]",
+)
+@plugin_option
+def verify(
+    name: str,
+    backbone: str,
+    seed: int,
+    epochs: int,
+    threads: int | None,
+    device: str,
+    cache_dir: Path | None,
+    data_dir: Path | None,
+    plugins: tuple[Path, ...],
+) -> int:
+    """Train a backbone on a split of the public leaderboard, with its settings, beside its numbers.
+
+    The exit status is 0 if AUC and LogLoss agree within .001, and 1 if they do not.
+    """
+    import torch
+
+    from aesbench.leaderboard.display import show_verification
+    from aesbench.leaderboard.verify import find_published
+    from aesbench.leaderboard.verify import verify as train_and_test
+    from aesbench.runner import checked_device
+
+    settings = load_settings(plugins, ())
+    find_published(name, backbone)
+    checked_device(device)
+    if threads is not None:
+        torch.set_num_threads(threads)
+    dataset = load(name, settings, data_dir=data_dir, cache_dir=cache_dir, on_bad_row=None)
+    outcome = train_and_test(
+        dataset,
+        backbone,
+        seed=seed,
+        device=device,
+        epochs=epochs,
+        progress=lambda what, done, total: click.echo(f"{what} {done} is done", err=True),
+    )
+    show_verification(Console(), outcome)
+    return 0 if outcome.is_reproduced else NOT_REPRODUCED
