@@ -38,7 +38,9 @@ BLOCK_ROWS = 1 << 16
 CRITEO_ROWS, AVAZU_ROWS = 45_840_617, 40_428_967
 POPULAR = 1000
 """Values of a large field that are drawn by Zipf's law; the others are its tail."""
-TAIL_EXPONENT = 0.3
+TAIL_EXPONENT = 0.35
+TEXTS = 2**32 - 2 * POPULAR
+"""Values of a tail, at most: each has eight hexadecimal digits of its own."""
 ROWS_PER_HOUR = AVAZU_ROWS // 240  # Ten days.
 
 # Distinct values at full size, missing share.
@@ -112,8 +114,8 @@ AVAZU_FIELDS = {
 }
 """Distinct values at full size, and the first one where they are whole numbers, else None."""
 # Where the tail of a large field begins to fall, so that it has as many values at full size.
-CRITEO_TAILS = {"C3": 144_727.9, "C4": 174.6, "C12": 61_434.6, "C16": 9492.8, "C21": 29_076.1}
-AVAZU_TAILS = {"device_id": 634.0, "device_ip": 35_858.0}
+CRITEO_TAILS = {"C3": 188_792.0, "C4": 488.0, "C12": 86_836.9, "C16": 16_393.5, "C21": 44_380.0}
+AVAZU_TAILS = {"device_id": 1363.3, "device_ip": 48_359.4}
 
 Text = tuple[NDArray[np.uint8], NDArray[np.bool_]]
 """Characters ``(rows, width)`` and which of them are there."""
@@ -142,7 +144,7 @@ def draw_ranks(
         return draw_popular(distinct, rng.random(rows, np.float32))
     tail = shift * ((1 - rng.random(rows)) ** (-1 / TAIL_EXPONENT) - 1)
     # Beyond the texts that there are, a value comes again, which happens to few.
-    ranks = POPULAR + (tail % (2**32 - 2 * POPULAR)).astype(np.uint32)
+    ranks = POPULAR + (tail % TEXTS).astype(np.uint32)
     popular = draw_popular(POPULAR, rng.random(rows, np.float32))
     return np.where(rng.random(rows, np.float32) < 0.5, popular, ranks)
 
