@@ -291,6 +291,19 @@ def test_the_first_of_several_bad_lines_is_named(tmp_path, cache_dir):
         prepare(Criteo(), data_dir=write(tmp_path, lines), cache_dir=cache_dir)
 
 
+def test_a_number_may_be_longer_than_a_value(tmp_path, cache_dir, small_blocks):
+    """What is kept of it is its bucket; numbers that begin alike stay apart."""
+    lines = criteo_lines(300)
+    lines = change(change(lines, 10, cell(3, "1234567890")), 20, cell(3, "1234567891234567"))
+    lines = change(lines, 30, cell(3, "-123456789"[:8]))
+    source = Criteo(CriteoConfig(min_count=1))
+    dataset = prepare(source, data_dir=write(tmp_path, lines), cache_dir=cache_dir)
+    check_rows(dataset, lines, criteo_values, 1)
+    with pytest.raises(DataError, match="train.txt:40: 'I2' has at most 8 bytes, got '-123456789"):
+        lines = change(lines, 40, cell(2, "-1234567890"))
+        prepare(source, data_dir=write(tmp_path, lines), cache_dir=cache_dir)
+
+
 def test_a_header_where_none_belongs_is_called_so(tmp_path, cache_dir):
     """The message says that the official file has none."""
     names = ["label", *(f"I{n}" for n in range(1, 14)), *(f"C{n}" for n in range(1, 27))]

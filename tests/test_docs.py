@@ -20,7 +20,7 @@ CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text()
 def shown_commands():
     """Every aesbench command line of the README and CONTRIBUTING, with comments cut off."""
     lines = re.findall(
-        r"aesbench ((?:run|reproduce|report|list|data)\b[^`\n#]*)", README + CONTRIBUTING
+        r"aesbench ((?:run|reproduce|report|list|data|verify)\b[^`\n#]*)", README + CONTRIBUTING
     )
     return [line.split("&&")[0].split() for line in lines]
 

@@ -2,7 +2,7 @@
 
 Each contender is a process of its own that begins with the raw text and ends with encoded splits on
 disk, its start included. Memory is what the process and all its children hold at a time (the sum
-of their proportional set sizes, sampled ten times a second), and, for one process, the greatest
+of their proportional set sizes, sampled four times a second), and, for one process, the greatest
 resident set that the kernel saw. FuxiCTR gets three files with headers, which it needs, made
 outside the clock. The raw file is generated (``click_logs.py``) unless it is there.
 
@@ -31,7 +31,7 @@ from aesbench.datasets.criteo import LAYOUT as CRITEO
 
 LAYOUTS = {"criteo": CRITEO, "avazu": AVAZU}
 NAMES = {"criteo": "train.txt", "avazu": "train.csv"}
-SAMPLE_S = 0.1
+SAMPLE_S = 0.25
 
 
 @dataclass(frozen=True)
