@@ -599,3 +599,20 @@ def test_the_samples_have_the_rows_and_click_rates_that_are_known(cache_dir):
         labels = np.concatenate([getattr(dataset, split).labels for split in SPLITS])
         assert len(labels) == rows
         assert labels.mean() == pytest.approx(rate, abs=5e-4)
+
+
+def test_the_command_line_says_what_it_left_out(tmp_path, small_blocks):
+    """`--on-bad-row skip` counts by kind; without it the command fails and names the line."""
+    from click.testing import CliRunner
+
+    from aesbench.cli import cli
+
+    lines = change(change(criteo_lines(200), 5, cell(0, "7")), 9, cell(1, "x"))
+    command = ["data", "prepare", "criteo", "--data-dir", str(write(tmp_path, lines))]
+    command += ["--cache-dir", str(tmp_path / "cache")]
+    with pytest.raises(DataError, match="train.txt:5: the label"):
+        CliRunner().invoke(cli, command, standalone_mode=False, catch_exceptions=False)
+    result = CliRunner().invoke(cli, [*command, "--on-bad-row", "skip"])
+    assert result.exit_code == 0
+    said = " ".join(result.output.split())
+    assert "2 bad lines of criteo were left out: 1 not a whole number, 1 wrong label" in said
