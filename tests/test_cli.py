@@ -154,6 +154,7 @@ def test_a_failed_run_shows_in_the_exit_status(aesbench):
         ((*UES, "--dataset", "planted-tiny", "--scores", "9"), "cannot score an allocation"),
         (("reproduce", "tabel3", "--dataset", "planted-tiny"), "did you mean 'table3'?"),
         (("reproduce", "table3", "--dataset", "planted-tiny", "--seeds", "x"), "--seeds x"),
+        ((*UES, "--dataset", "planted-tiny", "--shard", "0/2"), "--shard 0/2"),
         (("list", "method"), "methods"),
         (("data", "info", "ml1m", "--data-dir", "nowhere"), "nowhere"),
     ],
@@ -228,3 +229,17 @@ def test_ctrl_c_keeps_what_is_finished_and_ends_the_workers(tmp_path, cache_dir)
     assert "what was finished is kept" in errors and "Traceback" not in errors
     assert "1/12" in first
     assert 1 <= len(list(read_records(tmp_path / "results"))) < 12
+
+
+def test_shards_on_two_machines_merge_into_the_grid(aesbench, tmp_path):
+    """Two shards in folders of their own, merged, leave nothing to run; a shard can be empty."""
+    grid = ("run", "--methods", "ues:2", "--dataset", "planted-tiny", "--seeds", "2",
+            "--set", "train.epochs=1")  # fmt: skip
+    for number in "123":
+        shard = aesbench(*grid, "--shard", f"{number}/3", "--results", f"shards/{number}", check=0)
+        assert f"shard {number} of 3: {int(number != '3')} of 2 runs" in shard.stdout
+    done = aesbench("merge", "shards/1", "shards/2", "--into", "all", check=0).stdout
+    assert "2 records copied, 0 of them in place of failed ones; 0 were there" in done
+    again = aesbench(*grid, "--results", "all", check=0)
+    assert "0 run, 2 taken from records, 0 failed" in again.stdout
+    assert "holds no records" in aesbench("merge", "shards/3", "--into", "all", check=2).stderr

@@ -15,13 +15,13 @@ from aesbench.registry import METHODS, SOURCES, load_plugin
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text()
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text()
+CLUSTER = (ROOT / "docs" / "cluster.md").read_text()
 
 
 def shown_commands():
-    """Every aesbench command line of the README and CONTRIBUTING, with comments cut off."""
-    lines = re.findall(
-        r"aesbench ((?:run|reproduce|report|list|data|verify)\b[^`\n#]*)", README + CONTRIBUTING
-    )
+    """Every aesbench command line of the documentation, with comments cut off."""
+    names = "run|reproduce|tune|merge|report|list|data|verify"
+    lines = re.findall(rf"aesbench ((?:{names})\b[^`\n#]*)", README + CONTRIBUTING + CLUSTER)
     return [line.split("&&")[0].split() for line in lines]
 
 

@@ -34,6 +34,7 @@ FLOORS = {
     "aesbench.soft": 2,
     "aesbench.report": 2,  # and every module in it
     "aesbench.report.exhibits": 2,  # and every module in it
+    "aesbench.merge": 2,
     "aesbench.bilevel": 3,
     "aesbench.training": 3,
     "aesbench.cost": 3,
@@ -47,6 +48,7 @@ FLOORS = {
     "aesbench.leaderboard": 6,  # and every module in it
     "aesbench.grid": 7,
     "aesbench.pace": 7,
+    "aesbench.sharding": 7,
     "aesbench.studies": 7,
     "aesbench.tuning": 7,
     "aesbench.display": 8,

@@ -11,6 +11,7 @@ from rich.console import Console
 from aesbench._version import __version__
 from aesbench.cli.data import data
 from aesbench.cli.list import list_plugins
+from aesbench.cli.merge import merge
 from aesbench.cli.report import report
 from aesbench.cli.reproduce import reproduce
 from aesbench.cli.run import run
@@ -54,5 +55,5 @@ def cli() -> None:
     """Compare methods for automatic embedding-size search in deep recommender models."""
 
 
-for command in (run, reproduce, report, list_plugins, data, verify):
+for command in (run, reproduce, merge, report, list_plugins, data, verify):
     cli.add_command(command)

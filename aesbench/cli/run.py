@@ -39,6 +39,7 @@ FAILED_RUNS = 1
 @click.option("--jobs", type=int, default=1, show_default=True, help="Processes at a time.")
 @click.option("--threads", type=int, help="Threads of each; default: the cores divided by jobs.")
 @click.option("--device", default="cpu", show_default=True, help="cpu or cuda.")
+@click.option("--shard", metavar="I/N", help="Run only the I-th of N parts of the grid: 3/8.")
 @click.option("--force", is_flag=True, help="Run again what has a record.")
 @results_option
 @data_options
@@ -55,6 +56,7 @@ def run(
     jobs: int,
     threads: int | None,
     device: str,
+    shard: str | None,
     force: bool,
     results: Path,
     data_dir: Path | None,
@@ -72,7 +74,9 @@ def run(
     # Imported here because torch takes a second, which --help should not.
     from aesbench.display import GridDisplay, show_overall, show_searches
     from aesbench.grid import execute, plan, without_budget
+    from aesbench.sharding import Shard
 
+    part = None if shard is None else Shard.from_text(shard)
     settings = load_settings(plugins, changes)
     console = Console()
     data = load(dataset, settings, data_dir=data_dir, cache_dir=cache_dir, on_bad_row=on_bad_row)
@@ -91,6 +95,12 @@ def run(
     if budget is not None:
         for name in without_budget(specs):
             console.print(f"note: {name} cannot take a budget and runs without one")
+    if part is not None:
+        whole = len(specs)
+        specs = part.of_grid(specs)
+        console.print(f"shard {part.number} of {part.of}: {len(specs)} of {whole} runs")
+        if not specs:
+            return 0
     with GridDisplay(console, specs, results, workers=jobs, force=force) as display:
         outcome = execute(
             specs,
