@@ -35,6 +35,7 @@ from aesbench.embedding import FieldEmbedding
 from aesbench.errors import AesbenchError, ConfigError
 from aesbench.method import Context, Method
 from aesbench.randomness import global_generators, stage_generator
+from aesbench.search_space import Range
 from aesbench.trace import Trace
 from aesbench.training import predict
 
@@ -93,6 +94,25 @@ def check_unknown_setting(method: type[Method], preset: str) -> None:
             f"the Config of '{method.name}' accepts {unknown}; let dataclass write its __init__,"
             " which refuses what it does not know"
         )
+
+
+def check_space(method: type[Method], preset: str) -> None:
+    """What may be tuned exists, holds its default, and gives valid settings at its ends."""
+    for name, values in method.space.items():
+        ends = (values.low, values.high) if isinstance(values, Range) else tuple(values)
+        for value in ends:
+            if type(value) not in (bool, int, float, str):
+                raise ContractError(
+                    f"space of '{method.name}': {name} may become {value!r}; values to tune are"
+                    " numbers, texts, true or false"
+                )
+            build_config(method.Config, {name: value}, method.name)
+        default = getattr(method.Config(), name)
+        if default not in values:
+            raise ContractError(
+                f"space of '{method.name}': the default {name} = {default!r} is not in {values};"
+                " tuning starts with it"
+            )
 
 
 def check_allocation(method: type[Method], preset: str) -> None:
@@ -235,6 +255,7 @@ def check_inherit(method: type[Method], preset: str) -> None:
 CHECKS: tuple[Check, ...] = (
     check_config,
     check_unknown_setting,
+    check_space,
     check_allocation,
     check_constant_field,
     check_multi_valued_field,

@@ -14,8 +14,8 @@ import signal
 import threading
 import time
 from collections import deque
-from collections.abc import Generator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Generator, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -39,10 +39,12 @@ class Job:
     Attributes:
         specs: the runs.
         dataset_folder: the prepared data set.
+        test: whether models are tested; a tuning's are not.
     """
 
     specs: tuple[RunSpec, ...]
     dataset_folder: Path
+    test: bool = True
 
 
 @dataclass(frozen=True)
@@ -76,19 +78,29 @@ Event = Progressed | Finished
 
 
 def run_jobs(
-    jobs: Sequence[Job], workers: int, settings: WorkerSettings
+    jobs: Iterable[Job], workers: int, settings: WorkerSettings
 ) -> Generator[Event, None, None]:
     """Run jobs in worker processes and yield what happens, as it happens.
 
+    A job is asked for when a worker is free for it, after the events before it were yielded: it
+    may depend on them. There are no more jobs once ``jobs`` has ended.
+
     Closing the generator, or an exception raised into it, ends the workers at once.
     """
-    queue = deque(jobs)
+    coming = iter(jobs)
+    left_over: deque[Job] = deque()
     active: list[_Worker] = []
+
+    def next_job() -> Job | None:
+        return left_over.popleft() if left_over else next(coming, None)
+
     try:
-        while queue or active:
-            while queue and len(active) < workers:
+        while True:
+            while len(active) < workers and (job := next_job()) is not None:
                 active.append(_Worker(settings))
-                active[-1].give(queue.popleft())
+                active[-1].give(job)
+            if not active:
+                return
             for worker in _with_news(active):
                 event = worker.receive()
                 if event is not None:
@@ -96,10 +108,10 @@ def run_jobs(
                 if worker.dead:
                     active.remove(worker)
                     if worker.left:
-                        queue.appendleft(Job(tuple(worker.left), worker.folder))
+                        left_over.append(replace(worker.job, specs=tuple(worker.left)))
                 elif not worker.left:
-                    if queue:
-                        worker.give(queue.popleft())
+                    if (job := next_job()) is not None:
+                        worker.give(job)
                     else:
                         active.remove(worker)
                         worker.dismiss()
@@ -125,13 +137,13 @@ class _Worker:
         self._process.start()
         theirs.close()
         self.left: deque[RunSpec] = deque()
-        self.folder = Path()
+        self.job = Job((), Path())
         self.dead = False
         self._since = time.perf_counter()
 
     def give(self, job: Job) -> None:
         """Hand the worker its next job."""
-        self.left, self.folder = deque(job.specs), job.dataset_folder
+        self.left, self.job = deque(job.specs), job
         self._since = time.perf_counter()
         try:
             self.pipe.send(job)
@@ -216,7 +228,14 @@ def _work(pipe: Connection, settings: WorkerSettings, parent: int) -> None:
         dataset = open_dataset(job.dataset_folder)
         for spec in job.specs:
             sender = _Sender(pipe, spec)
-            record = run(spec, dataset, device=settings.device, progress=sender, cache=cache)
+            record = run(
+                spec,
+                dataset,
+                device=settings.device,
+                progress=sender,
+                cache=cache,
+                test=job.test,
+            )
             pipe.send(record)
 
 

@@ -39,12 +39,30 @@ Settings = Mapping[str, Mapping[str, Any]]
 
 @dataclass(frozen=True)
 class MethodChoice:
-    """One row of a comparison: a method, its settings, and how its sizes are unified."""
+    """One row of a comparison: a method, its settings, and how its sizes are unified.
+
+    Attributes:
+        tuned: {backbone: the settings that were tuned on it}, in place of ``config``.
+    """
 
     method: type[Method]
     config: Any
     label: str
     unification: str | None
+    tuned: Mapping[str, Any] = field(default_factory=dict)
+
+    def config_on(self, backbone: str) -> Any:
+        """Return the settings on a backbone.
+
+        Raises:
+            ConfigError: they were tuned, but not on this one.
+        """
+        if self.tuned and backbone not in self.tuned:
+            raise ConfigError(
+                f"'{self.label}' was tuned on {', '.join(self.tuned)}, not on '{backbone}'; run"
+                f" aesbench tune with --backbones {backbone}"
+            )
+        return self.tuned.get(backbone, self.config)
 
     def spec_label(self, default_unification: str, budget: float | None) -> str:
         """Return what tables call it, with what differs from the protocol's defaults."""
@@ -91,6 +109,7 @@ def plan(
     retrain: bool = True,
     inherit: bool = False,
     scores: int = 0,
+    choose: Callable[[str, Settings], list[MethodChoice]] = choose_methods,
 ) -> list[RunSpec]:
     """Return the specs of a grid, seed by seed, so that early records already compare.
 
@@ -105,6 +124,7 @@ def plan(
         retrain: False records what each search found and tests nothing.
         inherit: True starts the retraining from the weights of the search.
         scores: random allocations to score with inherited weights, in place of a search.
+        choose: reads a method's text; ``Winners.choose`` gives it the settings that were tuned.
 
     Raises:
         ConfigError: a name or setting is unknown, a value is out of range, or a method has no
@@ -112,7 +132,7 @@ def plan(
     """
     settings = settings or {}
     require_int(searches, "searches", 1)
-    choices = [choice for text in methods for choice in choose_methods(text, settings)]
+    choices = [choice for text in methods for choice in choose(text, settings)]
     check_owners(settings, [*(c.method.name for c in choices), *backbones, "train", dataset.name])
     if inherit:
         _check_can(
@@ -144,7 +164,7 @@ def plan(
                     backbone_config=plain_settings(backbone_config),
                     unification=choice.unification or backbone.default_unification,
                     method=choice.method.name,
-                    method_config=dataclasses.asdict(choice.config),
+                    method_config=dataclasses.asdict(choice.config_on(backbone_name)),
                     label=label,
                     budget=None if share is None else int(share * reference),
                     seed=seed,

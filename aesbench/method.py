@@ -6,7 +6,8 @@ A method *must* define ``name``, ``title``, ``Config`` and ``search``. It *may* 
 - ``score``: metrics of an allocation with inherited weights, for one-shot methods;
 - ``inherit``: gives the model to be retrained the weights of the search, for ``--inherit``;
 - ``honours_budget = True``: ``search`` then keeps ``allocation.parameters <= context.budget``;
-- ``presets`` and ``default_presets``, or ``preset``: named settings, as in ``ues:32``.
+- ``presets`` and ``default_presets``, or ``preset``: named settings, as in ``ues:32``;
+- ``space``: which settings ``aesbench tune`` may change, and to what.
 
 Every run has an instance of its own: ``search`` may keep what it trained on ``self`` for
 ``inherit``, as long as a second search finds the same. What ``prepare`` returns is shared by runs,
@@ -31,6 +32,7 @@ from aesbench.datasets.base import Field, Split
 from aesbench.embedding import FieldEmbedding, MixedEmbedding
 from aesbench.errors import ConfigError, did_you_mean
 from aesbench.metrics import Metrics
+from aesbench.search_space import Space
 from aesbench.trace import Trace
 from aesbench.training import Progress
 
@@ -95,6 +97,7 @@ class Method(ABC):
         honours_budget: whether ``search`` keeps to ``context.budget``.
         presets: {preset: settings}; ``name:preset`` on the command line.
         default_presets: what the bare name stands for; the empty preset is the plain defaults.
+        space: {setting: values to choose from, or a ``Range``}; it holds the default.
     """
 
     name: ClassVar[str]
@@ -103,6 +106,7 @@ class Method(ABC):
     honours_budget: ClassVar[bool] = False
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     default_presets: ClassVar[tuple[str, ...]] = ("",)
+    space: ClassVar[Space] = {}
 
     def __init__(self, config: Any = None) -> None:
         self.config = self.Config() if config is None else config

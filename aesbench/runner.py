@@ -74,6 +74,7 @@ def run(
     device: str = "cpu",
     progress: Progress | None = None,
     cache: PreparedCache | None = None,
+    test: bool = True,
 ) -> RunRecord:
     """Run one spec and return its record, which says so if the run failed.
 
@@ -83,6 +84,7 @@ def run(
         device: ``cpu`` or ``cuda``.
         progress: told the phase, the steps done and the steps in all.
         cache: shared by runs with the same prepared state.
+        test: False leaves the test split alone, for the trials of a tuning.
 
     Raises:
         ConfigError: the spec's data hash is not the data set's, or the device is missing.
@@ -102,7 +104,7 @@ def run(
     with global_generators(stage_seed(spec.seed, "globals")):
         try:
             told = progress or _silent
-            facts = _run(spec, dataset, place, watch, phase, told, cache, traces)
+            facts = _run(spec, dataset, place, watch, phase, told, cache, traces, test)
         except Exception as failure:  # Whatever a plugin raises is its own failure.
             error = {
                 "type": type(failure).__name__,
@@ -138,11 +140,13 @@ def _run(
     progress: Progress,
     cache: PreparedCache | None,
     traces: dict[str, Trace],
+    test: bool,
 ) -> dict[str, Any]:
     """Return the measured part of a record; whatever a plugin raises passes through.
 
     Args:
         traces: gains the trace of each stage as it begins, so that a failed run keeps its own.
+        test: whether the test split is touched.
     """
 
     @contextmanager
@@ -193,15 +197,14 @@ def _run(
         result = fit(
             model, dataset.train, dataset.validation, spec.train, context.generator, progress
         )
-    with timed("evaluate"):
-        logits = predict(model, dataset.test)
-        measured = {
-            "validation": dataclasses.asdict(result.validation),
-            "test": dataclasses.asdict(metrics.score(dataset.test.labels, logits)),
-        }
-        if "test" in dataset.probabilities:
-            expected = metrics.score(dataset.probabilities["test"], logits)
-            measured["test_expected"] = dataclasses.asdict(expected)
+    measured = {"validation": dataclasses.asdict(result.validation)}
+    if test:
+        with timed("evaluate"):
+            logits = predict(model, dataset.test)
+            measured["test"] = dataclasses.asdict(metrics.score(dataset.test.labels, logits))
+            if "test" in dataset.probabilities:
+                expected = metrics.score(dataset.probabilities["test"], logits)
+                measured["test_expected"] = dataclasses.asdict(expected)
     phase.name = "accounting"
     return {
         **found,

@@ -50,6 +50,7 @@ from aesbench.candidates import SCHEMES, CandidateTables
 from aesbench.config import require, require_int
 from aesbench.metrics import auc
 from aesbench.optimizer import ModelAdam
+from aesbench.search_space import Range
 from aesbench.soft import SoftEmbedding
 from aesbench.training import predict, step
 
@@ -111,6 +112,11 @@ class AutoDim(Method):
     title = "AutoDim"
     Config = AutoDimConfig
     presets = {"quick": {"epochs": 2, "architecture_every": 2}}
+    space = {
+        "architecture_every": (1, 3, 10, 30),
+        "architecture_learning_rate": Range(1e-4, 1e-1, log=True),
+        "scheme": SCHEMES,
+    }
 
     def search(self, context: Context, prepared: None) -> Allocation:
         """Train the weights and the architecture in turn; return the sizes with the largest a."""

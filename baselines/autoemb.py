@@ -49,6 +49,7 @@ from aesbench.config import require, require_int
 from aesbench.controller import FieldController
 from aesbench.metrics import auc
 from aesbench.optimizer import ModelAdam
+from aesbench.search_space import Range
 from aesbench.soft import SoftEmbedding
 from aesbench.training import predict, step
 
@@ -96,6 +97,11 @@ class AutoEmb(Method):
     title = "AutoEmb"
     Config = AutoEmbConfig
     presets = {"quick": {"epochs": 2}}
+    space = {
+        "controller_every": (1, 4, 16),
+        "controller_learning_rate": Range(1e-5, 1e-2, log=True),
+        "scheme": SCHEMES,
+    }
 
     def search(self, context: Context, prepared: None) -> Allocation:
         """Train controller and model in turn; return the sizes with the largest mean weight."""

@@ -72,6 +72,7 @@ from aesbench.controller import FieldController
 from aesbench.embedding import FieldEmbedding
 from aesbench.metrics import auc
 from aesbench.optimizer import ModelAdam, RowSparseAdam
+from aesbench.search_space import Range
 from aesbench.training import predict, step
 
 KEEP, ENLARGE = 0, 1
@@ -124,6 +125,11 @@ class ESAPN(Method):
     title = "ESAPN"
     Config = ESAPNConfig
     presets = {"quick": {"epochs": 2, "least_interval": 2}}
+    space = {
+        "decisions_per_epoch": (10, 20, 40),
+        "policy_learning_rate": Range(1e-5, 1e-2, log=True),
+        "keep_bias": Range(0.0, 3.0),
+    }
 
     def search(self, context: Context, prepared: None) -> Allocation:
         """Train policy and model in turn; return the sizes of the best epoch."""

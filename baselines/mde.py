@@ -48,6 +48,7 @@ import numpy as np
 from aesbench import Allocation, Block, Context, Field, Method
 from aesbench.config import require
 from aesbench.errors import ConfigError
+from aesbench.search_space import Range
 
 
 @dataclass(frozen=True)
@@ -114,6 +115,7 @@ class MDE(Method):
     honours_budget = True
     presets = {"value": {"form": "value"}, "field": {"form": "field"}}
     default_presets = tuple(presets)
+    space = {"alpha": Range(0.0, 1.0), "base_dim": (8, 16, 32, 64)}
 
     def search(self, context: Context, prepared: None) -> Allocation:
         """Return the sizes of the power rule, calibrated to the budget if there is one.

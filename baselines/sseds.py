@@ -49,6 +49,7 @@ from aesbench.candidates import CandidateTables
 from aesbench.config import REFERENCE_DIM, require, require_int
 from aesbench.embedding import FieldEmbedding
 from aesbench.errors import ConfigError
+from aesbench.search_space import Range
 from aesbench.training import fit
 
 
@@ -89,6 +90,12 @@ class SSEDS(Method):
     Config = SSEDSConfig
     honours_budget = True
     presets = {"quick": {"batches": 4}}
+    space = {
+        "keep": Range(0.1, 1.0),
+        "split": ("train", "validation"),
+        "batches": (30, 100, 300),
+        "snap": (False, True),
+    }
 
     def prepare_key(self) -> Hashable:
         """Return a constant: no setting changes the pre-training, which follows the protocol."""

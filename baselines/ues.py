@@ -42,6 +42,7 @@ class UES(Method):
     # The paper's candidates D and, outside D, its baseline UES-24.
     presets = {str(dim): {"dim": dim} for dim in (2, 8, 16, 24, 32, 64)}
     default_presets = tuple(presets)
+    space = {"dim": (2, 4, 8, 16, 24, 32, 48, 64)}
 
     @classmethod
     def preset(cls, text: str) -> Mapping[str, Any]:

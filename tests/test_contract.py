@@ -13,6 +13,7 @@ from aesbench import Allocation, Method, Metrics
 from aesbench.conformance import CHECKS, ContractError, check_config, example_context
 from aesbench.errors import ConfigError
 from aesbench.registry import METHODS
+from aesbench.search_space import Range
 
 PRESETS = [
     pytest.param(METHODS.get(name), preset, id=f"{name}:{preset}" if preset else name)
@@ -114,6 +115,24 @@ class Lenient(Sound):
 
     Config = LenientConfig
     presets = {}
+
+
+class SpaceWithoutDefault(Sound):
+    """What tuning starts with would not be in the space."""
+
+    space = {"rate": Range(0.2, 0.5)}
+
+
+class SpaceOfObjects(Sound):
+    """A study cannot hold it."""
+
+    space = {"steps": (1000, None)}
+
+
+class SpaceOfNothing(Sound):
+    """Tunes a setting that does not exist."""
+
+    space = {"stps": (1, 2)}
 
 
 class NoAllocation(Sound):
@@ -272,6 +291,9 @@ BROKEN = [
     ("check_config", Opaque, ContractError, "do not survive JSON"),
     ("check_config", Unstable, ContractError, "prepare_key of 'sound' differs"),
     ("check_unknown_setting", Lenient, ContractError, "accepts .*no_such_setting"),
+    ("check_space", SpaceWithoutDefault, ContractError, "default rate = 0.1 is not in"),
+    ("check_space", SpaceOfObjects, ContractError, "steps may become None"),
+    ("check_space", SpaceOfNothing, ConfigError, "no setting 'stps'"),
     ("check_allocation", NoAllocation, ContractError, "returned list; return an aesbench.Alloc"),
     ("check_allocation", OtherFields, ContractError, "the allocation is for fields"),
     ("check_constant_field", NoConstants, ZeroDivisionError, "zero"),

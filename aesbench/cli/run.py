@@ -36,6 +36,11 @@ FAILED_RUNS = 1
     "--inherit", is_flag=True, help="Retrain from the weights of the search, not from scratch."
 )
 @click.option("--budget", type=float, help="The most embedding parameters, as a share of UES-32's.")
+@click.option(
+    "--tuned",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Use the winners that aesbench tune wrote into this file.",
+)
 @click.option("--jobs", type=int, default=1, show_default=True, help="Processes at a time.")
 @click.option("--threads", type=int, help="Threads of each; default: the cores divided by jobs.")
 @click.option("--device", default="cpu", show_default=True, help="cpu or cuda.")
@@ -53,6 +58,7 @@ def run(
     scores: int,
     inherit: bool,
     budget: float | None,
+    tuned: Path | None,
     jobs: int,
     threads: int | None,
     device: str,
@@ -73,13 +79,20 @@ def run(
     """
     # Imported here because torch takes a second, which --help should not.
     from aesbench.display import GridDisplay, show_overall, show_searches
-    from aesbench.grid import execute, plan, without_budget
+    from aesbench.grid import choose_methods, execute, plan, without_budget
     from aesbench.sharding import Shard
 
     part = None if shard is None else Shard.from_text(shard)
     settings = load_settings(plugins, changes)
     console = Console()
     data = load(dataset, settings, data_dir=data_dir, cache_dir=cache_dir, on_bad_row=on_bad_row)
+    choose = choose_methods
+    if tuned is not None:
+        from aesbench.tuning.winners import Winners
+
+        winners = Winners.read(tuned)
+        winners.check_fits(data, budget)
+        choose = winners.choose
     specs = plan(
         data,
         names(methods),
@@ -91,7 +104,11 @@ def run(
         retrain=not search_only,
         inherit=inherit,
         scores=scores,
+        choose=choose,
     )
+    if tuned is not None:
+        for label in dict.fromkeys(s.label for s in specs if "+tuned" not in s.label):
+            console.print(f"note: {label} is not in {tuned} and runs with its own settings")
     if budget is not None:
         for name in without_budget(specs):
             console.print(f"note: {name} cannot take a budget and runs without one")

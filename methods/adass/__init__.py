@@ -29,6 +29,7 @@ from typing import Any
 
 from aesbench import Allocation, Context, Method, Metrics
 from aesbench.errors import ConfigError
+from aesbench.search_space import Range
 from aesbench_methods.adass import controls, rl
 from aesbench_methods.adass.config import EFFECT_FIRST, LITERAL, RESOURCE_FIRST, AdaSSConfig
 from aesbench_methods.adass.objective import Memo, Objective
@@ -64,6 +65,14 @@ class AdaSS(Method):
         "quick": {"epochs": 1, "steps": 20, "evaluations": 100},
     }
     default_presets = ("r", "e")
+    space = {
+        "keep_rate": Range(0.6, 1.0),
+        "lambda_fs": Range(0.0, 1.0),
+        "groups": (1, 2, 4, 8),
+        "learning_rate": Range(3e-4, 3e-3, log=True),
+        "price_by_parameters": Range(0.0, 1.0),
+        "reward": ("auc", "logloss"),
+    }
 
     def prepare_key(self) -> Hashable:
         """Return the settings of the supernet: searches of every kind share one."""

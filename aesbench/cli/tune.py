@@ -1,0 +1,133 @@
+"""``aesbench tune``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from rich.console import Console
+from rich.markup import escape
+
+from aesbench.cli.options import data_options, load_settings, names, results_option
+
+if TYPE_CHECKING:
+    from aesbench.tuning.tune import TrialEnded
+    from aesbench.tuning.winners import Winners
+
+NO_WINNER = 1
+
+
+@click.command()
+@click.option("--methods", required=True, help="Comma-separated: NAME[:PRESET][+UNIFICATION].")
+@click.option("--dataset", required=True, help="A data set's name, or a .toml file.")
+@click.option("--backbones", default="widedeep", show_default=True, help="Comma-separated.")
+@click.option("--trials", type=int, required=True, help="Settings to try, of every method.")
+@click.option("--seconds", type=float, help="The most seconds of its trials, of every method.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of the trials.")
+@click.option("--budget", type=float, help="The most embedding parameters, as a share of UES-32's.")
+@click.option("--jobs", type=int, default=1, show_default=True, help="Processes at a time.")
+@click.option("--threads", type=int, help="Threads of each; default: the cores divided by jobs.")
+@click.option("--device", default="cpu", show_default=True, help="cpu or cuda.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The file of winners.  [default: tuning/winners.json under --results]",
+)
+@results_option
+@data_options
+def tune(
+    methods: str,
+    dataset: str,
+    backbones: str,
+    trials: int,
+    seconds: float | None,
+    seed: int,
+    budget: float | None,
+    jobs: int,
+    threads: int | None,
+    device: str,
+    out: Path | None,
+    results: Path,
+    data_dir: Path | None,
+    cache_dir: Path | None,
+    changes: tuple[str, ...],
+    plugins: tuple[Path, ...],
+) -> int:
+    """Tune each method's own settings on validation data, within one budget for all.
+
+    Every method gets the same trials and the same seconds, beginning with its defaults. The test
+    split is not touched. After an interruption, give the same command again; several processes
+    that give it at once share the trials.
+    """
+    from aesbench.catalog import load_dataset
+    from aesbench.tuning.study import Budget
+    from aesbench.tuning.tune import tune as run_tuning
+
+    settings = load_settings(plugins, changes)
+    console = Console()
+    data = load_dataset(
+        dataset, data_dir=data_dir, cache_dir=cache_dir, settings=settings.get(dataset)
+    )
+    winners = run_tuning(
+        data,
+        names(methods),
+        results / "tuning",
+        budget=Budget(trials, seconds),
+        backbones=names(backbones),
+        seed=seed,
+        parameter_budget=budget,
+        settings=settings,
+        workers=jobs,
+        threads=threads,
+        device=device,
+        plugins=plugins,
+        listen=lambda event: _show_trial(console, event, trials),
+    )
+    path = out or results / "tuning" / "winners.json"
+    winners.write(path)
+    _show_winners(console, winners)
+    console.print(f"written: {path}; aesbench run --tuned {path} uses them", soft_wrap=True)
+    return 0 if winners.winners else NO_WINNER
+
+
+def _show_trial(console: Console, event: TrialEnded, trials: int) -> None:
+    record = event.record
+    if record is None:
+        result = "stopped, the seconds are over"
+    elif record.error is not None:
+        result = f"failed, {record.error['type']}: {record.error['message']}"
+    else:
+        result = f"validation AUC {record.metrics['validation']['auc']:.4f}"
+    best = f", best {event.best.auc:.4f}" if event.best else ""
+    chosen = ", ".join(f"{name}={_shown(v)}" for name, v in event.claim.settings.items())
+    console.print(
+        escape(
+            f"{event.spent.trials}/{trials} {event.label} {event.backbone}, {chosen}: {result}"
+            f"{best}, {event.spent.seconds:.1f} s in all"
+        ),
+        soft_wrap=True,
+    )
+
+
+def _show_winners(console: Console, winners: Winners) -> None:
+    from rich.table import Table
+
+    table = Table("method", "backbone", "validation AUC", "settings")
+    for name in ("trials", "failed", "repeated", "seconds", "CPU s"):
+        table.add_column(name, justify="right")
+    for winner in winners.winners:
+        spent = winner.spent
+        table.add_row(
+            escape(winner.label),
+            winner.backbone,
+            f"{winner.validation.auc:.4f}",
+            escape(", ".join(f"{name}={_shown(v)}" for name, v in winner.settings.items())),
+            *(str(count) for count in (spent.trials, spent.failed, spent.repeated)),
+            *(f"{seconds:.1f}" for seconds in (spent.seconds, spent.cpu_seconds)),
+        )
+    console.print(table)
+
+
+def _shown(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

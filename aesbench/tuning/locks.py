@@ -1,0 +1,57 @@
+"""Locks between processes that share a study, also on several machines with one file system.
+
+They are the operating system's (``flock``): they end with the process that holds them, however it
+ends, so that nobody has to guess whether another one is still alive.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def exclusive(path: Path) -> Iterator[None]:
+    """Let one process at a time into the block."""
+    with path.open("ab") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+class Presence:
+    """Tells other processes that this one lives, from its making to ``leave`` or its end.
+
+    Attributes:
+        name: by which others ask for it.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.name = f"{os.getpid()}-{secrets.token_hex(4)}"
+        self._folder = folder
+        self._file = self._path(self.name).open("xb")
+        fcntl.flock(self._file, fcntl.LOCK_EX)
+
+    def lives(self, name: str) -> bool:
+        """Whether the process of this name is still there."""
+        try:
+            with self._path(name).open("rb") as file:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        except FileNotFoundError:
+            return False
+        self._path(name).unlink(missing_ok=True)
+        return False
+
+    def leave(self) -> None:
+        """Be gone."""
+        self._path(self.name).unlink(missing_ok=True)
+        self._file.close()
+
+    def _path(self, name: str) -> Path:
+        return self._folder / f"{name}.lock"
