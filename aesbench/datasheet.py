@@ -24,7 +24,7 @@ def write_datasheet(results: Path, manifest: Mapping[str, Any]) -> Path:
     Raises:
         RecordError: the folder cannot be written.
     """
-    path = _path(results, manifest["name"], manifest["hash"])
+    path = datasheet_path(results, manifest["name"], manifest["hash"])
     if not path.exists():
         sheet = {name: manifest[name] for name in _KEPT}
         write_atomically(path, json.dumps(sheet, indent=1) + "\n")
@@ -37,7 +37,7 @@ def read_datasheet(results: Path, spec: RunSpec) -> dict[str, Any]:
     Raises:
         RecordError: the file does not hold the description of these data; the message names it.
     """
-    path = _path(results, spec.dataset, spec.data_hash)
+    path = datasheet_path(results, spec.dataset, spec.data_hash)
     if not path.exists():
         return {}
     try:
@@ -49,5 +49,6 @@ def read_datasheet(results: Path, spec: RunSpec) -> dict[str, Any]:
     return sheet
 
 
-def _path(results: Path, name: str, data_hash: str) -> Path:
+def datasheet_path(results: Path, name: str, data_hash: str) -> Path:
+    """Return where the description of a data set lies."""
     return results / "datasets" / f"{name}-{data_hash[:16]}.json"

@@ -1,7 +1,7 @@
 """Brings the records of several machines into one folder, or refuses to and changes nothing.
 
-Records are copied as the bytes they are, with their traces; only a record that is not there yet,
-or takes the place of a failed one, is written.
+Records are copied as the bytes they are, with their traces and what is kept of their data sets;
+only a record that is not there yet, or takes the place of a failed one, is written.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from aesbench.config import RunSpec
+from aesbench.datasheet import datasheet_path, read_datasheet
 from aesbench.errors import RecordError
 from aesbench.record import (
     RunRecord,
@@ -78,7 +79,8 @@ def merge(folders: Sequence[Path], into: Path) -> Merged:
             seen += 1
     new = [found for run_id, found in chosen.items() if before.get(run_id) is not found]
     for found in new:
-        read_traces(found.results, found.record.spec)  # Refuses what it cannot read.
+        read_traces(found.results, found.record.spec)  # These refuse what they cannot read.
+        read_datasheet(found.results, found.record.spec)
     for found in new:
         _copy(found, into)
     replaced = sum(found.record.spec.run_id in before for found in new)
@@ -117,8 +119,12 @@ def _better(kept: _Found, found: _Found) -> _Found:
 
 
 def _copy(found: _Found, into: Path) -> None:
-    """Copy a record and its traces; the record last: a run that has one has its traces too."""
+    """Copy a record, its traces and its data sheet; the record last: with one the rest is there."""
     spec: RunSpec = found.record.spec
+    sheet = datasheet_path(found.results, spec.dataset, spec.data_hash)
+    kept = datasheet_path(into, spec.dataset, spec.data_hash)
+    if sheet.exists() and not kept.exists():
+        write_atomically(kept, sheet.read_bytes())
     trace, target = trace_path(found.results, spec), trace_path(into, spec)
     if trace.exists():
         write_atomically(target, trace.read_bytes())

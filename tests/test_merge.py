@@ -6,6 +6,7 @@ import shutil
 
 import pytest
 
+from aesbench.datasheet import write_datasheet
 from aesbench.errors import RecordError
 from aesbench.merge import Merged, merge
 from aesbench.record import RunRecord, read_records, record_path, trace_path, write_record
@@ -28,6 +29,9 @@ def make(tmp_path, spec):
             environment={"finished": finished},
             traces={"search": trace},
         )
+        facts = ("settings", "fields", "splits", "facts", "truth")
+        own = {"name": record.spec.dataset, "hash": record.spec.data_hash}
+        write_datasheet(tmp_path / folder, {**own, **dict.fromkeys(facts)})
         return write_record(tmp_path / folder, record)
 
     return write
@@ -150,7 +154,7 @@ def test_an_interrupted_merge_is_completed_by_the_next(tmp_path, make, monkeypat
     real, written = module.write_atomically, []
 
     def full(path, content):
-        if len(written) == 3:  # The traces of the second are there, its record is not.
+        if len(written) == 4:  # Of the second, only the traces are there.
             raise RecordError("disk full")
         written.append(real(path, content))
 

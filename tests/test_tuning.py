@@ -124,6 +124,10 @@ def test_seconds_end_a_method_in_mid_trial(tuned):
         assert (winner.spent.trials, winner.spent.failed, winner.spent.seconds) == (4, 1, 35)
     again, more = tuned(["sseds", "mde:value"], trials=100, seconds=35)
     assert again == winners and not more.configs
+    _, ues = tuned(["ues"], trials=2, seconds=5)
+    _, later = tuned(["ues"], trials=2, seconds=100)
+    assert ues.configs == [("ues", {"dim": 32})]  # Stopped, so that its result is unknown,
+    assert len(later.configs) == 1  # and the trial counts.
 
 
 @pytest.mark.parametrize("stop_in", [1, 4])
@@ -180,6 +184,7 @@ def test_failed_trials_count_and_never_win(tuned):
         (["ues"], {"trials": 0}, "trials = 0"),
         (["ues"], {"seconds": -1.0}, "seconds = -1.0"),
         (["ues"], {"workers": 0}, "jobs = 0"),
+        (["fixed:2-8"], {}, "nothing to tune"),
     ],
 )
 def test_a_wrong_name_is_an_error_before_the_first_trial(tuned, methods, options, words):

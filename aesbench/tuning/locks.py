@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from aesbench.errors import RecordError
+
 
 @contextmanager
 def exclusive(path: Path) -> Iterator[None]:
@@ -27,13 +29,22 @@ class Presence:
 
     Attributes:
         name: by which others ask for it.
+
+    Raises:
+        RecordError: the folder cannot be written.
     """
 
     def __init__(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
         self.name = f"{os.getpid()}-{secrets.token_hex(4)}"
         self._folder = folder
-        self._file = self._path(self.name).open("xb")
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._file = self._path(self.name).open("xb")
+        except OSError as error:
+            raise RecordError(
+                f"cannot write into {folder}: {error.strerror or error}; choose another folder with"
+                " --results"
+            ) from error
         fcntl.flock(self._file, fcntl.LOCK_EX)
 
     def lives(self, name: str) -> bool:

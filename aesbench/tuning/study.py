@@ -23,6 +23,9 @@ from aesbench.randomness import stage_seed
 from aesbench.search_space import Range, Space
 from aesbench.tuning.locks import Presence, exclusive
 
+OUT_OF_TIME = "stopped when the seconds were over"
+"""The error of a trial that says nothing of its settings."""
+
 
 @dataclass(frozen=True)
 class Budget:
@@ -104,8 +107,8 @@ class TrialStudy:
                 if len(counting) >= self._budget.trials or self.is_out_of_time():
                     return None
                 trial = self._ask(len(counting))
-                earlier = next((t for t in counting if t.params == trial.params), None)
-                if earlier is None or not earlier.state.is_finished():
+                earlier = next((t for t in counting if _repeats(trial, t)), None)
+                if earlier is None:
                     return Claim(trial.number, dict(trial.params))
                 notes: dict[str, Any] = {"seconds": 0.0, "repeats": earlier.number}
                 for name in ("validation", "error"):
@@ -202,3 +205,9 @@ class TrialStudy:
             self._study.tell(number, noted["validation"]["auc"])
         else:
             self._study.tell(number, state=TrialState.FAIL)
+
+
+def _repeats(trial: optuna.Trial, earlier: FrozenTrial) -> bool:
+    """Whether an earlier trial tells the result of this one."""
+    told = earlier.state.is_finished() and earlier.user_attrs.get("error") != OUT_OF_TIME
+    return told and earlier.params == trial.params

@@ -21,7 +21,7 @@ from aesbench.record import RunRecord
 from aesbench.runner import checked_device
 from aesbench.tuning.choices import Tunable, contenders
 from aesbench.tuning.locks import Presence
-from aesbench.tuning.study import Budget, Claim, Spent, TrialStudy
+from aesbench.tuning.study import OUT_OF_TIME, Budget, Claim, Spent, TrialStudy
 from aesbench.tuning.winners import Winner, Winners
 
 
@@ -196,7 +196,7 @@ def _run_trials(
         claim = claims.pop(run_id)
         error = None
         if record is None:
-            error = "stopped when the seconds were over"
+            error = OUT_OF_TIME
         elif record.error is not None:
             error = f"{record.error['type']} in {record.error['phase']}: {record.error['message']}"
         good = record is not None and error is None
