@@ -8,6 +8,7 @@ import click
 from rich.console import Console
 
 from aesbench.cli.options import data_options, load_settings, names, results_option, seed_list
+from aesbench.cli.preparation import load
 from aesbench.cli.run import FAILED_RUNS
 
 
@@ -56,6 +57,7 @@ def reproduce(
     results: Path,
     data_dir: Path | None,
     cache_dir: Path | None,
+    on_bad_row: str | None,
     changes: tuple[str, ...],
     plugins: tuple[Path, ...],
 ) -> int:
@@ -65,16 +67,13 @@ def reproduce(
     skipped: after an interruption, give the same command again. 'aesbench report' then draws them.
     """
     # Imported here because torch takes a second, which --help should not.
-    from aesbench.catalog import load_dataset
     from aesbench.display import GridDisplay, show_plans, show_what_is_drawn
     from aesbench.grid import execute
     from aesbench.studies import Options, choose_studies, plan_studies
 
     settings = load_settings(plugins, changes)
     console = Console()
-    data = load_dataset(
-        dataset, data_dir=data_dir, cache_dir=cache_dir, settings=settings.get(dataset)
-    )
+    data = load(dataset, settings, data_dir=data_dir, cache_dir=cache_dir, on_bad_row=on_bad_row)
     options = Options(
         backbones=None if backbones is None else tuple(names(backbones)),
         seeds=None if seeds is None else tuple(seed_list(seeds)),

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from aesbench.cli.options import data_options, load_settings, names, results_option
+from aesbench.cli.preparation import load
 
 if TYPE_CHECKING:
     from aesbench.tuning.tune import TrialEnded
@@ -51,6 +52,7 @@ def tune(
     results: Path,
     data_dir: Path | None,
     cache_dir: Path | None,
+    on_bad_row: str | None,
     changes: tuple[str, ...],
     plugins: tuple[Path, ...],
 ) -> int:
@@ -60,15 +62,12 @@ def tune(
     split is not touched. After an interruption, give the same command again; several processes
     that give it at once share the trials.
     """
-    from aesbench.catalog import load_dataset
     from aesbench.tuning.study import Budget
     from aesbench.tuning.tune import tune as run_tuning
 
     settings = load_settings(plugins, changes)
     console = Console()
-    data = load_dataset(
-        dataset, data_dir=data_dir, cache_dir=cache_dir, settings=settings.get(dataset)
-    )
+    data = load(dataset, settings, data_dir=data_dir, cache_dir=cache_dir, on_bad_row=on_bad_row)
     winners = run_tuning(
         data,
         names(methods),
