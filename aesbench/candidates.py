@@ -81,6 +81,13 @@ class CandidateTables(nn.Module):
         """Return ``E_ij (cardinality, size)``: a view, in the shared scheme of one parameter."""
         return self.table(candidate).weight[self.rows(field), : self.candidates[candidate]]
 
+    def vectors_of(self, dims: Sequence[int]) -> list[Tensor]:
+        """Return each field's vectors ``(cardinality, dim)`` in the candidate size given for it."""
+        return [
+            self.weight(field, self.candidates.index(dim)).detach()
+            for field, dim in enumerate(dims)
+        ]
+
     def look_up(self, ids: Tensor, candidate: int, fields: Sequence[int] | None = None) -> Tensor:
         """Return the vectors of one size.
 
@@ -143,6 +150,12 @@ class SizeTransforms(nn.Module):
             for dim in candidates
         )
         self.shared = fields is None
+
+    def by_dim(self, candidates: Sequence[int]) -> dict[int, nn.Linear]:
+        """Return {size: the layer that all fields share}; none where each field has its own."""
+        if not self.shared:
+            return {}
+        return {dim: own[0] for dim, own in zip(candidates, self.layers, strict=True)}  # type: ignore[index]
 
     def forward(self, vectors: Tensor, candidate: int, fields: Sequence[int]) -> Tensor:
         """Map the vectors ``(batch, fields, size)`` of these fields to ``(batch, fields, width)``.

@@ -91,7 +91,9 @@ class MixedEmbedding(FieldEmbedding):
         rows_of: dict[int, int] = {}  # dimension -> rows of its table so far
         simple: dict[int, list[tuple[int, int]]] = {}  # dimension -> (column, row offset)
         self._parts: list[_BlockField] = []
+        self._first_rows = []  # Of each field in the table of its only block's dimension.
         for field, blocks, (first, last) in zip(fields, allocation.blocks, columns, strict=True):
+            self._first_rows.append((blocks[0].dim, rows_of.get(blocks[0].dim, 0)))
             if len(blocks) == 1 and field.columns == 1:
                 dim = blocks[0].dim
                 simple.setdefault(dim, []).append((first, rows_of.get(dim, 0)))
@@ -150,6 +152,23 @@ class MixedEmbedding(FieldEmbedding):
         joined = vectors[0] if len(vectors) == 1 else torch.cat(vectors, dim=1)
         normed: Tensor = self.norm(joined)
         return normed
+
+    @torch.no_grad()
+    def set_vectors(self, field: int, vectors: Tensor) -> None:
+        """Copy vectors ``(cardinality, dim)`` of a field with a single block into its table.
+
+        Those of a field without dimensions are nowhere to be copied to.
+        """
+        dim, first = self._first_rows[field]
+        if dim:
+            table: nn.Embedding = self.tables[str(dim)]  # type: ignore[assignment]
+            table.weight[first : first + len(vectors)] = vectors
+
+    @torch.no_grad()
+    def set_transform(self, dim: int, layer: nn.Linear) -> None:
+        """Copy the layer that maps a dimension to the final one, where vectors are so mapped."""
+        if self.normalised and str(dim) in self.transforms:
+            self.transforms[str(dim)].load_state_dict(layer.state_dict())
 
     def _look_up(self, number: int, part: _BlockField, ids: Tensor) -> Tensor:
         """Return the mean vector ``(batch, width)`` of a field with several blocks or columns."""

@@ -45,9 +45,11 @@ from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from aesbench import Allocation, Context, Method
+from aesbench.backbones import Backbone
 from aesbench.bilevel import BilevelBatches, Patience
 from aesbench.candidates import SCHEMES, CandidateTables
 from aesbench.config import require, require_int
+from aesbench.inheritance import inherit_weights
 from aesbench.metrics import auc
 from aesbench.optimizer import ModelAdam
 from aesbench.search_space import Range
@@ -132,7 +134,7 @@ class AutoDim(Method):
         embedding = SoftEmbedding(
             tables, context.final_dim, context.generator, own_transforms=config.own_transforms
         )
-        model = context.build_model(embedding)
+        model = self.model = context.build_model(embedding)
         optimizer = ModelAdam(model, learning_rate=protocol.learning_rate, l2=protocol.l2)
         shape = len(context.fields), len(context.candidates)
         architecture = torch.zeros(shape, device=context.device, requires_grad=True)
@@ -173,6 +175,18 @@ class AutoDim(Method):
                 break
         best = architecture.argmax(dim=1).tolist()
         return Allocation.field_wise(context.fields, [context.candidates[t] for t in best])
+
+    def inherit(
+        self, context: Context, prepared: None, allocation: Allocation, model: Backbone
+    ) -> None:
+        """Start the retraining from the searched tables, shared transforms and first order."""
+        embedding = self.model.embedding
+        inherit_weights(
+            model,
+            self.model,
+            embedding.tables.vectors_of(allocation.dims),
+            embedding.transforms.by_dim(context.candidates),
+        )
 
 
 def gumbel(shape: tuple[int, ...], generator: torch.Generator) -> Tensor:

@@ -43,10 +43,12 @@ from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from aesbench import Allocation, Context, Method
+from aesbench.backbones import Backbone
 from aesbench.bilevel import BilevelBatches, Patience
 from aesbench.candidates import SCHEMES, CandidateTables
 from aesbench.config import require, require_int
 from aesbench.controller import FieldController
+from aesbench.inheritance import inherit_weights
 from aesbench.metrics import auc
 from aesbench.optimizer import ModelAdam
 from aesbench.search_space import Range
@@ -116,7 +118,7 @@ class AutoEmb(Method):
             generator=context.generator,
         )
         embedding = SoftEmbedding(tables, context.final_dim, context.generator, tanh=config.tanh)
-        model = context.build_model(embedding)
+        model = self.model = context.build_model(embedding)
         optimizer = ModelAdam(model, learning_rate=protocol.learning_rate, l2=protocol.l2)
         controller = FieldController(context.fields, sizes + 1, sizes, context.generator)
         controller.to(context.device)
@@ -160,6 +162,18 @@ class AutoEmb(Method):
                 break
         best = total.argmax(dim=1).tolist()
         return Allocation.field_wise(context.fields, [context.candidates[t] for t in best])
+
+    def inherit(
+        self, context: Context, prepared: None, allocation: Allocation, model: Backbone
+    ) -> None:
+        """Start the retraining from the searched tables, shared transforms and first order."""
+        embedding = self.model.embedding
+        inherit_weights(
+            model,
+            self.model,
+            embedding.tables.vectors_of(allocation.dims),
+            embedding.transforms.by_dim(context.candidates),
+        )
 
 
 def state_of(weights: Tensor, mean_loss: float) -> Tensor:

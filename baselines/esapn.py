@@ -70,6 +70,7 @@ from aesbench.candidates import CandidateTables
 from aesbench.config import require, require_int
 from aesbench.controller import FieldController
 from aesbench.embedding import FieldEmbedding
+from aesbench.inheritance import inherit_weights
 from aesbench.metrics import auc
 from aesbench.optimizer import ModelAdam, RowSparseAdam
 from aesbench.search_space import Range
@@ -145,7 +146,7 @@ class ESAPN(Method):
             ),
             context.generator,
         )
-        model = context.build_model(embedding)
+        model = self.model = context.build_model(embedding)
         optimizer = ModelAdam(model, learning_rate=protocol.learning_rate, l2=protocol.l2)
         policy = Policy(context, config)
         steps_per_epoch = max(1, len(context.train) // protocol.batch_size)
@@ -181,6 +182,16 @@ class ESAPN(Method):
                 break
         best = sizes_after[patience.best_epoch - 1]
         return Allocation.field_wise(context.fields, [context.candidates[size] for size in best])
+
+    def inherit(
+        self, context: Context, prepared: None, allocation: Allocation, model: Backbone
+    ) -> None:
+        """Start the retraining from the searched tables and first order; it has no chain.
+
+        A size that was left again after the best epoch keeps the vectors it had when it was left.
+        """
+        tables = self.model.embedding.tables
+        inherit_weights(model, self.model, tables.vectors_of(allocation.dims))
 
 
 class ChosenSizes(FieldEmbedding):

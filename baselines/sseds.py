@@ -49,6 +49,7 @@ from aesbench.candidates import CandidateTables
 from aesbench.config import REFERENCE_DIM, require, require_int
 from aesbench.embedding import FieldEmbedding
 from aesbench.errors import ConfigError
+from aesbench.inheritance import inherit_weights
 from aesbench.search_space import Range
 from aesbench.training import fit
 
@@ -140,6 +141,7 @@ class SSEDS(Method):
         batches = split.batches(config.batch_size, device=context.device, shuffle=context.generator)
         chosen = [batch for batch, _ in zip(batches, range(config.batches), strict=False)]
         measured = saliency(prepared, chosen)
+        self.ranked = measured.argsort(dim=1, descending=True)
         context.trace("saliency_share", 0, measured.sum(dim=1).tolist())
         least = 0 if config.allow_zero else context.candidates[0] if config.snap else 1
         dims = walk([field.cardinality for field in context.fields], measured, budget, least)
@@ -147,6 +149,17 @@ class SSEDS(Method):
             sizes = (0, *context.candidates)
             dims = [max(size for size in sizes if size <= dim) for dim in dims]
         return Allocation.field_wise(context.fields, dims)
+
+    def inherit(
+        self, context: Context, prepared: Backbone, allocation: Allocation, model: Backbone
+    ) -> None:
+        """Start the retraining from the pre-trained dimensions that were kept."""
+        tables = prepared.embedding.tables
+        vectors = [
+            tables.weight(field, 0)[:, self.ranked[field, :dim]]
+            for field, dim in enumerate(allocation.dims)
+        ]
+        inherit_weights(model, prepared, vectors)
 
 
 class MaskedEmbedding(FieldEmbedding):

@@ -27,8 +27,9 @@ from collections.abc import Hashable, Mapping
 from dataclasses import asdict
 from typing import Any
 
-from aesbench import Allocation, Context, Method, Metrics
+from aesbench import Allocation, Backbone, Context, Method, Metrics
 from aesbench.errors import ConfigError
+from aesbench.inheritance import inherit_weights
 from aesbench.search_space import Range
 from aesbench_methods.adass import controls, rl
 from aesbench_methods.adass.config import EFFECT_FIRST, LITERAL, RESOURCE_FIRST, AdaSSConfig
@@ -113,3 +114,14 @@ class AdaSS(Method):
                 f"sizes {list(allocation.dims)}: the supernet holds {list(context.candidates)} only"
             ) from error
         return prepared.metrics(sizes)
+
+    def inherit(
+        self, context: Context, prepared: Memo, allocation: Allocation, model: Backbone
+    ) -> None:
+        """Start the retraining from the first supernet's tables, transforms and first order."""
+        supernet = prepared.scorers[0].model
+        embedding = supernet.embedding
+        transforms = (
+            embedding.transforms.by_dim(context.candidates) if embedding.normalised else None
+        )
+        inherit_weights(model, supernet, embedding.tables.vectors_of(allocation.dims), transforms)
