@@ -20,7 +20,7 @@ CLUSTER = (ROOT / "docs" / "cluster.md").read_text()
 
 def shown_commands():
     """Every aesbench command line of the documentation, with comments cut off."""
-    names = "run|reproduce|tune|merge|report|list|data|verify"
+    names = "|".join(cli.commands)
     lines = re.findall(rf"aesbench ((?:{names})\b[^`\n#]*)", README + CONTRIBUTING + CLUSTER)
     shown = [line.split("&&")[0].split() for line in lines]
     return [words for words in shown if len(words) > 1]  # Prose names commands without options.

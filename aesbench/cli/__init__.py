@@ -15,6 +15,7 @@ from aesbench.cli.merge import merge
 from aesbench.cli.report import report
 from aesbench.cli.reproduce import reproduce
 from aesbench.cli.run import run
+from aesbench.cli.search import search
 from aesbench.cli.tune import tune
 from aesbench.cli.verify import verify
 from aesbench.errors import AesbenchError
@@ -56,5 +57,5 @@ def cli() -> None:
     """Compare methods for automatic embedding-size search in deep recommender models."""
 
 
-for command in (run, reproduce, tune, merge, report, list_plugins, data, verify):
+for command in (run, search, reproduce, tune, merge, report, list_plugins, data, verify):
     cli.add_command(command)

@@ -1,0 +1,119 @@
+"""``aesbench search``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from rich.console import Console
+
+from aesbench.cli.options import data_options, load_settings, results_option
+from aesbench.cli.preparation import load
+from aesbench.errors import ConfigError
+
+if TYPE_CHECKING:
+    from aesbench.record import RunRecord
+
+FAILED = 1
+
+
+@click.command()
+@click.option("--method", required=True, help="NAME[:PRESET][+UNIFICATION], one of them.")
+@click.option(
+    "--dataset", required=True, help="A data set's name, or a .toml file: examples/custom.toml"
+)
+@click.option("--backbone", default="widedeep", show_default=True, help="The model to size.")
+@click.option("--budget", type=float, help="The most embedding parameters, as a share of UES-32's.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The .json file to write, the pictures beside it; default: under --results.",
+)
+@click.option("--threads", type=int, help="Default: the cores.")
+@click.option("--device", default="cpu", show_default=True, help="cpu or cuda.")
+@results_option
+@data_options
+def search(
+    method: str,
+    dataset: str,
+    backbone: str,
+    budget: float | None,
+    seed: int,
+    out: Path | None,
+    threads: int | None,
+    device: str,
+    results: Path,
+    data_dir: Path | None,
+    cache_dir: Path | None,
+    on_bad_row: str | None,
+    changes: tuple[str, ...],
+    plugins: tuple[Path, ...],
+) -> int:
+    """Find sizes for a data set: print them, write them as JSON, and draw them.
+
+    The search is a recorded run: a second one with the same settings is read from its record, and
+    'aesbench export' takes it from there.
+    """
+    if out is not None and out.suffix != ".json":
+        raise ConfigError(f"--out {out}: expected a file that ends in .json")
+    from aesbench.display import GridDisplay
+    from aesbench.grid import execute, plan, without_budget
+
+    settings = load_settings(plugins, changes)
+    console = Console()
+    data = load(dataset, settings, data_dir=data_dir, cache_dir=cache_dir, on_bad_row=on_bad_row)
+    specs = plan(
+        data, [method], backbones=[backbone], seeds=[seed], budget=budget, settings=settings,
+        retrain=False,
+    )  # fmt: skip
+    if len(specs) > 1:
+        labels = ", ".join(spec.label.removesuffix("+search-only") for spec in specs)
+        raise ConfigError(f"--method {method} stands for several: name one of {labels}")
+    if budget is not None and without_budget(specs):
+        raise ConfigError(f"method '{specs[0].method}' cannot take a budget; leave --budget out")
+    with GridDisplay(console, specs, results, workers=1) as display:
+        outcome = execute(
+            specs,
+            data,
+            results,
+            threads=threads,
+            device=device,
+            plugins=plugins,
+            listen=display.on_event,
+        )
+    (record,) = outcome.records
+    if not record.ok:
+        return FAILED
+    path = out or results / "exports" / record.spec.run_id / "allocation.json"
+    _show(console, record, path, is_new=bool(outcome.ran))
+    return 0
+
+
+def _show(console: Console, record: RunRecord, path: Path, *, is_new: bool) -> None:
+    """Print the sizes of a search, write them to a .json file, and draw them beside it."""
+    from aesbench.export.allocation_file import (
+        allocation_json,
+        found_allocation,
+        share_of_reference,
+    )
+    from aesbench.record import write_atomically
+    from aesbench.report.figure_files import draw
+    from aesbench.report.run_page import run_title, sizes_table
+    from aesbench.report.sizes_figure import sizes_figure
+
+    spec, allocation = record.spec, found_allocation(record)
+    console.print(run_title(spec), sizes_table(allocation), sep="\n", markup=False)
+    source = f"{sum(record.seconds.values()):.1f} s" if is_new else "taken from its record"
+    console.print(
+        f"{allocation.parameters:,} embedding parameters,"
+        f" {share_of_reference(allocation):.2%} of UES-32's; {source}"
+    )
+    files = {path: allocation_json(record).encode()}
+    for suffix, content in draw(sizes_figure(spec, allocation)).items():
+        files[path.with_suffix(f".{suffix}")] = content
+    for place, content in files.items():
+        write_atomically(place, content)
+        console.print(f"written: {place}", soft_wrap=True, markup=False, highlight=False)
+    console.print(f"next: aesbench export {spec.run_id[:8]} --to torch", highlight=False)
