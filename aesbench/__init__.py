@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from aesbench.datasets.base import Dataset, Field, Source, Split
     from aesbench.embedding import FieldEmbedding, MixedEmbedding
     from aesbench.errors import AesbenchError
+    from aesbench.export.model import load_model
     from aesbench.grid import Outcome, execute, plan
     from aesbench.method import Context, Method
     from aesbench.metrics import Metrics
@@ -38,6 +39,7 @@ _HOMES = {
     "aesbench.datasets.base": ("Dataset", "Field", "Source", "Split"),
     "aesbench.embedding": ("FieldEmbedding", "MixedEmbedding"),
     "aesbench.errors": ("AesbenchError",),
+    "aesbench.export.model": ("load_model",),
     "aesbench.grid": ("Outcome", "execute", "plan"),
     "aesbench.method": ("Context", "Method"),
     "aesbench.metrics": ("Metrics",),
@@ -71,6 +73,7 @@ __all__ = [
     "execute",
     "fit",
     "load_dataset",
+    "load_model",
     "plan",
     "read_records",
     "records_frame",

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import dataclasses
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from aesbench import metrics
 from aesbench.allocation import Allocation, random_sizes, sizes_text
@@ -34,7 +36,7 @@ from aesbench.randomness import global_generators, stage_generator, stage_seed
 from aesbench.record import RunRecord
 from aesbench.registry import BACKBONES, METHODS
 from aesbench.trace import Trace
-from aesbench.training import Progress, fit, predict
+from aesbench.training import FitResult, Progress, fit, predict
 
 FLOPS_SAMPLES = 512
 """Train rows over which FLOPs are averaged."""
@@ -189,22 +191,16 @@ def _run(
     if not spec.retrain:
         return found
 
+    def inherit(context: Context, model: Backbone) -> None:
+        method.inherit(context, cache.get(), allocation, model)
+
     with timed("retrain"):
-        context = make_context(spec, dataset, device, "retrain", progress)
-        model = context.build_model(context.build_embedding(allocation))
-        if spec.inherit:
-            method.inherit(context, cache.get(), allocation, model)
-        result = fit(
-            model, dataset.train, dataset.validation, spec.train, context.generator, progress
-        )
+        begin = inherit if spec.inherit else None
+        model, result = retrain(spec, dataset, allocation, device, progress, begin)
     measured = {"validation": dataclasses.asdict(result.validation)}
     if test:
         with timed("evaluate"):
-            logits = predict(model, dataset.test)
-            measured["test"] = dataclasses.asdict(metrics.score(dataset.test.labels, logits))
-            if "test" in dataset.probabilities:
-                expected = metrics.score(dataset.probabilities["test"], logits)
-                measured["test_expected"] = dataclasses.asdict(expected)
+            measured |= score_test(dataset, predict(model, dataset.test))
     phase.name = "accounting"
     return {
         **found,
@@ -217,6 +213,45 @@ def _run(
         "parameters": dataclasses.asdict(count_parameters(model)),
         "flops": count_flops(model, torch.from_numpy(dataset.train.ids[:FLOPS_SAMPLES])),
     }
+
+
+def retrain(
+    spec: RunSpec,
+    dataset: Dataset,
+    allocation: Allocation,
+    device: torch.device,
+    progress: Progress,
+    begin: Callable[[Context, Backbone], None] | None = None,
+) -> tuple[Backbone, FitResult]:
+    """Train an allocation under the protocol: equal specs give equal bits, whatever ran before.
+
+    Args:
+        spec: of the run; nothing of its method matters here.
+        dataset: the prepared data set that the spec names; its test split is not touched.
+        allocation: the sizes.
+        device: where to train.
+        progress: told after every epoch.
+        begin: changes the freshly initialised model, for runs that inherit weights.
+    """
+    # A backbone with dropout draws from the global generators, and so may the search before.
+    with global_generators(stage_seed(spec.seed, "retrain/globals")):
+        context = make_context(spec, dataset, device, "retrain", progress)
+        model = context.build_model(context.build_embedding(allocation))
+        if begin is not None:
+            begin(context, model)
+        result = fit(
+            model, dataset.train, dataset.validation, spec.train, context.generator, progress
+        )
+    return model, result
+
+
+def score_test(dataset: Dataset, logits: NDArray[np.float32]) -> dict[str, dict[str, float]]:
+    """Return the metrics of the test split's logits, for generated data also the expected ones."""
+    measured = {"test": dataclasses.asdict(metrics.score(dataset.test.labels, logits))}
+    if "test" in dataset.probabilities:
+        expected = metrics.score(dataset.probabilities["test"], logits)
+        measured["test_expected"] = dataclasses.asdict(expected)
+    return measured
 
 
 def _score_random(

@@ -10,6 +10,7 @@ from rich.console import Console
 
 from aesbench._version import __version__
 from aesbench.cli.data import data
+from aesbench.cli.export import export
 from aesbench.cli.list import list_plugins
 from aesbench.cli.merge import merge
 from aesbench.cli.report import report
@@ -57,5 +58,5 @@ def cli() -> None:
     """Compare methods for automatic embedding-size search in deep recommender models."""
 
 
-for command in (run, search, reproduce, tune, merge, report, list_plugins, data, verify):
+for command in (run, search, export, reproduce, tune, merge, report, list_plugins, data, verify):
     cli.add_command(command)

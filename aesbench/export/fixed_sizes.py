@@ -1,0 +1,37 @@
+"""One size per field, which is all that other libraries' tables can be given."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from aesbench.errors import ConfigError
+from aesbench.export.allocation_file import found_allocation
+from aesbench.record import RunRecord
+
+
+@dataclass(frozen=True)
+class FieldSize:
+    """A field's table: so many values of this size."""
+
+    name: str
+    cardinality: int
+    dim: int
+
+
+def field_sizes(record: RunRecord, library: str) -> list[FieldSize]:
+    """Return the size of each field, those of size 0 included.
+
+    Raises:
+        ConfigError: sizes differ inside a field.
+        RecordError: the run has no allocation.
+    """
+    allocation = found_allocation(record)
+    if not allocation.is_field_wise:
+        raise ConfigError(
+            f"run {record.spec.run_id} has several sizes inside a field, and a table of {library}"
+            " has one; export it with --to json or --to torch"
+        )
+    return [
+        FieldSize(name, blocks[0].rows, blocks[0].dim)
+        for name, blocks in zip(allocation.names, allocation.blocks, strict=True)
+    ]

@@ -1,0 +1,172 @@
+"""A retrained model in files that any machine can load: weights, and what to build around them.
+
+::
+
+    model.json             the fields in the order of the id columns, the sizes, the backbone
+    weights.safetensors    the state of the model
+    vocabulary/<n>.parquet what each id of field n stands for, where the data set knows it
+
+A run keeps no weights: records stay small, and any record at hand can be exported, others' too.
+The model is trained again from the record's spec and sizes, which takes no search and no plugin
+of a method; equal specs give equal bits on the same machine, and the metrics say whether they did.
+Nothing here is unpickled: JSON and safetensors hold data only.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+import torch
+from safetensors import SafetensorError
+
+from aesbench.allocation import Allocation
+from aesbench.backbones import Backbone
+from aesbench.config import build_config
+from aesbench.datasets.base import Dataset, Field
+from aesbench.embedding import MixedEmbedding
+from aesbench.errors import AesbenchError, ConfigError, RecordError
+from aesbench.export.allocation_file import found_allocation
+from aesbench.record import RunRecord
+from aesbench.registry import BACKBONES
+from aesbench.runner import checked_device, retrain, score_test
+from aesbench.training import Progress, predict
+
+FORMAT = 1
+MODEL_FILE, WEIGHTS_FILE = "model.json", "weights.safetensors"
+
+
+@dataclass(frozen=True)
+class ModelExport:
+    """A model, trained again.
+
+    Attributes:
+        files: {name: content}.
+        metrics: {validation, test} -> {auc, logloss} of these weights.
+        expected: the record's; empty for a run that was only searched.
+    """
+
+    files: dict[str, bytes]
+    metrics: dict[str, dict[str, float]]
+    expected: dict[str, dict[str, float]]
+
+    @property
+    def is_the_runs(self) -> bool:
+        """Whether every metric equals the record's to the last bit."""
+        return bool(self.expected) and self.metrics == self.expected
+
+
+def export_model(
+    record: RunRecord, dataset: Dataset, *, device: str = "cpu", progress: Progress
+) -> ModelExport:
+    """Train a run's model again, with the record's number of threads, and return its files.
+
+    Raises:
+        ConfigError: the data set is another one, or the run started from weights of its search.
+        RecordError: the run has no allocation.
+    """
+    spec, allocation = record.spec, found_allocation(record)
+    check_data(record, dataset)
+    if spec.inherit:
+        raise ConfigError(
+            f"run {spec.run_id} started from the weights of its search, which are not kept; export"
+            " its sizes with --to json, or a run without --inherit"
+        )
+    threads = torch.get_num_threads()
+    torch.set_num_threads(record.environment.get("threads", threads))
+    try:
+        model, result = retrain(spec, dataset, allocation, checked_device(device), progress)
+        measured = {"validation": dataclasses.asdict(result.validation)}
+        measured |= score_test(dataset, predict(model, dataset.test))
+    finally:
+        torch.set_num_threads(threads)
+    weights = {name: tensor.cpu().contiguous() for name, tensor in model.state_dict().items()}
+    document = {
+        "format": FORMAT,
+        "run_id": spec.run_id,
+        "dataset": spec.dataset,
+        "data_hash": spec.data_hash,
+        "method": spec.label,
+        "seed": spec.seed,
+        "metrics": measured,
+        "backbone": spec.backbone,
+        "backbone_config": dict(spec.backbone_config),
+        "unification": spec.unification,
+        "final_dim": spec.final_dim,
+        "fields": [
+            {"name": field.name, "cardinality": field.cardinality, "columns": field.columns}
+            for field in dataset.fields
+        ],
+        "allocation": allocation.to_dict(),
+    }
+    vocabulary = sorted((dataset.folder / "vocabulary").glob("*.parquet"))
+    files = {
+        WEIGHTS_FILE: safetensors.torch.save(weights),
+        MODEL_FILE: (json.dumps(document, indent=1) + "\n").encode(),
+        **{f"vocabulary/{path.name}": path.read_bytes() for path in vocabulary},
+    }
+    expected = {split: dict(scores) for split, scores in record.metrics.items()}
+    return ModelExport(files, measured, expected)
+
+
+def load_model(folder: str | Path) -> Backbone:
+    """Return an exported model in eval mode: ids ``(batch, columns)`` -> logits ``(batch,)``.
+
+    Its backbone must be registered: load the plugin first if it is not one of aesbench's own.
+
+    Raises:
+        RecordError: the folder holds no model of this format, or the weights do not fit it.
+        ConfigError: the backbone is not registered.
+    """
+    path = Path(folder) / MODEL_FILE
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+        if document["format"] != FORMAT:
+            raise RecordError(f"format {document['format']}, this version reads {FORMAT}")
+        backbone = BACKBONES.get(document["backbone"])
+        model = _build(backbone, document)
+        model.load_state_dict(safetensors.torch.load_file(path.with_name(WEIGHTS_FILE)))
+    except ConfigError:
+        raise
+    except (
+        OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError, AesbenchError,
+    ) as error:  # fmt: skip
+        raise RecordError(
+            f"{path}: no model can be loaded: {error}; export the run again"
+        ) from error
+    return model.eval()
+
+
+def _build(backbone: type[Backbone], document: dict[str, Any]) -> Backbone:
+    """Return the model with weights that are about to be replaced."""
+    fields = tuple(Field(**entry) for entry in document["fields"])
+    generator = torch.Generator()
+    embedding = MixedEmbedding(
+        fields,
+        Allocation.from_dict(document["allocation"]),
+        unification=document["unification"],
+        final_dim=document["final_dim"],
+        table_std=1.0,
+        generator=generator,
+    )
+    config: Any = build_config(backbone.Config, document["backbone_config"], backbone.name)
+    return backbone(fields, embedding, config, generator)
+
+
+def check_data(record: RunRecord, dataset: Dataset) -> None:
+    """Check that a data set is the one that a run was made on.
+
+    Raises:
+        ConfigError: its hash is another one.
+    """
+    spec = record.spec
+    if dataset.hash != spec.data_hash:
+        raise ConfigError(
+            f"run {spec.run_id} was made on {spec.dataset} {spec.data_hash[:16]}, and"
+            f" '{dataset.name}' is {dataset.hash[:16]}; give the same files, --dataset and --set as"
+            " for the run"
+        )
