@@ -97,7 +97,8 @@ def test_the_interval_of_three_values_is_students():
     half = 0.95 * (2 / (1 - 0.95**2)) ** 0.5 / 3**0.5  # t with 2 degrees of freedom, closed form.
     found = summarise([1.0, 2.0, 3.0])
     assert (found.n, found.mean, found.std) == (3, 2.0, 1.0)
-    assert (found.low, found.high) == pytest.approx((2 - half, 2 + half), rel=1e-12)
+    # The oldest scipy allowed computes this quantile to ten digits.
+    assert (found.low, found.high) == pytest.approx((2 - half, 2 + half), rel=1e-9)
 
 
 def test_the_interval_agrees_with_scipys():
