@@ -2,8 +2,9 @@
 
 Each worker is a process of its own that lives for many runs, so that a run which crashes the
 interpreter or is killed for its memory costs that run alone: it becomes a failed record, and a
-fresh worker takes the next. Workers send progress and records through a pipe; only the caller
-writes to disk. A worker ends when its parent does, however the parent ends.
+fresh worker takes the next. A run that exceeds the limits it was given, of time or memory, is ended
+the same way. Workers send progress and records through a pipe; only the caller writes to disk. A
+worker ends when its parent does, however the parent ends.
 """
 
 from __future__ import annotations
@@ -15,14 +16,16 @@ import threading
 import time
 from collections import deque
 from collections.abc import Generator, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import psutil
 import torch
 
-from aesbench.config import RunSpec
+from aesbench.config import RunSpec, require
 from aesbench.datasets.store import open_dataset
 from aesbench.record import RunRecord
 from aesbench.registry import load_plugin
@@ -30,6 +33,12 @@ from aesbench.runner import PreparedCache, run
 
 if TYPE_CHECKING:
     from multiprocessing.context import SpawnProcess
+
+_LOOK_S = 0.1
+"""How often runs with limits are looked at."""
+
+_PHASES = ("prepare", "score", "search", "retrain", "evaluate")
+"""What ``aesbench.runner`` tells the progress of, whatever else a method tells."""
 
 
 @dataclass(frozen=True)
@@ -48,12 +57,30 @@ class Job:
 
 
 @dataclass(frozen=True)
+class Limits:
+    """What one run may use; None is no limit.
+
+    Attributes:
+        seconds: of wall time, its share of a prepared state included.
+        memory_gib: of the worker's own memory, its processes' too; mapped data sets don't count.
+    """
+
+    seconds: float | None = None
+    memory_gib: float | None = None
+
+    def __post_init__(self) -> None:
+        for name, value in (("run-timeout", self.seconds), ("run-memory", self.memory_gib)):
+            require(value is None or value > 0, name, value, "above 0")
+
+
+@dataclass(frozen=True)
 class WorkerSettings:
-    """What every worker is started with: device, torch threads and plugin files."""
+    """What every worker is started with: device, torch threads, plugin files, limits of a run."""
 
     device: str
     threads: int
     plugins: tuple[Path, ...] = ()
+    limits: Limits = Limits()
 
 
 @dataclass(frozen=True)
@@ -75,6 +102,11 @@ class Finished:
 
 
 Event = Progressed | Finished
+
+
+@dataclass(frozen=True)
+class _Ready:
+    """A worker has started, and takes its first run."""
 
 
 def run_jobs(
@@ -101,8 +133,7 @@ def run_jobs(
                 active[-1].give(job)
             if not active:
                 return
-            for worker in _with_news(active):
-                event = worker.receive()
+            for worker, event in _events(active, settings.limits):
                 if event is not None:
                     yield event
                 if worker.dead:
@@ -120,9 +151,23 @@ def run_jobs(
             worker.kill()
 
 
-def _with_news(workers: Sequence[_Worker]) -> list[_Worker]:
-    ready = set(wait([worker.pipe for worker in workers]))
-    return [worker for worker in workers if worker.pipe in ready]
+def _events(
+    active: Sequence[_Worker], limits: Limits
+) -> Generator[tuple[_Worker, Event | None], None, None]:
+    """Wait for news and yield each worker that has some, with what it said.
+
+    A worker whose run exceeds a limit is ended, and its news is the failed record.
+    """
+    workers = list(active)  # The caller removes those that are done.
+    is_limited = limits != Limits()
+    ready = set(wait([worker.pipe for worker in workers], _LOOK_S if is_limited else None))
+    for worker in workers:
+        if worker.pipe in ready:
+            yield worker, worker.receive()
+    for worker in workers if is_limited else ():
+        # Also one that had news: a run that tells its progress all the time always has.
+        if (excess := worker.excess(limits)) is not None:
+            yield worker, worker.end(*excess)
 
 
 class _Worker:
@@ -139,6 +184,8 @@ class _Worker:
         self.left: deque[RunSpec] = deque()
         self.job = Job((), Path())
         self.dead = False
+        self._is_ready = False
+        self._phase = "setup"
         self._since = time.perf_counter()
 
     def give(self, job: Job) -> None:
@@ -158,15 +205,51 @@ class _Worker:
             self.dead = True
             self._process.join()
             return self._finish(_lost(self.left[0], self._process.exitcode)) if self.left else None
+        if isinstance(message, _Ready):
+            self._is_ready, self._since = True, time.perf_counter()
+            return None
         if isinstance(message, Progressed):
+            if message.what in _PHASES:
+                self._phase = message.what
             return message
         return self._finish(message)
+
+    def excess(self, limits: Limits) -> tuple[str, str] | None:
+        """Return the kind of error and a message if the run in progress exceeds a limit."""
+        if not (self._is_ready and self.left) or self.dead:
+            return None
+        seconds = time.perf_counter() - self._since
+        if limits.seconds is not None and seconds > limits.seconds:
+            return "RunTimeout", (
+                f"ended after {seconds:.1f} s: --run-timeout {limits.seconds:g} is the most"
+            )
+        if limits.memory_gib is not None:
+            used = sum(map(_own_gib, self._processes()))
+            if used > limits.memory_gib:
+                return "RunMemory", (
+                    f"ended at {used:.2f} GiB: --run-memory {limits.memory_gib:g} is the most"
+                )
+        return None
+
+    def end(self, kind: str, message: str) -> Finished:
+        """End the worker, and its run as a failed record."""
+        self.kill()
+        self.dead = True
+        return self._finish(_failed(self.left[0], kind, message, self._phase))
+
+    def _processes(self) -> list[psutil.Process]:
+        """Return the worker's process and those that it started."""
+        try:
+            own = psutil.Process(self._process.pid)
+            return [own, *own.children(recursive=True)]
+        except psutil.Error:
+            return []  # It has just died; the next ``receive`` finds out.
 
     def _finish(self, record: RunRecord) -> Finished:
         self.left.popleft()
         now = time.perf_counter()
         finished = Finished(record, now - self._since)
-        self._since = now
+        self._since, self._phase = now, "setup"
         return finished
 
     def dismiss(self) -> None:
@@ -175,8 +258,10 @@ class _Worker:
         self._process.join(timeout=10)
 
     def kill(self) -> None:
-        """End the worker at once."""
-        self._process.kill()
+        """End the worker at once, with all that it started."""
+        for process in self._processes():
+            with suppress(psutil.Error):  # Some may have ended by themselves.
+                process.kill()
         self._process.join()
         self.pipe.close()
 
@@ -188,13 +273,22 @@ def _lost(spec: RunSpec, exit_code: int | None) -> RunRecord:
         cause = signal.Signals(-exit_code).name
         if exit_code == -signal.SIGKILL:
             cause += ", usually the system's answer to too little memory"
-    error = {
-        "type": "WorkerDied",
-        "message": f"the worker process died ({cause})",
-        "phase": "unknown",
-        "traceback": "",
-    }
+    return _failed(spec, "WorkerDied", f"the worker process died ({cause})", "unknown")
+
+
+def _failed(spec: RunSpec, kind: str, message: str, phase: str) -> RunRecord:
+    """Return the record of a run that could not speak for itself."""
+    error = {"type": kind, "message": message, "phase": phase, "traceback": ""}
     return RunRecord(spec=spec, status="failed", error=error)
+
+
+def _own_gib(process: psutil.Process) -> float:
+    """Return what a process holds for itself: mapped files and libraries are left out."""
+    try:
+        memory = process.memory_info()
+    except psutil.Error:
+        return 0.0
+    return float(memory.rss - getattr(memory, "shared", 0)) / 2**30  # Only Linux tells.
 
 
 @dataclass
@@ -220,6 +314,7 @@ def _work(pipe: Connection, settings: WorkerSettings, parent: int) -> None:
     for path in settings.plugins:
         load_plugin(path)
     cache = PreparedCache()
+    pipe.send(_Ready())
     while True:
         try:
             job: Job = pipe.recv()

@@ -27,7 +27,7 @@ from aesbench.config import (
 from aesbench.datasets.base import Dataset
 from aesbench.datasheet import write_datasheet
 from aesbench.errors import ConfigError, did_you_mean
-from aesbench.executors import Event, Finished, Job, WorkerSettings, run_jobs
+from aesbench.executors import Event, Finished, Job, Limits, WorkerSettings, run_jobs
 from aesbench.method import Method
 from aesbench.record import RunRecord, read_record, record_path, write_record
 from aesbench.registry import BACKBONES, METHODS
@@ -223,6 +223,7 @@ def execute(
     device: str = "cpu",
     plugins: Sequence[Path] = (),
     force: bool = False,
+    limits: Limits | None = None,
     listen: Callable[[Event], None] | None = None,
 ) -> Outcome:
     """Run the specs that have no successful record yet, each in a worker process.
@@ -236,6 +237,7 @@ def execute(
         device: ``cpu`` or ``cuda``.
         plugins: Python files that the workers load.
         force: run everything again.
+        limits: what each run may use; one that exceeds them fails, and costs no other run.
         listen: told of every event, after a finished record is on disk.
 
     Raises:
@@ -250,7 +252,8 @@ def execute(
     jobs = [Job(tuple(group), dataset.folder) for group in by_prepared_state(waiting)]
     outcome = Outcome()
     if jobs:
-        events = run_jobs(jobs, workers, WorkerSettings(device, threads, tuple(plugins)))
+        pool = WorkerSettings(device, threads, tuple(plugins), limits or Limits())
+        events = run_jobs(jobs, workers, pool)
         try:
             for event in events:
                 if isinstance(event, Finished):

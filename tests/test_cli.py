@@ -145,6 +145,7 @@ def test_a_failed_run_shows_in_the_exit_status(aesbench):
         ((*UES, "--dataset", "planted-tiny", "--seeds", "x"), "--seeds x"),
         ((*UES, "--dataset", "planted-tiny", "--set", "a"), "OWNER.NAME=VALUE"),
         ((*UES, "--dataset", "planted-tiny", "--jobs", "0"), "jobs = 0"),
+        ((*UES, "--dataset", "planted-tiny", "--run-timeout", "0"), "run-timeout = 0.0"),
         ((*UES, "--dataset", "nowhere.toml"), "nowhere.toml"),
         ((*UES, "--dataset", "planted-tiny", "--plugin", "no.py"), "no.py"),
         (("report",), "aesbench run"),

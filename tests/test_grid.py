@@ -2,16 +2,18 @@
 
 from pathlib import Path
 
+import psutil
 import pytest
 
 from aesbench.errors import ConfigError, RecordError
-from aesbench.executors import Finished
+from aesbench.executors import Finished, Limits
 from aesbench.grid import choose_methods, execute, plan, without_budget
 from aesbench.record import read_records, read_traces
 from aesbench.registry import load_plugin
 
 PLUGIN = Path(__file__).parent / "plugins" / "misbehaving.py"
 SUPERNET = PLUGIN.with_name("supernet.py")
+MARK = "left by a method that hangs"
 QUICK = {"train": {"epochs": "1"}}
 
 
@@ -114,6 +116,36 @@ def test_a_failing_run_spoils_its_own_cell_only(planted_tiny, tmp_path):
     died = next(r for r in outcome.records if r.spec.method == "dying")
     assert "SIGKILL" in died.error["message"] and "memory" in died.error["message"]
     assert len(list(read_records(tmp_path))) == 6
+
+
+@pytest.mark.parametrize(
+    ("method", "limits", "kind", "words"),
+    [
+        ("hanging", {"seconds": 4}, "RunTimeout", "--run-timeout 4 is the most"),
+        ("eating", {"memory_gib": 1.0}, "RunMemory", "--run-memory 1 is the most"),
+    ],
+)
+def test_a_run_that_exceeds_a_limit_costs_its_own_cell_only(
+    planted_tiny, tmp_path, method, limits, kind, words
+):
+    """It is ended with all that it started, and becomes a failed record; others go on."""
+    specs = plan(planted_tiny, ["ues:2", method, "ues:8"], seeds=[0], retrain=False)
+    outcome = execute(
+        specs, planted_tiny, tmp_path, threads=1, plugins=[PLUGIN], limits=Limits(**limits)
+    )
+    assert [record.ok for record in outcome.records] == [True, False, True]
+    error = outcome.records[1].error
+    assert (error["type"], error["phase"]) == (kind, "search") and words in error["message"]
+    # Its own process has been taken over by the system's first one, had it been left alive.
+    left = [p for p in psutil.process_iter(["cmdline"]) if MARK in (p.info["cmdline"] or ())]
+    assert not left
+
+
+@pytest.mark.parametrize("limits", [{"seconds": 0}, {"memory_gib": -1.0}])
+def test_a_limit_is_above_nothing(limits):
+    """The error names the option."""
+    with pytest.raises(ConfigError, match="run-(timeout|memory) = .*above 0"):
+        Limits(**limits)
 
 
 def test_failed_runs_are_run_again(planted_tiny, tmp_path):

@@ -45,6 +45,10 @@ FAILED_RUNS = 1
 @click.option("--threads", type=int, help="Threads of each; default: the cores divided by jobs.")
 @click.option("--device", default="cpu", show_default=True, help="cpu or cuda.")
 @click.option("--shard", metavar="I/N", help="Run only the I-th of N parts of the grid: 3/8.")
+@click.option("--run-timeout", type=float, metavar="SECONDS", help="End a run that takes longer.")
+@click.option(
+    "--run-memory", type=float, metavar="GIB", help="End a run that holds more, mapped data aside."
+)
 @click.option("--force", is_flag=True, help="Run again what has a record.")
 @results_option
 @data_options
@@ -63,6 +67,8 @@ def run(
     threads: int | None,
     device: str,
     shard: str | None,
+    run_timeout: float | None,
+    run_memory: float | None,
     force: bool,
     results: Path,
     data_dir: Path | None,
@@ -79,9 +85,11 @@ def run(
     """
     # Imported here because torch takes a second, which --help should not.
     from aesbench.display import GridDisplay, show_overall, show_searches
+    from aesbench.executors import Limits
     from aesbench.grid import choose_methods, execute, plan, without_budget
     from aesbench.sharding import Shard
 
+    limits = Limits(run_timeout, run_memory)
     part = None if shard is None else Shard.from_text(shard)
     settings = load_settings(plugins, changes)
     console = Console()
@@ -128,6 +136,7 @@ def run(
             device=device,
             plugins=plugins,
             force=force,
+            limits=limits,
             listen=display.on_event,
         )
     if not scores:

@@ -2,6 +2,9 @@
 
 import os
 import signal
+import subprocess
+import sys
+import time
 from dataclasses import dataclass
 
 from aesbench import Allocation, Method
@@ -55,6 +58,37 @@ class Dying(Method):
 
     def search(self, context, prepared):
         os.kill(os.getpid(), signal.SIGKILL)
+
+
+class Hanging(Method):
+    """Never comes back, with a process of its own beside it, and tells progress all the while."""
+
+    name = "hanging"
+    title = "Hanging"
+    Config = NoConfig
+
+    def search(self, context, prepared):
+        code = "import time; time.sleep(60)"
+        subprocess.Popen([sys.executable, "-c", code, "left by a method that hangs"])
+        step = 0
+        while True:
+            step += 1
+            context.progress("hanging", step, 10**9)
+            time.sleep(0.01)
+
+
+class Eating(Method):
+    """Takes memory without end, 64 MiB at a time."""
+
+    name = "eating"
+    title = "Eating"
+    Config = NoConfig
+
+    def search(self, context, prepared):
+        eaten = []
+        while True:
+            eaten.append(b"x" * 2**26)
+            time.sleep(0.02)
 
 
 class SharesState(Method):
