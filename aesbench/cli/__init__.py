@@ -9,10 +9,12 @@ import click
 from rich.console import Console
 
 from aesbench._version import __version__
+from aesbench.cli.check import check
 from aesbench.cli.data import data
 from aesbench.cli.export import export
 from aesbench.cli.list import list_plugins
 from aesbench.cli.merge import merge
+from aesbench.cli.new_method import new_method
 from aesbench.cli.report import report
 from aesbench.cli.reproduce import reproduce
 from aesbench.cli.run import run
@@ -58,5 +60,19 @@ def cli() -> None:
     """Compare methods for automatic embedding-size search in deep recommender models."""
 
 
-for command in (run, search, export, reproduce, tune, merge, report, list_plugins, data, verify):
+COMMANDS = (
+    run,
+    search,
+    export,
+    reproduce,
+    tune,
+    merge,
+    report,
+    list_plugins,
+    data,
+    verify,
+    new_method,
+    check,
+)
+for command in COMMANDS:
     cli.add_command(command)
