@@ -42,12 +42,29 @@ FLOPS_SAMPLES = 512
 """Train rows over which FLOPs are averaged."""
 
 
+@dataclasses.dataclass(frozen=True)
+class Retrained:
+    """What a record holds of a retraining from scratch.
+
+    Attributes:
+        facts: the measured fields of the record.
+        costs: {phase: its wall and processor seconds}.
+    """
+
+    facts: dict[str, Any]
+    costs: dict[str, tuple[float, float]]
+
+
 class PreparedCache:
     """Keeps the last prepared state, so that runs which share it prepare once.
+
+    Searches of one state often find equal sizes, and equal specs retrain to equal bits: it keeps
+    their results too. Records of such runs repeat what was measured once, the seconds included.
 
     Attributes:
         cost: the wall and processor seconds that its preparation took.
         trace: what its preparation traced.
+        retrained: the results of retraining so far, by allocation.
     """
 
     def __init__(self) -> None:
@@ -55,6 +72,7 @@ class PreparedCache:
         self._state: Any = None
         self.cost = (0.0, 0.0)
         self.trace = Trace()
+        self.retrained: dict[Allocation, Retrained] = {}
 
     def holds(self, prepare_id: str) -> bool:
         """Whether the state of this id is at hand."""
@@ -63,6 +81,7 @@ class PreparedCache:
     def put(self, prepare_id: str, state: Any, cost: tuple[float, float], trace: Trace) -> None:
         """Keep a state in place of the one before."""
         self._id, self._state, self.cost, self.trace = prepare_id, state, cost, trace
+        self.retrained = {}
 
     def get(self) -> Any:
         """Return the state at hand."""
@@ -191,6 +210,13 @@ def _run(
     if not spec.retrain:
         return found
 
+    remember = test and not spec.inherit
+    if remember and allocation in cache.retrained:
+        known = cache.retrained[allocation]
+        for name, cost in known.costs.items():
+            watch.add(name, *cost)
+        return {**found, **known.facts}
+
     def inherit(context: Context, model: Backbone) -> None:
         method.inherit(context, cache.get(), allocation, model)
 
@@ -202,8 +228,7 @@ def _run(
         with timed("evaluate"):
             measured |= score_test(dataset, predict(model, dataset.test))
     phase.name = "accounting"
-    return {
-        **found,
+    facts = {
         "metrics": measured,
         "epochs": {
             "epochs": result.epochs,
@@ -213,6 +238,11 @@ def _run(
         "parameters": dataclasses.asdict(count_parameters(model)),
         "flops": count_flops(model, torch.from_numpy(dataset.train.ids[:FLOPS_SAMPLES])),
     }
+    if remember:
+        phases: tuple[str, ...] = ("retrain", "evaluate")
+        costs = {name: (watch.seconds[name], watch.cpu_seconds[name]) for name in phases}
+        cache.retrained[allocation] = Retrained(facts, costs)
+    return {**found, **facts}
 
 
 def retrain(

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from aesbench import runner
 from aesbench.allocation import random_sizes, sizes_text
 from aesbench.conformance import CHECKS
 from aesbench.errors import ConfigError
@@ -131,6 +132,38 @@ def test_runs_with_one_prepared_state_prepare_once(planted_tiny):
     assert records[0].prepare_id == records[1].prepare_id != records[2].prepare_id
     assert records[0].seconds["prepare"] == records[1].seconds["prepare"]
     assert records[0].cpu_seconds["prepare"] == records[1].cpu_seconds["prepare"]
+
+
+def test_searches_that_agree_share_one_retraining(planted_tiny, monkeypatch):
+    """The second record says what the first does; an inherited start is trained for itself."""
+    fits = []
+    real = runner.fit
+    monkeypatch.setattr(runner, "fit", lambda *rest: fits.append(rest) or real(*rest))
+    one = spec_of(planted_tiny, "supernet")
+    again = dataclasses.replace(one, search_index=1)
+    inheriting = dataclasses.replace(one, inherit=True)
+    other = dataclasses.replace(one, seed=1)
+    cache = PreparedCache()
+    first, second, *_ = (
+        run(spec, planted_tiny, cache=cache) for spec in (one, again, inheriting, other)
+    )
+    assert len(fits) == 3
+    assert first.allocation == second.allocation
+    for name in ("metrics", "epochs", "parameters", "flops"):
+        assert getattr(first, name) == getattr(second, name)
+    for phase in ("retrain", "evaluate"):
+        assert first.seconds[phase] == second.seconds[phase]
+        assert first.cpu_seconds[phase] == second.cpu_seconds[phase]
+    assert run(again, planted_tiny).metrics == second.metrics
+
+
+def test_runs_of_one_state_with_other_sizes_are_retrained_each(planted_tiny):
+    """Sizes decide what may be repeated, not the state alone."""
+    cache = PreparedCache()
+    small, large = (
+        run(spec_of(planted_tiny, f"fixed:{dim}"), planted_tiny, cache=cache) for dim in (2, 8)
+    )
+    assert small.metrics != large.metrics
 
 
 def test_a_spec_for_other_data_is_refused(planted_tiny):
