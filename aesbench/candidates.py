@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import pad
 
 from aesbench.config import require
 from aesbench.datasets.base import Field
@@ -117,7 +118,7 @@ class CandidateTables(nn.Module):
         own = ids[:, first:last]
         inside = own >= 0
         found = table(own[inside] + self._first_rows[field])
-        sums = torch.zeros(len(ids), table.embedding_dim, device=ids.device)
+        sums: Tensor = found.new_zeros(len(ids), table.embedding_dim)
         sums = sums.index_add(0, inside.nonzero()[:, 0], found)
         return sums / inside.sum(dim=1, keepdim=True).clamp(min=1)
 
@@ -156,6 +157,17 @@ class SizeTransforms(nn.Module):
         if not self.shared:
             return {}
         return {dim: own[0] for dim, own in zip(candidates, self.layers, strict=True)}  # type: ignore[index]
+
+    def padded(self) -> tuple[Tensor, Tensor]:
+        """Return the shared layers as if all mapped the largest size, with zeros beyond their own.
+
+        Returns:
+            weights ``(candidates, final_dim, largest size)``, biases ``(candidates, final_dim)``.
+        """
+        layers: list[nn.Linear] = [own[0] for own in self.layers]  # type: ignore[index]
+        largest = layers[-1].in_features
+        weights = [pad(layer.weight, (0, largest - layer.in_features)) for layer in layers]
+        return torch.stack(weights), torch.stack([layer.bias for layer in layers])
 
     def forward(self, vectors: Tensor, candidate: int, fields: Sequence[int]) -> Tensor:
         """Map the vectors ``(batch, fields, size)`` of these fields to ``(batch, fields, width)``.

@@ -15,7 +15,8 @@ from aesbench_methods.adass import AdaSS
 from aesbench_methods.adass.config import AdaSSConfig
 from aesbench_methods.adass.sampling import Draw, Sampler
 from aesbench_methods.adass.scoring import Rows, Scorer
-from aesbench_methods.adass.supernet import SubnetEmbedding, table_variances, train_supernet
+from aesbench_methods.adass.subnet import SubnetEmbedding
+from aesbench_methods.adass.supernet import table_variances, train_supernet
 
 MULTI_VALUED = (*EXAMPLE_SHAPES, ("tags", 9, 3))
 EVERY = (True,) * 4
@@ -159,8 +160,9 @@ def test_a_step_trains_the_sampled_tables_only(monkeypatch):
     rates[torch.arange(4), torch.tensor([0, 1, 2, 3])] = 1.0
     sampler = Sampler(rates, torch.tensor([1.0, 1.0, 1.0, 0.0]))
     monkeypatch.setattr("aesbench_methods.adass.supernet.make_sampler", lambda *arguments: sampler)
-    before = SubnetEmbedding(context_on(WideDeep, "plain"), quick()).tables
-    tables = train_supernet(context_on(WideDeep, "plain"), quick()).model.embedding.tables
+    config = quick(scheme="independent")
+    before = SubnetEmbedding(context_on(WideDeep, "plain"), config).tables
+    tables = train_supernet(context_on(WideDeep, "plain"), config).model.embedding.tables
     for field in range(4):
         for size in range(5):
             moved = not torch.equal(before.weight(field, size), tables.weight(field, size))
@@ -179,10 +181,39 @@ def test_adaptive_rates_move_and_are_traced():
         assert np.ptp(rates, axis=0).min() > 0 and rates.min() >= 0 and rates.max() <= 1
 
 
+@pytest.mark.parametrize("training", [True, False], ids=["training", "scoring"])
+@pytest.mark.parametrize("shapes", [EXAMPLE_SHAPES, MULTI_VALUED], ids=["single", "multi-valued"])
+@pytest.mark.parametrize("unification", ["plain", "transform"])
+def test_prefixes_looked_up_at_once_are_those_of_each_size(unification, shapes, training):
+    """Vectors, gradients and what Eq. 6 sees are the same as when sizes are looked up in turn."""
+    context = context_on(WideDeep, unification, shapes)
+    embedding = SubnetEmbedding(context, quick(scheme="shared")).double().train(training)
+    embedding.take_statistics(Rows(context.fields, context.train, 20, context.device))
+    count, ids = len(shapes), torch.from_numpy(context.train.ids[:11])
+    embedding.draws = [
+        Draw((0, 3, 4, 1, 2)[:count], (True, True, False, True, True)[:count]),
+        Draw((2, 2, 0, 4, 1)[:count], (True,) * count),
+    ]
+    embedding.observe = True
+    weights = torch.rand(11, sum(embedding.widths), generator=context.generator)
+    seen = []
+    for at_once in (True, False):
+        embedding._at_once = at_once
+        embedding.zero_grad()
+        vectors = embedding(ids)
+        (vectors * weights).sum().backward()
+        told = embedding.observation()
+        gradients = [p.grad.to_dense() for p in embedding.parameters() if p.grad is not None]
+        seen.append([vectors, told.gradient, told.magnitude, told.entries, *gradients])
+    assert len(seen[0]) == (5 if unification == "plain" else 15)
+    for one, other in zip(*seen, strict=True):
+        torch.testing.assert_close(one, other)
+
+
 def test_the_gradient_of_equation_6_is_that_of_the_looked_up_vectors():
     """The L1 norm of a field's vectors' gradient equals that computed from its table's."""
     context = context_on(WideDeep, "plain")
-    model = context.build_model(SubnetEmbedding(context, quick()))
+    model = context.build_model(SubnetEmbedding(context, quick(scheme="independent")))
     embedding = model.embedding
     embedding.draws, embedding.observe = [Draw((3, 3, 1, 0), (True, True, True, False))], True
     ids = torch.from_numpy(context.train.ids[:1])  # One row: no two lookups share a table row.

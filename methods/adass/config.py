@@ -20,7 +20,9 @@ class AdaSSConfig:
 
     Attributes:
         scheme: ``independent`` tables per size, the paper's for ML-1M, or ``shared``, prefixes of
-            the largest, its choice for Criteo and Avazu.
+            the largest, its choice for Criteo and Avazu. Ours is shared throughout: a table of its
+            own is trained in a fifth of the steps only, and after 15 epochs of ML-1M its subnets
+            are .0016 of AUC further from their stand-alone level, in twice the time.
         sampling: the strategy of Table 4; ``uniform`` is our control.
         keep_rate: P_F at the start of ``adaptive``; not given in the paper. A pair of fields is
             trained in P_F² of the steps, so low rates leave pairs unlearned, and sizes that only
@@ -49,7 +51,7 @@ class AdaSSConfig:
         sandwich: train the smallest and the largest subnet beside the drawn ones at every step
             (Yu & Huang, 2019).
         supernets: how many supernets are trained; subnets are scored by the mean of their metrics.
-        epochs: the most passes over the train split; the paper gives none.
+        epochs: the most passes over the train split; the paper gives none. ML-1M stops at 11 to 13.
         patience: passes without a better mean validation AUC of a few fixed subnets.
         learning_rate: of both tables and model (section 4.2).
 
@@ -64,7 +66,8 @@ class AdaSSConfig:
             reward's standard deviation if ``reward_unit`` says so.
         reward: what ACC_val stands for. ``accuracy`` at threshold .5 is the letter; it hardly moves
             where positives are rare.
-        reward_rows: the most validation rows that score a subnet, evenly spaced.
+        reward_rows: the most validation rows that score a subnet, evenly spaced. The sizes of
+            most fields of ML-1M differ by 1e-4 of AUC, which few rows cannot tell.
         reward_weight: what multiplies the reward. ``lambda_r`` is the letter, where one symbol
             weighs the reward and its penalty: reward differences of 1e-5 against penalties of .1.
         reward_unit: ``deviation`` measures all terms of the loss in standard deviations of the
@@ -92,7 +95,7 @@ class AdaSSConfig:
         evaluations: the most different subnets that a search may score.
     """
 
-    scheme: Literal["independent", "shared"] = "independent"
+    scheme: Literal["independent", "shared"] = "shared"
     sampling: Literal["adaptive", "random", "vanilla", "weight", "uniform"] = "adaptive"
     keep_rate: float = 0.9
     random_keep_rate: float = 0.6
@@ -108,7 +111,7 @@ class AdaSSConfig:
     groups: int = 4
     sandwich: bool = False
     supernets: int = 1
-    epochs: int = 15
+    epochs: int = 20
     patience: int = 2
     learning_rate: float = 1e-3
 
@@ -116,7 +119,7 @@ class AdaSSConfig:
     lambda_r: float = 0.005
     lambda_c: float = 0.04
     reward: Literal["auc", "accuracy", "logloss"] = "auc"
-    reward_rows: int = 32768
+    reward_rows: int = 65536
     reward_weight: Literal["one", "lambda_r"] = "one"
     reward_unit: Literal["deviation", "none"] = "deviation"
     size_unit: Literal["relative", "raw"] = "relative"
@@ -171,6 +174,7 @@ EFFECT_FIRST = {"lambda_r": 0.0025, "lambda_c": 0.08}
 """AdaS&S-E (section 4.2)."""
 
 LITERAL = {
+    "scheme": "independent",
     "keep_rate": 0.6,
     "rate_interval": 1,
     "rate_drift": 0.0,

@@ -1,0 +1,188 @@
+"""The embedding of a subnet: one size per field of the supernet's tables, in one width (Eq. 7).
+
+How sizes are unified follows the run. ``transform`` is Eq. 7, a linear layer per size that fields
+share, then batch normalisation per field and size without affine parameters. Under ``plain``, where
+the retrained model concatenates raw vectors (section 3.3), a vector is padded with zeros to the
+width of the field's columns, and the backbone's first layer does the rest.
+
+Of independent tables each size is looked up by itself. Prefixes of one table are looked up at once:
+the vector of a size is the largest one, with zeros from that size on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn.functional import batch_norm, pad
+
+from aesbench import Context, FieldEmbedding
+from aesbench.candidates import CandidateTables, SizeTransforms
+from aesbench_methods.adass.config import AdaSSConfig
+from aesbench_methods.adass.sampling import Draw, Observation
+from aesbench_methods.adass.scoring import Rows
+
+EPSILON = 1e-5
+"""Added to a variance before its root, as by torch's batch normalisation."""
+
+
+@dataclass
+class _LookedUp:
+    """Vectors of a batch or a part of it, kept for Eq. 6."""
+
+    fields: list[int]
+    vectors: Tensor  # (rows, fields, width)
+    used: Tensor  # 1 where a subnet has a component, else 0; broadcasts to the vectors' shape.
+
+
+class SubnetEmbedding(FieldEmbedding):
+    """The embedding of a subnet of the supernet.
+
+    Attributes:
+        draws: the subnets in use; a batch is cut into as many parts, one for each.
+        observe: whether what Eq. 6 needs is kept.
+    """
+
+    def __init__(self, context: Context, config: AdaSSConfig) -> None:
+        super().__init__()
+        count, sizes = len(context.fields), context.candidates
+        self.tables = CandidateTables(
+            context.fields,
+            sizes,
+            scheme=config.scheme,
+            table_std=context.train_config.table_std,
+            generator=context.generator,
+        )
+        self.normalised = context.unification == "transform"
+        own_columns = config.columns == "own" and not self.normalised
+        self._starts = [sum(sizes[:j]) if own_columns else 0 for j in range(len(sizes))]
+        if self.normalised:
+            self.transforms = SizeTransforms(sizes, context.final_dim, context.generator)
+            self._width = context.final_dim
+        else:
+            self._width = sum(sizes) if own_columns else sizes[-1]
+        self.widths = (self._width,) * count
+        self._at_once = config.scheme == "shared" and not own_columns
+        prefixes = torch.arange(sizes[-1]) < torch.tensor(sizes).unsqueeze(1)
+        self.register_buffer("prefixes", prefixes.float(), persistent=False)
+        self.prefixes: Tensor  # (candidates, largest size)
+        # Population mean and variance of every normalised component, for subnets in eval mode.
+        shape = (len(sizes), count, self._width)
+        self.register_buffer("means", torch.zeros(shape), persistent=False)
+        self.register_buffer("variances", torch.ones(shape), persistent=False)
+        self.means: Tensor
+        self.variances: Tensor
+        self.draws: list[Draw] = [Draw((0,) * count, (True,) * count)]
+        self.observe = False
+        self._looked_up: list[_LookedUp] = []
+
+    def forward(self, ids: Tensor) -> Tensor:
+        """Map ``ids (batch, columns)`` to ``(batch, fields * width)``."""
+        self._looked_up = []
+        parts = ids.chunk(len(self.draws))
+        if self._at_once:
+            return self._prefixes_of_largest(ids, [len(part) for part in parts])
+        vectors = [self._subnet(part, draw) for part, draw in zip(parts, self.draws, strict=False)]
+        return torch.cat(vectors)
+
+    def _prefixes_of_largest(self, ids: Tensor, lengths: Sequence[int]) -> Tensor:
+        """Return the vectors of all parts of a batch, by one lookup.
+
+        What a subnet leaves out has a zero gradient: only Adam's momentum moves it.
+        """
+        largest = self.tables.look_up(ids, len(self.prefixes) - 1)  # (batch, fields, largest size)
+        draws = self.draws[: len(lengths)]
+        sizes = torch.tensor([draw.sizes for draw in draws], device=ids.device)
+        keep = torch.tensor([draw.keep for draw in draws], device=ids.device).unsqueeze(2)
+        used = self.prefixes[sizes] * keep  # (draws, fields, largest size)
+        rows = torch.tensor(lengths, device=ids.device)
+        of_rows = used.repeat_interleave(rows, 0)
+        if self.observe:
+            largest.retain_grad()
+            self._looked_up = [_LookedUp(list(range(len(self.widths))), largest, of_rows)]
+        if not self.normalised:
+            return (largest * of_rows).flatten(1)
+        weights, biases = self.transforms.padded()
+        vectors = []
+        for part, own, kept in zip(largest.split(list(lengths)), sizes, keep, strict=True):
+            mapped = torch.baddbmm(  # A matrix per field: (fields, rows, width)
+                biases[own].unsqueeze(1), part.transpose(0, 1), weights[own].transpose(1, 2)
+            )
+            normed = self._normed(mapped.transpose(0, 1), own, torch.arange(len(own)))
+            vectors.append((normed * kept).flatten(1))
+        return torch.cat(vectors)
+
+    def _subnet(self, ids: Tensor, draw: Draw) -> Tensor:
+        """Return the vectors of one subnet, size by size; those of dropped fields are zero."""
+        found, order = [], []
+        for size in sorted(set(draw.sizes)):
+            fields = [i for i, own in enumerate(draw.sizes) if own == size and draw.keep[i]]
+            if fields:
+                found.append(self.unified(ids, size, fields))
+                order += fields
+        dropped = [i for i, kept in enumerate(draw.keep) if not kept]
+        if dropped:
+            # After the normalisation, and without 1/p: a dropped field says nothing.
+            found.append(torch.zeros(len(ids), len(dropped), self._width, device=ids.device))
+        place = torch.tensor(order + dropped, device=ids.device).argsort()
+        return torch.cat(found, 1).index_select(1, place).flatten(1)
+
+    def unified(self, ids: Tensor, size: int, fields: Sequence[int]) -> Tensor:
+        """Return the vectors ``(batch, fields, width)`` of these fields, all of one size."""
+        vectors = self.tables.look_up(ids, size, fields)  # (batch, fields, size)
+        if self.observe:
+            vectors.retain_grad()
+            used = torch.ones((), device=ids.device)
+            self._looked_up.append(_LookedUp(list(fields), vectors, used))
+        if not self.normalised:
+            start = self._starts[size]
+            return pad(vectors, (start, self._width - start - vectors.shape[2]))
+        mapped = self.transforms(vectors, size, fields)  # (batch, fields, width), Eq. 7
+        return self._normed(mapped, size, fields)
+
+    def _normed(
+        self, mapped: Tensor, sizes: int | Tensor, fields: Sequence[int] | Tensor
+    ) -> Tensor:
+        """Normalise mapped vectors ``(batch, fields, width)`` per field and component.
+
+        With the statistics of the batch in training, otherwise with those of these sizes.
+        """
+        if self.training:
+            normed = batch_norm(mapped.flatten(1), None, None, training=True, eps=EPSILON)
+            return normed.view_as(mapped)
+        mean, variance = self.means[sizes, fields], self.variances[sizes, fields]
+        return (mapped - mean) / (variance + EPSILON).sqrt()
+
+    @torch.no_grad()
+    def take_statistics(self, rows: Rows) -> None:
+        """Set the population statistics from train rows, so that scores need no batch."""
+        if not self.normalised:
+            return
+        for field in range(len(self.widths)):
+            ids, weights = rows.distinct(field)
+            share = (weights / weights.sum()).unsqueeze(1)
+            for size in range(len(self.means)):
+                vectors = self.tables.look_up(ids, size, [field])
+                mapped = self.transforms(vectors, size, [field]).squeeze(1)  # (values, width)
+                mean = (share * mapped).sum(0)
+                self.means[size, field] = mean
+                self.variances[size, field] = (share * (mapped - mean).square()).sum(0)
+
+    def observation(self) -> Observation:
+        """Return what Eq. 6 needs of the step whose gradients have just been computed."""
+        totals = torch.zeros(3, len(self.widths))
+        for part in self._looked_up:
+            gradient = part.vectors.grad
+            if gradient is None:
+                continue
+            used = part.used.expand_as(part.vectors)
+            totals[0, part.fields] += gradient.abs().sum((0, 2)).cpu()
+            totals[1, part.fields] += (part.vectors.detach() * used).abs().sum((0, 2)).cpu()
+            totals[2, part.fields] += used.sum((0, 2)).cpu()
+        return Observation(gradient=totals[0], magnitude=totals[1], entries=totals[2])
+
+    def stop_observing(self) -> None:
+        """Let go of what was kept of the last step."""
+        self.observe, self._looked_up = False, []
