@@ -9,11 +9,14 @@ methods inherit like this by default; here it is an ablation, the same for every
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from aesbench.allocation import Allocation
 from aesbench.backbones import Backbone
+from aesbench.candidates import CandidateTables
 from aesbench.embedding import MixedEmbedding
 from aesbench.errors import ConfigError
 
@@ -49,3 +52,17 @@ def inherit_weights(
     ours, theirs = getattr(model, "wide", None), getattr(source, "wide", None)
     if isinstance(ours, nn.Module) and isinstance(theirs, nn.Module):
         ours.load_state_dict(theirs.state_dict())
+
+
+def inherit_chosen_tables(model: Backbone, source: Backbone, allocation: Allocation) -> None:
+    """Copy what ``inherit_weights`` does from a source that has tables of every candidate size.
+
+    Args:
+        model: to be retrained, on the embedding of the allocation.
+        source: its embedding holds ``tables`` and, where it is normalised, their ``transforms``.
+        allocation: field-wise sizes among the candidates.
+    """
+    embedding: Any = source.embedding
+    tables: CandidateTables = embedding.tables
+    transforms = embedding.transforms.by_dim(tables.candidates) if embedding.normalised else None
+    inherit_weights(model, source, tables.vectors_of(allocation.dims), transforms)

@@ -49,7 +49,7 @@ from aesbench.backbones import Backbone
 from aesbench.bilevel import BilevelBatches, Patience
 from aesbench.candidates import SCHEMES, CandidateTables
 from aesbench.config import require, require_int
-from aesbench.inheritance import inherit_weights
+from aesbench.inheritance import inherit_chosen_tables
 from aesbench.metrics import auc
 from aesbench.optimizer import ModelAdam
 from aesbench.search_space import Range
@@ -180,13 +180,7 @@ class AutoDim(Method):
         self, context: Context, prepared: None, allocation: Allocation, model: Backbone
     ) -> None:
         """Start the retraining from the searched tables, shared transforms and first order."""
-        embedding = self.model.embedding
-        inherit_weights(
-            model,
-            self.model,
-            embedding.tables.vectors_of(allocation.dims),
-            embedding.transforms.by_dim(context.candidates),
-        )
+        inherit_chosen_tables(model, self.model, allocation)
 
 
 def gumbel(shape: tuple[int, ...], generator: torch.Generator) -> Tensor:

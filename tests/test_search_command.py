@@ -1,6 +1,7 @@
 """`aesbench search`: sizes for one's own data, as a user of the command line meets it."""
 
 import json
+import shlex
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,24 @@ def test_sizes_are_found_for_ones_own_data(search, tmp_path):
     for words in ("shop", "cardinality", f"{allocation.parameters:,} embedding parameters"):
         assert words in done.stdout
     assert {path.suffix for path in tmp_path.glob("my.*")} == {".json", ".png", ".svg"}
+
+
+def test_the_command_that_a_search_proposes_works_as_printed(search, tmp_path):
+    """With data and results of one's own, in places of one's own."""
+    lines = [f"{row % 2},s{row % 3},i{row % 7}\n" for row in range(300)]
+    (tmp_path / "my data").mkdir()
+    (tmp_path / "my data" / "rows.csv").write_text("label,shop,item\n" + "".join(lines))
+    (tmp_path / "my data" / "mine.toml").write_text(TOML)
+    done = search(
+        "--method", "ues:8", "--dataset", "my data/mine.toml", "--results", "found", "--cache-dir",
+        "cache", "--set", "train.epochs=1",
+    )  # fmt: skip
+    (proposed,) = (line for line in done.stdout.splitlines() if line.startswith("next: "))
+    words = shlex.split(proposed.removeprefix("next: "))
+    assert words[:2] == ["aesbench", "export"]
+    exported = CliRunner().invoke(cli, words[1:], standalone_mode=False, catch_exceptions=False)
+    assert exported.exit_code == 0, exported.stdout
+    assert list((tmp_path / "found" / "exports").glob("*/*.safetensors"))
 
 
 def test_a_search_is_a_recorded_run_and_the_second_is_read_from_it(search, tmp_path):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -88,6 +90,10 @@ def search(
         return FAILED
     path = out or results / "exports" / record.spec.run_id / "allocation.json"
     _show(console, record, path, is_new=bool(outcome.ran))
+    own_data = dataset if dataset.endswith(".toml") else None
+    places = {"dataset": own_data, "results": results, "data-dir": data_dir, "cache-dir": cache_dir}
+    following = _export_command(record, places)
+    console.print(f"next: {following}", soft_wrap=True, markup=False, highlight=False)
     return 0
 
 
@@ -116,4 +122,12 @@ def _show(console: Console, record: RunRecord, path: Path, *, is_new: bool) -> N
     for place, content in files.items():
         write_atomically(place, content)
         console.print(f"written: {place}", soft_wrap=True, markup=False, highlight=False)
-    console.print(f"next: aesbench export {spec.run_id[:8]} --to torch", highlight=False)
+
+
+def _export_command(record: RunRecord, places: Mapping[str, str | Path | None]) -> str:
+    """Return the command that trains what was found; ``{option: its value}`` finds run and data."""
+    words = ["aesbench", "export", record.spec.run_id[:8], "--to", "torch"]
+    for option, value in places.items():
+        if value is not None and value != Path("results"):  # The option's default.
+            words += [f"--{option}", str(value)]
+    return shlex.join(words)

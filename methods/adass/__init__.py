@@ -29,7 +29,7 @@ from typing import Any
 
 from aesbench import Allocation, Backbone, Context, Method, Metrics
 from aesbench.errors import ConfigError
-from aesbench.inheritance import inherit_weights
+from aesbench.inheritance import inherit_chosen_tables
 from aesbench.search_space import Range
 from aesbench_methods.adass import controls, rl
 from aesbench_methods.adass.config import EFFECT_FIRST, LITERAL, RESOURCE_FIRST, AdaSSConfig
@@ -119,9 +119,4 @@ class AdaSS(Method):
         self, context: Context, prepared: Memo, allocation: Allocation, model: Backbone
     ) -> None:
         """Start the retraining from the first supernet's tables, transforms and first order."""
-        supernet = prepared.scorers[0].model
-        embedding = supernet.embedding
-        transforms = (
-            embedding.transforms.by_dim(context.candidates) if embedding.normalised else None
-        )
-        inherit_weights(model, supernet, embedding.tables.vectors_of(allocation.dims), transforms)
+        inherit_chosen_tables(model, prepared.scorers[0].model, allocation)
