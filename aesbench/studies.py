@@ -1,7 +1,8 @@
 """Each table and figure of the paper, and two of ours, as the set of runs behind it.
 
 A study only says which runs there must be: ``aesbench.grid`` makes them, ``aesbench.report`` draws
-whatever there are. Studies share runs wherever they need the same ones.
+whatever there are. Studies share runs wherever they need the same ones, and
+those made by one call share what methods prepare.
 """
 
 from __future__ import annotations
@@ -45,6 +46,7 @@ class Options:
 
     Attributes:
         backbones, seeds: in place of the study's own.
+        methods: names without presets; runs of other methods are left out.
         allocations: of Table 4.
         searches: of each shared supernet in Figure 4.
         supernets: seeds of the supernets in Table 4, and of those that Figure 4 shares.
@@ -53,6 +55,7 @@ class Options:
 
     backbones: tuple[str, ...] | None = None
     seeds: tuple[int, ...] | None = None
+    methods: tuple[str, ...] | None = None
     allocations: int = 200
     searches: int = 100
     supernets: int = 3
@@ -62,6 +65,8 @@ class Options:
         require_int(self.allocations, "allocations", 2)
         require_int(self.searches, "searches", 1)
         require_int(self.supernets, "supernets", 1)
+        for name in self.methods or ():
+            METHODS.get(name)
 
 
 @dataclass(frozen=True)
@@ -185,20 +190,25 @@ STUDIES = {
 """{name: study}, in the order of the paper, ours last."""
 
 
-def choose_studies(name: str, dataset: Dataset) -> list[Study]:
-    """Return the study of this name; ``all`` means every one that the data set can serve.
+def choose_studies(names: Iterable[str], dataset: Dataset) -> list[Study]:
+    """Return the studies of these names; ``all`` means every one that the data set can serve.
 
     Raises:
         ConfigError: there is no such study.
     """
-    if name == ALL:
-        return [s for s in STUDIES.values() if s.name != "planted" or _knows_truth(dataset)]
-    if name not in STUDIES:
-        known = [*STUDIES, ALL]
-        raise ConfigError(
-            f"unknown study '{name}'{did_you_mean(name, known)} It is one of: {', '.join(known)}"
-        )
-    return [STUDIES[name]]
+    chosen: list[Study] = []
+    for name in names:
+        if name == ALL:
+            chosen += [s for s in STUDIES.values() if s.name != "planted" or _knows_truth(dataset)]
+        elif name in STUDIES:
+            chosen.append(STUDIES[name])
+        else:
+            known = [*STUDIES, ALL]
+            raise ConfigError(
+                f"unknown study '{name}'{did_you_mean(name, known)}"
+                f" It is one of: {', '.join(known)}"
+            )
+    return list({study.name: study for study in chosen}.values())
 
 
 def plan_studies(
@@ -233,7 +243,8 @@ def plan_studies(
                 retrain=part.retrain,
                 scores=part.scores,
             ):
-                specs.setdefault(spec.run_id, spec)
+                if options.methods is None or spec.method in options.methods:
+                    specs.setdefault(spec.run_id, spec)
         plans[study.name] = list(specs.values())
     check_owners(options.settings, sorted(owners))
     return plans

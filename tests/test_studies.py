@@ -7,13 +7,13 @@ import pytest
 from aesbench.allocation import random_sizes
 from aesbench.config import RunSpec
 from aesbench.errors import AllocationError, ConfigError
-from aesbench.grid import plan
+from aesbench.grid import by_prepared_state, plan
 from aesbench.studies import BUDGETED, STUDIES, Options, choose_studies, plan_studies
 
 
 def specs_of(name, dataset, **options):
     """The runs of one study."""
-    return plan_studies(choose_studies(name, dataset), dataset, Options(**options))[name]
+    return plan_studies(choose_studies([name], dataset), dataset, Options(**options))[name]
 
 
 def labels_of(specs):
@@ -102,11 +102,23 @@ def test_fig6_needs_no_runs_beyond_table3(planted_tiny):
 def test_planted_needs_a_known_truth(planted_tiny, tiny_dataset):
     """Generated data know it; on other data the study is refused, and `all` leaves it out."""
     assert "random" in labels_of(specs_of("planted", planted_tiny))
-    assert [study.name for study in choose_studies("all", planted_tiny)] == list(STUDIES)
-    others = [study.name for study in choose_studies("all", tiny_dataset)]
+    assert [study.name for study in choose_studies(["all"], planted_tiny)] == list(STUDIES)
+    others = [study.name for study in choose_studies(["all"], tiny_dataset)]
     assert others == [name for name in STUDIES if name != "planted"]
     with pytest.raises(ConfigError, match="nobody knows of 'tiny'; run it with --dataset planted"):
         specs_of("planted", tiny_dataset)
+
+
+def test_studies_given_together_share_supernets_and_may_leave_methods_out(planted_tiny):
+    """Table 3, the budgets and the searches of Figure 4 search one supernet of each seed."""
+    chosen = choose_studies(["table3", "matched", "fig4", "table3"], planted_tiny)
+    assert [study.name for study in chosen] == ["table3", "matched", "fig4"]
+    options = Options(backbones=("widedeep",), seeds=(0, 1), methods=("adass",), supernets=2)
+    plans = plan_studies(chosen, planted_tiny, options)
+    specs = [spec for plan in plans.values() for spec in plan]
+    assert {spec.method for spec in specs} == {"adass"}
+    assert all(plans.values())
+    assert len(by_prepared_state(specs)) == 2
 
 
 def test_changed_settings_reach_the_runs_they_concern(planted_tiny):
@@ -125,6 +137,7 @@ def test_changed_settings_reach_the_runs_they_concern(planted_tiny):
         ("tabel3", {}, "unknown study 'tabel3'; did you mean 'table3'?"),
         ("table3", {"settings": {"fixed": {"dims": "2"}}}, "--set names 'fixed'"),
         ("table3", {"backbones": ("deepfn",)}, "did you mean 'deepfm'?"),
+        ("table3", {"methods": ("adas",)}, "did you mean 'adass'?"),
         ("fig4", {"searches": 0}, "searches = 0"),
         ("fig4", {"supernets": 0}, "supernets = 0"),
         ("table4", {"allocations": 1}, "allocations = 1"),

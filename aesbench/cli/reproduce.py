@@ -13,12 +13,13 @@ from aesbench.cli.run import FAILED_RUNS
 
 
 @click.command()
-@click.argument("study")
+@click.argument("studies", metavar="STUDIES")
 @click.option(
     "--dataset", required=True, help="A data set's name, or a .toml file: examples/custom.toml"
 )
 @click.option("--backbones", help="Comma-separated; default: those of the paper's experiment.")
 @click.option("--seeds", help="How many, or a list: 0,3,7; default: the study's own.")
+@click.option("--methods", help="Only runs of these methods, comma-separated: adass,ues")
 @click.option(
     "--allocations", type=int, default=200, show_default=True, help="table4: random allocations."
 )
@@ -43,10 +44,11 @@ from aesbench.cli.run import FAILED_RUNS
 @results_option
 @data_options
 def reproduce(
-    study: str,
+    studies: str,
     dataset: str,
     backbones: str | None,
     seeds: str | None,
+    methods: str | None,
     allocations: int,
     searches: int,
     supernets: int,
@@ -61,10 +63,12 @@ def reproduce(
     changes: tuple[str, ...],
     plugins: tuple[Path, ...],
 ) -> int:
-    """Make the runs behind a table or figure of the paper.
+    """Make the runs behind tables and figures of the paper.
 
-    STUDY is table3, table4, fig4, fig5, fig6, matched, planted or all. Runs that have a record are
-    skipped: after an interruption, give the same command again. 'aesbench report' then draws them.
+    STUDIES are, comma-separated, table3, table4, fig4, fig5, fig6, matched, planted, or all. Given
+    together they share what methods prepare, such as AdaS&S's supernets. Runs that have a record
+    are skipped: after an interruption, give the same command again. 'aesbench report' then draws
+    them.
     """
     # Imported here because torch takes a second, which --help should not.
     from aesbench.display import GridDisplay, show_plans, show_what_is_drawn
@@ -77,13 +81,14 @@ def reproduce(
     options = Options(
         backbones=None if backbones is None else tuple(names(backbones)),
         seeds=None if seeds is None else tuple(seed_list(seeds)),
+        methods=None if methods is None else tuple(names(methods)),
         allocations=allocations,
         searches=searches,
         supernets=supernets,
         settings=settings,
     )
-    studies = choose_studies(study, data)
-    plans = plan_studies(studies, data, options)
+    chosen = choose_studies(names(studies), data)
+    plans = plan_studies(chosen, data, options)
     specs = list({spec.run_id: spec for plan in plans.values() for spec in plan}.values())
     show_plans(console, plans, specs, results, workers=jobs)
     if dry_run:
@@ -103,5 +108,5 @@ def reproduce(
         f"{outcome.ran} run, {len(specs) - outcome.ran} taken from records,"
         f" {outcome.failed} failed; records in {results / 'records'}"
     )
-    show_what_is_drawn(console, studies, plans, outcome.records, results)
+    show_what_is_drawn(console, chosen, plans, outcome.records, results)
     return FAILED_RUNS if outcome.failed else 0
