@@ -28,7 +28,7 @@ Deviations:
 - The preference for keeping starts higher by ``keep_bias``, for the same reason.
 - Held-out rows are validation batches; the code takes the previous train batch.
 - Faults of the code not repeated: its exploration overwrites real rows, because restoring them only
-  re-assigns a name (here a copy of the model explores); a value at the largest size still moves the
+  re-assigns a name (here the rows are put back); a value at the largest size still moves the
   policy towards keeping (here it does not count); Adam's moments of a fresh row are those of its
   old value (here they are zeroed); its rewards have no baseline by default and fail with
   two fields (here the mean of the last five losses, an option there).
@@ -56,7 +56,8 @@ from __future__ import annotations
 
 import copy
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -250,6 +251,20 @@ class ChosenSizes(FieldEmbedding):
                 optimizer.forget(table, self.tables.rows(field))
             self.sizes[field] = size + 1
 
+    @contextmanager
+    def enlarged(self, fields: Sequence[int]) -> Iterator[None]:
+        """Enlarge fields for a while: sizes and the rows that were overwritten are given back."""
+        sizes = list(self.sizes)
+        targets = [self.tables.weight(field, sizes[field] + 1).detach() for field in fields]
+        overwritten = [target.clone() for target in targets]
+        self.enlarge(fields)
+        try:
+            yield
+        finally:
+            self.sizes = sizes
+            for target, rows in zip(targets, overwritten, strict=True):
+                target.copy_(rows)
+
 
 class ChainLink(nn.Module):
     """The linear layers, one per field, from a size to the next."""
@@ -304,14 +319,19 @@ class Policy:
         return logits.masked_fill(forbidden, -torch.inf)
 
     def explore(self, model: Backbone, batch: Batch) -> float:
-        """Try sampled actions out on a copy of the model, learn from them; return the advantage."""
+        """Try sampled actions out, learn from them and return the advantage; the model stays.
+
+        A copy is tried out, but for its tables, which would be gigabytes: what is overwritten in
+        them is a few fields' rows, and is put back.
+        """
         embedding = model.embedding
         logits = self.logits(embedding.sizes)
         probabilities = logits.detach().softmax(dim=1).cpu()
         actions = torch.multinomial(probabilities, 1, generator=self._generator).squeeze(1)
-        explored = copy.deepcopy(model)
-        explored.embedding.enlarge(actions.nonzero().squeeze(1).tolist())
-        advantage = self.advantage(loss_of(explored, batch))
+        tables = [m.weight for m in model.modules() if isinstance(m, nn.Embedding)]
+        explored = copy.deepcopy(model, {id(table): table for table in tables})
+        with explored.embedding.enlarged(actions.nonzero().squeeze(1).tolist()):
+            advantage = self.advantage(loss_of(explored, batch))
         loss = policy_loss(logits, actions.to(logits.device), advantage)
         self._optimizer.zero_grad()
         loss.backward()

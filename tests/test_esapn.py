@@ -156,6 +156,21 @@ def test_exploration_leaves_the_model_as_it_is(monkeypatch):
         assert torch.equal(value, before[name]), name
 
 
+def test_exploration_copies_no_table(monkeypatch):
+    """What explores is a copy, but for the tables, which would be gigabytes at full size."""
+    model, context, batch = model_with([0, 1, 2])
+    tried = []
+    enlarge = ChosenSizes.enlarge
+    monkeypatch.setattr(
+        ChosenSizes, "enlarge", lambda self, fields: (tried.append(self), enlarge(self, fields))
+    )
+    Policy(context, ESAPNConfig(keep_bias=-1000.0)).explore(model, batch)
+    (explored,) = tried
+    assert explored is not model.embedding
+    pairs = zip(model.embedding.tables.tables, explored.tables.tables, strict=True)
+    assert all(own.weight is other.weight for own, other in pairs)
+
+
 def test_the_policy_learns_from_exploring():
     """With a baseline its parameters move; they alone."""
     model, context, batch = model_with([0, 0, 0])
