@@ -1,19 +1,11 @@
 """Time our training step beside DeepCTR-Torch's and FuxiCTR's, and beside this machine's floor.
 
-Every contender trains Wide&Deep (hidden layers 128-64) with Adam on the same rows: ML-1M's ten
-cardinalities, embedding size 32, batches of 512 in random order. A step is everything from getting
-the batch to the updated parameters, so each contender uses its own loader:
+Every contender (``contenders.py``) trains Wide&Deep (hidden layers 128-64) with Adam on the same
+rows: ML-1M's ten cardinalities, embedding size 32, batches of 512 in random order.
 
-- DeepCTR-Torch trains through ``model.fit`` with ``verbose=0`` on arrays in memory; above 0 it
-  computes metrics in every step.
-- FuxiCTR trains through ``train_step`` on batches of its npz loader without workers, its fastest.
-  Its wheel has no Wide&Deep, so one is built from its own layers. Its step always clips the
-  gradient norm, which is part of what its user waits for.
-
-The peers run without regularisation; ours keeps its weight decay on the rows of the batch, its
-default. Contenders take turns within every round, and ratios are taken within a round, because
-other work on the machine changes its speed from one minute to the next. The log loss on the
-training rows before and after shows that each contender learns.
+Contenders take turns within every round, and ratios are taken within a round, because other work
+on the machine changes its speed from one minute to the next. The log loss on the training rows
+before and after shows that each contender learns.
 
     pip install aesbench[peers]
     python tests/benchmarks/training_step.py --steps 200 --rounds 9 --threads 2
@@ -22,31 +14,18 @@ training rows before and after shows that each contender learns.
 from __future__ import annotations
 
 import argparse
-import contextlib
-import io
-import platform
 import sys
-import tempfile
 import time
-from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
 from statistics import median
-from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from torch import Tensor
+from contenders import MAKERS, PACKAGES, Contender, Task
+from machine import describe_machine
 
-from aesbench import metrics, training
-from aesbench.allocation import Allocation
-from aesbench.backbones import BackboneConfig, WideDeep
-from aesbench.config import TrainConfig
-from aesbench.datasets.base import Field, Split
-from aesbench.embedding import MixedEmbedding
-from aesbench.optimizer import ModelAdam
+from aesbench import metrics
+from aesbench.datasets.base import Split
 
 CARDINALITIES = (6041, 3707, 3440, 3, 8, 22, 82, 302, 3, 25)
 """Distinct ids per field of ML-1M, out-of-vocabulary ids included."""
@@ -56,22 +35,6 @@ HIDDEN = (128, 64)
 SKEW = 0.5
 """Frequency falls as rank to this power: the most frequent item takes 0.8 % of the rows. It takes
 0.3 % of ML-1M's. A steeper fall would leave fewer distinct rows per batch and flatter ours."""
-NAMES = tuple(f"field{number}" for number in range(len(CARDINALITIES)))
-
-
-@dataclass(frozen=True)
-class Contender:
-    """A library at work.
-
-    Attributes:
-        name: how the table calls it.
-        train: takes one step per batch of the rows, in a fresh random order.
-        predict: returns the logits ``(rows,)`` in file order.
-    """
-
-    name: str
-    train: Callable[[], None]
-    predict: Callable[[], NDArray[Any]]
 
 
 def draw_rows(rows: int) -> Split:
@@ -85,124 +48,6 @@ def draw_rows(rows: int) -> Split:
         logits += rng.normal(0, 0.7, size=cardinality)[ids[:, column]]
     labels = rng.random(rows) < 1 / (1 + np.exp(-logits))
     return Split(ids, labels.astype(np.uint8))
-
-
-def make_ours(split: Split) -> Contender:
-    """Build our Wide&Deep and the loop body of ``training.fit``."""
-    fields = [Field(*pair) for pair in zip(NAMES, CARDINALITIES, strict=True)]
-    config = TrainConfig(batch_size=BATCH)
-    generator = torch.Generator().manual_seed(0)
-    embedding = MixedEmbedding(
-        fields,
-        Allocation.uniform(fields, DIM),
-        unification="plain",
-        final_dim=DIM,
-        table_std=config.table_std,
-        generator=generator,
-    )
-    model = WideDeep(fields, embedding, BackboneConfig(HIDDEN), generator)
-    optimizer = ModelAdam(model, learning_rate=config.learning_rate, l2=config.l2)
-
-    def train() -> None:
-        model.train()
-        for ids, labels in split.batches(config.batch_size, shuffle=generator):
-            training.step(model, optimizer, ids, labels)
-
-    return Contender("aesbench", train, lambda: training.predict(model, split))
-
-
-def make_deepctr(split: Split) -> Contender:
-    """Build DeepCTR-Torch's Wide&Deep.
-
-    Raises:
-        ImportError: DeepCTR-Torch is not installed.
-    """
-    from deepctr_torch.inputs import SparseFeat
-    from deepctr_torch.models import WDL
-
-    columns = [SparseFeat(*pair, DIM) for pair in zip(NAMES, CARDINALITIES, strict=True)]
-    model = WDL(columns, columns, HIDDEN, l2_reg_linear=0, l2_reg_embedding=0)
-    model.compile("adam", "binary_crossentropy")
-    inputs = {name: split.ids[:, column] for column, name in enumerate(NAMES)}
-    labels = split.labels.astype(np.float32)
-
-    def train() -> None:
-        with contextlib.redirect_stdout(io.StringIO()):
-            model.fit(inputs, labels, batch_size=BATCH, verbose=0)
-
-    return Contender(
-        "DeepCTR-Torch", train, lambda: to_logits(model.predict(inputs, training.EVALUATION_BATCH))
-    )
-
-
-def make_fuxictr(split: Split) -> Contender:
-    """Build a Wide&Deep from FuxiCTR's layers and write the rows to a file for its npz loader.
-
-    Raises:
-        ImportError: FuxiCTR is not installed.
-    """
-    from fuxictr.features import FeatureMap
-    from fuxictr.pytorch.dataloaders import RankDataLoader
-    from fuxictr.pytorch.layers import FeatureEmbedding, LogisticRegression, MLP_Block
-    from fuxictr.pytorch.models import BaseModel
-
-    class FuxiWideDeep(BaseModel):  # type: ignore[misc]
-        """Wide&Deep as FuxiCTR's model zoo writes its models."""
-
-        def __init__(self, feature_map: Any, **settings: Any) -> None:
-            super().__init__(feature_map, **settings)
-            self._max_gradient_norm = 10.0  # The default of its ``fit``.
-            self.embedding_layer = FeatureEmbedding(feature_map, DIM)
-            self.lr_layer = LogisticRegression(feature_map)
-            width = feature_map.sum_emb_out_dim()
-            self.mlp = MLP_Block(width, list(HIDDEN), output_dim=1)
-            self.compile("adam", "binary_crossentropy", lr=1e-3)
-            self.reset_parameters()
-
-        def forward(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
-            """Map a batch to ``y_pred (batch, 1)``."""
-            features = self.get_inputs(inputs)
-            deep = self.mlp(self.embedding_layer(features, flatten_emb=True))
-            return {"y_pred": self.output_activation(self.lr_layer(features) + deep)}
-
-    feature_map = FeatureMap("generated", "")
-    feature_map.features = OrderedDict(
-        (name, {"source": "", "type": "categorical", "vocab_size": cardinality})
-        for name, cardinality in zip(NAMES, CARDINALITIES, strict=True)
-    )
-    feature_map.labels = ["label"]
-    feature_map.default_emb_dim = DIM
-    feature_map.num_fields = feature_map.get_num_fields()
-    with tempfile.TemporaryDirectory() as folder:
-        path = str(Path(folder) / "rows.npz")
-        columns = {name: split.ids[:, column] for column, name in enumerate(NAMES)}
-        np.savez(path, label=split.labels, **columns)
-
-        def load(shuffle: bool) -> Any:
-            return RankDataLoader(
-                feature_map,
-                stage="train",
-                train_data=path,
-                batch_size=BATCH,
-                shuffle=shuffle,
-                num_workers=0,
-            )[0]
-
-        shuffled, in_order = load(True), load(False)
-    model = FuxiWideDeep(feature_map, metrics=["logloss"], model_root="", verbose=0)
-
-    def train() -> None:
-        model.train()
-        for batch in shuffled:
-            model.train_step(batch)
-
-    return Contender("FuxiCTR", train, lambda: to_logits(model.predict(in_order)))
-
-
-def to_logits(probabilities: NDArray[Any]) -> NDArray[Any]:
-    """Return the log-odds ``(rows,)`` of probabilities that may have been rounded to 0 or 1."""
-    flat = probabilities.reshape(-1).clip(1e-7, 1 - 1e-7)
-    return np.log(flat) - np.log1p(-flat)
 
 
 def time_rounds(contenders: list[Contender], steps: int, rounds: int) -> list[list[float]]:
@@ -277,18 +122,6 @@ def measure_bandwidth(size_bytes: int) -> float:
     return size_bytes / median_time_s(lambda: target.copy_(source))
 
 
-def describe_machine() -> str:
-    """Return CPU, cores, threads and versions."""
-    cpu = platform.processor() or platform.machine()
-    if sys.platform == "linux":
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        cpu = next((x.split(":", 1)[1].strip() for x in lines if x.startswith("model name")), cpu)
-    return (
-        f"CPU {cpu}, {torch.get_num_threads()} threads, torch {torch.__version__},"
-        f" Python {platform.python_version()}"
-    )
-
-
 def spread(values: list[float], digits: int) -> str:
     """Return the median with the least and the greatest value."""
     return f"{median(values):.{digits}f} ({min(values):.{digits}f}-{max(values):.{digits}f})"
@@ -304,10 +137,11 @@ def main() -> None:
     torch.set_num_threads(arguments.threads)
 
     split = draw_rows(arguments.steps * BATCH)
-    contenders, missing = [make_ours(split)], []
-    for name, make in (("DeepCTR-Torch", make_deepctr), ("FuxiCTR", make_fuxictr)):
+    task = Task(split, CARDINALITIES, DIM, BATCH, HIDDEN)
+    contenders, missing = list[Contender](), list[str]()
+    for name, make in MAKERS.items():
         try:
-            contenders.append(make(split))
+            contenders.append(make(task))
         except ImportError:
             missing.append(name)
     before = [metrics.logloss(split.labels, c.predict()) for c in contenders]
@@ -318,7 +152,8 @@ def main() -> None:
     bandwidth = measure_bandwidth(step_bytes)
     floor_s = products_s + step_bytes / bandwidth
 
-    print(f"`python {' '.join(sys.argv)}`\n\n{describe_machine()}\n")
+    packages = [PACKAGES[contender.name] for contender in contenders[1:]]
+    print(f"`python {' '.join(sys.argv)}`\n\n{describe_machine(packages)}\n")
     print("| | ms per step | samples/s | ours / theirs, samples/s | log loss before, after |")
     print("| --- | --- | --- | --- | --- |")
     for number, contender in enumerate(contenders):

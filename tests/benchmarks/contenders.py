@@ -1,0 +1,212 @@
+"""Wide&Deep as we, DeepCTR-Torch and FuxiCTR train it, on the same rows with the same shape.
+
+A step is everything from getting the batch to the updated parameters, so each contender uses its
+own loader:
+
+- DeepCTR-Torch trains through ``model.fit`` with ``verbose=0`` on arrays in memory; above 0 it
+  computes metrics in every step.
+- FuxiCTR trains through ``train_step`` on batches of its npz loader without workers, its fastest.
+  Its wheel has no Wide&Deep, so one is built from its own layers. Its step always clips the
+  gradient norm, which is part of what its user waits for.
+
+The peers run without regularisation; ours keeps its weight decay on the rows of the batch, its
+default.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import tempfile
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from aesbench import training
+from aesbench.allocation import Allocation
+from aesbench.backbones import BackboneConfig, WideDeep
+from aesbench.config import TrainConfig
+from aesbench.datasets.base import Field, Split
+from aesbench.embedding import MixedEmbedding
+from aesbench.optimizer import ModelAdam
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is trained.
+
+    Attributes:
+        split: the rows, one id column per field.
+        cardinalities: distinct ids per field.
+        dim: the embedding size of every field.
+        batch_size: rows per step.
+        hidden: widths of the MLP.
+    """
+
+    split: Split
+    cardinalities: tuple[int, ...]
+    dim: int
+    batch_size: int
+    hidden: tuple[int, ...]
+
+    @property
+    def names(self) -> list[str]:
+        """The fields' names."""
+        return [f"field{number}" for number in range(len(self.cardinalities))]
+
+    @property
+    def columns(self) -> dict[str, NDArray[Any]]:
+        """The ids by field, ``(rows,)`` each."""
+        return {name: self.split.ids[:, column] for column, name in enumerate(self.names)}
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A library at work.
+
+    Attributes:
+        name: how the table calls it.
+        train: takes one step per batch of the rows, in a fresh random order.
+        predict: returns the logits ``(rows,)`` in file order.
+    """
+
+    name: str
+    train: Callable[[], None]
+    predict: Callable[[], NDArray[Any]]
+
+
+def make_ours(task: Task) -> Contender:
+    """Build our Wide&Deep and the loop body of ``training.fit``."""
+    fields = [Field(*pair) for pair in zip(task.names, task.cardinalities, strict=True)]
+    config = TrainConfig(batch_size=task.batch_size)
+    generator = torch.Generator().manual_seed(0)
+    embedding = MixedEmbedding(
+        fields,
+        Allocation.uniform(fields, task.dim),
+        unification="plain",
+        final_dim=task.dim,
+        table_std=config.table_std,
+        generator=generator,
+    )
+    model = WideDeep(fields, embedding, BackboneConfig(task.hidden), generator)
+    optimizer = ModelAdam(model, learning_rate=config.learning_rate, l2=config.l2)
+
+    def train() -> None:
+        model.train()
+        for ids, labels in task.split.batches(config.batch_size, shuffle=generator):
+            training.step(model, optimizer, ids, labels)
+
+    return Contender("aesbench", train, lambda: training.predict(model, task.split))
+
+
+def make_deepctr(task: Task) -> Contender:
+    """Build DeepCTR-Torch's Wide&Deep.
+
+    Raises:
+        ImportError: DeepCTR-Torch is not installed.
+    """
+    from deepctr_torch.inputs import SparseFeat
+    from deepctr_torch.models import WDL
+
+    columns = [
+        SparseFeat(*pair, task.dim) for pair in zip(task.names, task.cardinalities, strict=True)
+    ]
+    model = WDL(columns, columns, task.hidden, l2_reg_linear=0, l2_reg_embedding=0)
+    model.compile("adam", "binary_crossentropy")
+    inputs = task.columns
+    labels = task.split.labels.astype(np.float32)
+
+    def train() -> None:
+        with contextlib.redirect_stdout(io.StringIO()):
+            model.fit(inputs, labels, batch_size=task.batch_size, verbose=0)
+
+    return Contender(
+        "DeepCTR-Torch", train, lambda: to_logits(model.predict(inputs, training.EVALUATION_BATCH))
+    )
+
+
+def make_fuxictr(task: Task) -> Contender:
+    """Build a Wide&Deep from FuxiCTR's layers and write the rows to a file for its npz loader.
+
+    Raises:
+        ImportError: FuxiCTR is not installed.
+    """
+    from fuxictr.features import FeatureMap
+    from fuxictr.pytorch.dataloaders import RankDataLoader
+    from fuxictr.pytorch.layers import FeatureEmbedding, LogisticRegression, MLP_Block
+    from fuxictr.pytorch.models import BaseModel
+
+    class FuxiWideDeep(BaseModel):  # type: ignore[misc]
+        """Wide&Deep as FuxiCTR's model zoo writes its models."""
+
+        def __init__(self, feature_map: Any, **settings: Any) -> None:
+            super().__init__(feature_map, **settings)
+            self._max_gradient_norm = 10.0  # The default of its ``fit``.
+            self.embedding_layer = FeatureEmbedding(feature_map, task.dim)
+            self.lr_layer = LogisticRegression(feature_map)
+            width = feature_map.sum_emb_out_dim()
+            self.mlp = MLP_Block(width, list(task.hidden), output_dim=1)
+            self.compile("adam", "binary_crossentropy", lr=1e-3)
+            self.reset_parameters()
+
+        def forward(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
+            """Map a batch to ``y_pred (batch, 1)``."""
+            features = self.get_inputs(inputs)
+            deep = self.mlp(self.embedding_layer(features, flatten_emb=True))
+            return {"y_pred": self.output_activation(self.lr_layer(features) + deep)}
+
+    feature_map = FeatureMap("generated", "")
+    feature_map.features = OrderedDict(
+        (name, {"source": "", "type": "categorical", "vocab_size": cardinality})
+        for name, cardinality in zip(task.names, task.cardinalities, strict=True)
+    )
+    feature_map.labels = ["label"]
+    feature_map.default_emb_dim = task.dim
+    feature_map.num_fields = feature_map.get_num_fields()
+    with tempfile.TemporaryDirectory() as folder:
+        path = str(Path(folder) / "rows.npz")
+        np.savez(path, label=task.split.labels, **task.columns)
+
+        def load(shuffle: bool) -> Any:
+            return RankDataLoader(
+                feature_map,
+                stage="train",
+                train_data=path,
+                batch_size=task.batch_size,
+                shuffle=shuffle,
+                num_workers=0,
+            )[0]
+
+        shuffled, in_order = load(True), load(False)
+    model = FuxiWideDeep(feature_map, metrics=["logloss"], model_root="", verbose=0)
+
+    def train() -> None:
+        model.train()
+        for batch in shuffled:
+            model.train_step(batch)
+
+    return Contender("FuxiCTR", train, lambda: to_logits(model.predict(in_order)))
+
+
+def to_logits(probabilities: NDArray[Any]) -> NDArray[Any]:
+    """Return the log-odds ``(rows,)`` of probabilities that may have been rounded to 0 or 1."""
+    flat = probabilities.reshape(-1).clip(1e-7, 1 - 1e-7)
+    return np.log(flat) - np.log1p(-flat)
+
+
+MAKERS: dict[str, Callable[[Task], Contender]] = {
+    "aesbench": make_ours,
+    "DeepCTR-Torch": make_deepctr,
+    "FuxiCTR": make_fuxictr,
+}
+"""Ours first."""
+
+PACKAGES = {"DeepCTR-Torch": "deepctr-torch", "FuxiCTR": "fuxictr"}
+"""The distributions of the peers."""
