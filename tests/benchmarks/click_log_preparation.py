@@ -30,7 +30,6 @@ from aesbench.datasets.avazu import LAYOUT as AVAZU
 from aesbench.datasets.criteo import LAYOUT as CRITEO
 
 LAYOUTS = {"criteo": CRITEO, "avazu": AVAZU}
-NAMES = {"criteo": "train.txt", "avazu": "train.csv"}
 SAMPLE_S = 0.25
 
 
@@ -121,11 +120,7 @@ def main() -> None:
     arguments = parser.parse_args()
     kind, rows, folder = arguments.kind, arguments.rows, arguments.folder
 
-    raw = folder / f"{kind}-{rows}" / NAMES[kind]
-    if not raw.exists():
-        partial = raw.with_name(f"partial-{raw.name}")
-        click_logs.write(kind, rows, partial)
-        partial.replace(raw)
+    raw = click_logs.generated(kind, rows, folder)
     ours, theirs = folder / "scratch-aesbench", folder / "scratch-fuxictr"
     measured: dict[str, list[Measured]] = {}
     for _ in range(arguments.rounds):

@@ -280,6 +280,8 @@ MAKERS: dict[str, tuple[Callable[[int, int], Block], str]] = {
     "avazu": (avazu_block, ",".join(["id", "click", "hour", *AVAZU_FIELDS]) + "\n"),
 }
 """What makes a block, and the header."""
+NAMES = {"criteo": "train.txt", "avazu": "train.csv"}
+"""What the loaders call the files."""
 
 
 def opened(path: Path) -> IO[bytes]:
@@ -302,6 +304,19 @@ def write(kind: str, rows: int, path: Path, seed: int = 0) -> None:
             if left < BLOCK_ROWS:
                 text = b"".join(text.splitlines(keepends=True)[:left])
             file.write(text)
+
+
+def generated(kind: str, rows: int, folder: Path) -> Path:
+    """Return the file of a kind of log, in a folder of its own as loaders want it, made if missing.
+
+    The file has its name only once it is whole.
+    """
+    path = folder / f"{kind}-{rows}" / NAMES[kind]
+    if not path.exists():
+        partial = path.with_name(f"partial-{path.name}")
+        write(kind, rows, partial)
+        partial.replace(path)
+    return path
 
 
 def main() -> None:
