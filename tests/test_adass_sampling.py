@@ -13,9 +13,11 @@ FIELDS = example_context().fields
 CANDIDATES = (2, 8, 16, 32, 64)
 
 
-def adaptive(fields=2, candidates=3, updates=100, first=None, **settings):
-    first = torch.ones(fields, candidates) if first is None else first
-    return AdaptiveSampler(AdaSSConfig(**settings), fields, candidates, updates, first)
+def adaptive(fields=2, candidates=(1, 4, 16), updates=100, first=None, **settings):
+    """A sampler whose sizes start equally likely unless the settings say otherwise."""
+    first = torch.ones(fields, len(candidates)) if first is None else first
+    config = AdaSSConfig(**{"size_power": 0.0, **settings})
+    return AdaptiveSampler(config, fields, candidates, updates, first)
 
 
 def observation(gradient, magnitude, entries):
@@ -49,6 +51,13 @@ def test_draws_follow_the_rates():
     expected = np.array([0.9 * 0.6, 0.9 * 0.4, 0.1 * 0.6]) / 0.96
     counts = np.array([sum(d.keep == p for d in draws) for p in patterns])
     assert counts.sum() == 5000 and chisquare(counts, 5000 * expected).pvalue > 0.001
+
+
+def test_small_sizes_start_likelier():
+    """P_E starts in proportion to a power of the size, in every field alike."""
+    rates = adaptive(size_power=0.5).table_rates
+    assert rates.numpy() == pytest.approx(np.array([[4, 2, 1]] * 2) / 7)
+    assert adaptive(size_power=0.0).table_rates.numpy() == pytest.approx(np.full((2, 3), 1 / 3))
 
 
 def test_equation_5_samples_tables_of_low_variance_more():

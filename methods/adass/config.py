@@ -24,6 +24,10 @@ class AdaSSConfig:
             own is trained in a fifth of the steps only, and after 15 epochs of ML-1M its subnets
             are .0016 of AUC further from their stand-alone level, in twice the time.
         sampling: the strategy of Table 4; ``uniform`` is our control.
+        size_power: P_E of ``adaptive`` starts in proportion to d to the minus this power. 0 is the
+            letter, uniform rates, which leave small sizes behind: their few components learn to go
+            with the many others of the larger sizes that a step is likelier to draw. At .5 tau on
+            ML-1M rises, at 1 it falls.
         keep_rate: P_F at the start of ``adaptive``; not given in the paper. A pair of fields is
             trained in P_F² of the steps, so low rates leave pairs unlearned, and sizes that only
             pairs need look useless.
@@ -97,6 +101,7 @@ class AdaSSConfig:
 
     scheme: Literal["independent", "shared"] = "shared"
     sampling: Literal["adaptive", "random", "vanilla", "weight", "uniform"] = "adaptive"
+    size_power: float = 0.5
     keep_rate: float = 0.9
     random_keep_rate: float = 0.6
     rate_interval: int = 10
@@ -162,7 +167,7 @@ class AdaSSConfig:
         ):
             value = getattr(self, name)
             require(0 <= value <= 1, f"adass.{name}", value, "between 0 and 1")
-        for name in ("rate_drift", "lambda_r", "lambda_c", "entropy"):
+        for name in ("size_power", "rate_drift", "lambda_r", "lambda_c", "entropy"):
             value = getattr(self, name)
             require(value >= 0, f"adass.{name}", value, "at least 0")
 
@@ -175,6 +180,7 @@ EFFECT_FIRST = {"lambda_r": 0.0025, "lambda_c": 0.08}
 
 LITERAL = {
     "scheme": "independent",
+    "size_power": 0.0,
     "keep_rate": 0.6,
     "rate_interval": 1,
     "rate_drift": 0.0,

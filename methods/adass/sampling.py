@@ -79,7 +79,8 @@ class AdaptiveSampler(Sampler):
 
     Args:
         config: the readings of Eq. 5 and 6.
-        fields, candidates: their numbers.
+        fields: how many.
+        candidates: the sizes, ascending.
         updates: how many updates are planned; bounds the drift of the rates.
         first_variances: (fields, candidates) the tables' variances before training.
     """
@@ -90,13 +91,13 @@ class AdaptiveSampler(Sampler):
         self,
         config: AdaSSConfig,
         fields: int,
-        candidates: int,
+        candidates: Sequence[int],
         updates: int,
         first_variances: Tensor,
     ) -> None:
+        rates = torch.tensor(candidates, dtype=torch.float32) ** -config.size_power
         super().__init__(
-            torch.full((fields, candidates), 1 / candidates),
-            torch.full((fields,), config.keep_rate),
+            (rates / rates.sum()).repeat(fields, 1), torch.full((fields,), config.keep_rate)
         )
         self.config = config
         self.step = config.rate_drift / max(1, updates) if config.rate_drift else 1.0
@@ -176,7 +177,7 @@ def make_sampler(
     by_size = torch.tensor(candidates).repeat(count, 1) / sum(candidates)
     everything = torch.ones(count)
     if config.sampling == "adaptive":
-        return AdaptiveSampler(config, count, len(candidates), updates, first_variances())
+        return AdaptiveSampler(config, count, candidates, updates, first_variances())
     if config.sampling == "random":
         return Sampler(uniform, torch.full((count,), config.random_keep_rate))
     if config.sampling == "vanilla":
