@@ -8,7 +8,8 @@ paper:
 paper           what                               module
 ==============  =================================  =====================================
 Eq. 4, 5, 6     adaptive sampling and its rivals   ``sampling``
-Eq. 7, Alg. 1   supernet, transform, training      ``supernet`` (``aesbench.candidates``)
+Eq. 7           subnets: tables and transform      ``subnet`` (``aesbench.candidates``)
+Alg. 1          training of the supernet           ``supernet``
 section 3.2     subnets scored, the reward         ``scoring``, ``objective``
 section 3.2     policy                             ``policy``
 Eq. 8, 9        REINFORCE, competition penalty     ``rl``
