@@ -1,4 +1,4 @@
-"""Each table and figure of the paper, and two of ours, as the set of runs behind it.
+"""Each table and figure of the paper, and three of ours, as the set of runs behind it.
 
 A study only says which runs there must be: ``aesbench.grid`` makes them, ``aesbench.report`` draws
 whatever there are. Studies share runs wherever they need the same ones, and
@@ -7,7 +7,7 @@ those made by one call share what methods prepare.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +17,7 @@ from aesbench.datasets.base import Dataset
 from aesbench.errors import ConfigError, did_you_mean
 from aesbench.grid import Settings, check_owners, choose_methods, plan
 from aesbench.registry import METHODS
+from aesbench.variants import ABLATED, DEFAULT, VARIANTS, Variant
 
 ALL = "all"
 
@@ -30,6 +31,8 @@ OVERALL = (*UES, *OTHER_UNIFICATION, *PAST_METHODS, *ONE_SHOT, *CONTROLS)
 SCHEMES = ("shared", "independent")
 SAMPLINGS = ("random", "vanilla", "weight", "adaptive")
 """The rows of Table 4."""
+ALONE_SEEDS = 2
+"""Of each of its allocations: two seeds tell how far single ones agree."""
 
 LAMBDA_R = (0.0, 0.001, 0.0025, 0.005, 0.01, 0.02, 0.04)
 LAMBDA_C = (0.0, 0.02, 0.04, 0.06, 0.08, 0.1, 0.12)
@@ -47,9 +50,10 @@ class Options:
     Attributes:
         backbones, seeds: in place of the study's own.
         methods: names without presets; runs of other methods are left out.
-        allocations: of Table 4.
+        allocations: of Table 4 and the ablation.
         searches: of each shared supernet in Figure 4.
-        supernets: seeds of the supernets in Table 4, and of those that Figure 4 shares.
+        supernets: seeds of the supernets that are scored in Table 4 and the ablation, and of
+            those that Figure 4 shares.
         settings: changed settings of methods, backbones, the data set and ``train``.
     """
 
@@ -109,19 +113,24 @@ def _table3(dataset: Dataset, options: Options) -> list[Part]:
 
 def _table4(dataset: Dataset, options: Options) -> list[Part]:
     """Scores of supernets, and stand-alone runs of the same allocations that all rows share."""
-    count = options.allocations
-    drawn = random_sizes(dataset.fields, RunSpec.candidates, count)
     rows = [
-        Part(
-            ("adass:",),
-            seeds=range(options.supernets),
-            settings={"adass": {"scheme": scheme, "sampling": sampling}},
-            scores=count,
-        )
+        _scored("adass:", {"scheme": scheme, "sampling": sampling}, options)
         for scheme in SCHEMES
         for sampling in SAMPLINGS
     ]
-    return [*rows, Part([f"fixed:{sizes_text(dims)}" for dims in drawn])]
+    return [*rows, _stand_alone(dataset, options)]
+
+
+def _scored(method: str, settings: Mapping[str, Any], options: Options) -> Part:
+    """Return the supernets of a method of AdaS&S, which score random allocations."""
+    seeds = range(options.supernets)
+    return Part((method,), seeds, {"adass": settings}, scores=options.allocations)
+
+
+def _stand_alone(dataset: Dataset, options: Options, seeds: Iterable[int] | None = None) -> Part:
+    """Return the runs of the allocations that ``_scored`` supernets score."""
+    drawn = random_sizes(dataset.fields, RunSpec.candidates, options.allocations)
+    return Part([f"fixed:{sizes_text(dims)}" for dims in drawn], seeds)
 
 
 def _fig4(dataset: Dataset, options: Options) -> list[Part]:
@@ -159,6 +168,28 @@ def _matched(dataset: Dataset, options: Options) -> list[Part]:
     return [Part(UES), *(Part(BUDGETED, budget=budget) for budget in BUDGETS)]
 
 
+def _ablation(dataset: Dataset, options: Options) -> list[Part]:
+    """AdaS&S-R and its variants, retrained; the scores of every kind of supernet among them.
+
+    A search and the scores of one seed share a supernet. Stand-alone runs are Table 4's, and so
+    are the scores of the supernets that both have: hence the settings that it names.
+    """
+    changed = options.settings.get(ABLATED, {})
+    default: Any = METHODS.get(ABLATED).Config()
+    named = {"scheme": default.scheme, "sampling": default.sampling, **changed}
+    parts, states = [], set()
+    for variant in (Variant(), *VARIANTS):
+        (choice,) = choose_methods(variant.method, {ABLATED: {**changed, **variant.settings}})
+        state = choice.method(choice.config).prepare_key()
+        if state not in states:
+            states.add(state)
+            is_default = variant.preset == DEFAULT
+            method, own = (f"{ABLATED}:", named) if is_default else (variant.method, {})
+            parts.append(_scored(method, {**own, **variant.settings}, options))
+        parts.append(Part((variant.method,), settings={ABLATED: variant.settings}))
+    return [*parts, _stand_alone(dataset, options, range(ALONE_SEEDS))]
+
+
 def _planted(dataset: Dataset, options: Options) -> list[Part]:
     """Every method where the truth is known.
 
@@ -177,13 +208,14 @@ STUDIES = {
     study.name: study
     for study in (
         Study("table3", "overall performance", "Table 3", ("widedeep", "deepfm"), 10, _table3),
-        Study("table4", "consistency of supernets", "Table 4", ("widedeep",), 2, _table4),
+        Study("table4", "consistency of supernets", "Table 4", ("widedeep",), ALONE_SEEDS, _table4),
         Study("fig4", "stability of searches", "Figure 4", ("widedeep",), 100, _fig4),
         Study("fig5", "effect of both penalties", "Figure 5", ("deepfm",), 5, _fig5),
         Study("fig6", "cost of search and inference", "Figure 6", ("widedeep",), 10, _fig6),
         Study(
             "matched", "methods at equal parameters", "matched budgets", ("widedeep",), 10, _matched
         ),
+        Study("ablation", "choices of AdaS&S, one by one", "ablation", ("widedeep",), 5, _ablation),
         Study("planted", "methods against the truth", "planted sizes", ("widedeep",), 10, _planted),
     )
 }

@@ -21,6 +21,7 @@ FLOORS = {
     "aesbench.config": 0,
     "aesbench.randomness": 0,
     "aesbench.search_space": 0,
+    "aesbench.variants": 0,
     "aesbench.record": 1,
     "aesbench.datasheet": 1,
     "aesbench.metrics": 1,

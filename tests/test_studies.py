@@ -5,10 +5,11 @@ import dataclasses
 import pytest
 
 from aesbench.allocation import random_sizes
-from aesbench.config import RunSpec
+from aesbench.config import RunSpec, content_hash
 from aesbench.errors import AllocationError, ConfigError
 from aesbench.grid import by_prepared_state, plan
 from aesbench.studies import BUDGETED, STUDIES, Options, choose_studies, plan_studies
+from aesbench.variants import VARIANTS
 
 
 def specs_of(name, dataset, **options):
@@ -89,6 +90,62 @@ def test_matched_gives_every_budget_to_all_that_take_one_and_to_random_sizes(pla
     assert len(labels_of(specs)) == 6 + 3 * len(BUDGETED)
     rows = sum(field.cardinality for field in planted_tiny.fields)
     assert {s.budget for s in specs} == {None, rows * 8, rows * 16, rows * 24}
+
+
+def test_ablation_changes_one_choice_at_a_time(planted_tiny):
+    """Each run's settings are the default's but for its variant's, types included; 5 seeds each."""
+    specs = [s for s in specs_of("ablation", planted_tiny, allocations=2) if s.retrain]
+    own = [spec for spec in specs if spec.method == "adass"]
+    of_label = {spec.label: content_hash(spec.method_config) for spec in own}
+    assert len(of_label) == 1 + len(VARIANTS) == len(set(of_label.values()))
+    assert {spec.seed for spec in own} == set(range(5)) and len(own) == 5 * len(of_label)
+    default = next(spec.method_config for spec in own if spec.label == "adass:r")
+    changed = {content_hash({**default, **v.changes}) for v in VARIANTS if v.changes}
+    named = {of_label["adass:r"], of_label["adass:literal-r"]}
+    assert changed == set(of_label.values()) - named
+    assert "adass:r[keep_floor=0.0,keep_rate=0.6]" in of_label and "adass:greedy" in of_label
+
+
+def test_ablation_scores_each_kind_of_supernet_that_it_searches(planted_tiny):
+    """12 kinds: the default's, ten variants', the letter's; scores and search of a seed share one."""
+    specs = specs_of("ablation", planted_tiny, allocations=2, supernets=3)
+    groups = [g for g in by_prepared_state(specs) if g[0].method == "adass"]
+    assert len(groups) == 12 * 5
+    assert all(any(spec.retrain for spec in group) for group in groups)
+    scored = [[spec.seed for spec in group if spec.scores] for group in groups]
+    assert sorted(scored) == [[]] * 12 * 2 + [[0]] * 12 + [[1]] * 12 + [[2]] * 12
+    searches = {len([s for s in group if s.retrain]) for group in groups}
+    assert searches == {1, 6}, "five variants search the default's supernets"
+
+
+def test_ablation_shares_the_runs_of_tables_3_and_4(planted_tiny):
+    """AdaS&S-R, greedy, the stand-alone runs, and the scores of the default and of other tables."""
+    table3, table4, ours = (
+        {spec.run_id: spec.label for spec in specs_of(name, planted_tiny, **options)}
+        for name, options in (
+            ("table3", {"backbones": ("widedeep",)}),
+            ("table4", {"allocations": 20}),
+            ("ablation", {"allocations": 20, "seeds": (0, 1, 2, 3, 4, 5)}),
+        )
+    )
+    assert {ours[key] for key in ours.keys() & table3.keys()} == {"adass:r", "adass:greedy"}
+    shared = [ours[key] for key in ours.keys() & table4.keys()]
+    assert sum(label.startswith("fixed:") for label in shared) == 40
+    assert sorted({label for label in shared if not label.startswith("fixed:")}) == [
+        "adass[sampling=adaptive,scheme=independent]+20-scores",
+        "adass[sampling=adaptive,scheme=shared]+20-scores",
+    ]
+
+
+def test_changed_settings_move_the_ablations_default(planted_tiny):
+    """With the tables of their own by --set, that variant is the default, scores included."""
+    settings = {"adass": {"scheme": "independent", "epochs": "1"}}
+    specs = specs_of("ablation", planted_tiny, allocations=2, settings=settings, seeds=(0,))
+    own = [spec for spec in specs if spec.method == "adass"]
+    assert {s.method_config["scheme"] for s in own} == {"independent"}
+    assert {s.method_config["epochs"] for s in own} == {1}
+    groups = [g for g in by_prepared_state(specs) if g[0].method == "adass"]
+    assert len(groups) == 11 + 2 * 11, "every supernet of seed 0 is searched and scored"
 
 
 def test_fig6_needs_no_runs_beyond_table3(planted_tiny):

@@ -21,7 +21,11 @@ from aesbench.cli.run import FAILED_RUNS
 @click.option("--seeds", help="How many, or a list: 0,3,7; default: the study's own.")
 @click.option("--methods", help="Only runs of these methods, comma-separated: adass,ues")
 @click.option(
-    "--allocations", type=int, default=200, show_default=True, help="table4: random allocations."
+    "--allocations",
+    type=int,
+    default=200,
+    show_default=True,
+    help="table4, ablation: random allocations.",
 )
 @click.option(
     "--searches",
@@ -35,7 +39,7 @@ from aesbench.cli.run import FAILED_RUNS
     type=int,
     default=3,
     show_default=True,
-    help="table4: supernets of each kind; fig4: supernets that searches share.",
+    help="table4, ablation: supernets of each kind; fig4: supernets that searches share.",
 )
 @click.option("--dry-run", is_flag=True, help="Print the plan and run nothing.")
 @click.option("--jobs", type=int, default=1, show_default=True, help="Processes at a time.")
@@ -65,10 +69,10 @@ def reproduce(
 ) -> int:
     """Make the runs behind tables and figures of the paper.
 
-    STUDIES are, comma-separated, table3, table4, fig4, fig5, fig6, matched, planted, or all. Given
-    together they share what methods prepare, such as AdaS&S's supernets. Runs that have a record
-    are skipped: after an interruption, give the same command again. 'aesbench report' then draws
-    them.
+    STUDIES are, comma-separated, table3, table4, fig4, fig5, fig6, matched, ablation, planted, or
+    all. Given together they share what methods prepare, such as AdaS&S's supernets. Runs that have
+    a record are skipped: after an interruption, give the same command again. 'aesbench report' then
+    draws them.
     """
     # Imported here because torch takes a second, which --help should not.
     from aesbench.display import GridDisplay, show_plans, show_what_is_drawn

@@ -35,10 +35,15 @@ def count(value: float | None) -> Cell:
     return Cell.number(value, ",.0f")
 
 
-def signed(value: float | None, form: str = "+.4f") -> Cell:
-    """Return a difference, with a true minus sign to read."""
+def seeds(n: int, failed: int) -> Cell:
+    """Return how many seeds there are, and how many runs failed."""
+    return Cell(n, f"{n} (+{failed} failed)" if failed else str(n))
+
+
+def signed(value: float | None, form: str = "+.4f", *, bold: bool = False) -> Cell:
+    """Return a number that may be below 0, with a true minus sign to read."""
     cell = Cell.number(value, form)
-    return Cell(cell.value, cell.text.replace("-", "−"))
+    return Cell(cell.value, cell.text.replace("-", "−"), bold)
 
 
 def share(value: float | None) -> Cell:

@@ -43,7 +43,7 @@ def scores_table(place: Place, rows: Sequence[Contender]) -> TableData:
         saved = 1 - model.mean / whole[0] if model and whole else None
         line = [
             cells.method(row.key, row.name),
-            _seeds(auc.n if auc else 0, row.failed),
+            cells.seeds(auc.n if auc else 0, row.failed),
             *cells.mean_and_spread(auc, bold=auc is not None and auc.mean == best_auc),
             *cells.mean_and_spread(loss, bold=loss is not None and loss.mean == min(losses)),
             cells.count(_mean(row, embedding_params)),
@@ -131,10 +131,6 @@ def claims_table(place: Place, claims: Sequence[Claim]) -> TableData:
 
 def _called(place: Place) -> str:
     return f"{dataset_name(place.dataset)}, {backbone_name(place.backbone)}"
-
-
-def _seeds(n: int, failed: int) -> Cell:
-    return Cell(n, f"{n} (+{failed} failed)" if failed else str(n))
 
 
 def _mean(row: Contender, value: Value) -> float | None:

@@ -178,10 +178,10 @@ def rows_of(scored: Sequence[RunRecord], alone: Alone) -> list[Supernets]:
         published = PUBLISHED.get((SCHEMES.get(kind[0], ""), SAMPLINGS.get(kind[1], "")), {})
         if kind in KINDS or plain:
             own = kinds.get(kind, {}).get(plain, {})
-            rows.append(_row(name, published, list(own.values()), alone))
+            rows.append(judge(name, published, list(own.values()), alone))
         for label, own in sorted(kinds.get(kind, {}).items()):
             if label != plain:
-                rows.append(_row(label, {}, list(own.values()), alone))
+                rows.append(judge(label, {}, list(own.values()), alone))
     return rows
 
 
@@ -191,9 +191,10 @@ def _plain_label(labels: Iterable[str]) -> str:
     return plain[0] if plain else ""
 
 
-def _row(
+def judge(
     name: str, published: Mapping[str, float], supernets: Sequence[RunRecord], alone: Alone
 ) -> Supernets:
+    """Return what the scores of some supernets are worth; None and nothing where none is told."""
     common = [n for n in alone.names if all(n in record.scores for record in supernets)]
     if not supernets:
         return Supernets(name, published, 0, {}, None, None, 0)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from aesbench.record import RunRecord
 from aesbench.report.exhibit import Exhibit
 from aesbench.report.exhibits import (
+    ablation,
     fig4,
     fig5,
     fig6,
@@ -36,6 +37,7 @@ BUILDERS: dict[str, Builder] = {
     "fig5": fig5.build,
     "fig6": fig6.build,
     "matched": matched.build,
+    "ablation": ablation.build,
     "pareto": pareto.build,
     "ranks": ranks.build,
 }

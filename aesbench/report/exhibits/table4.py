@@ -20,7 +20,7 @@ from aesbench.report.supernets import (
     difference,
     gather,
 )
-from aesbench.report.wording import many, span, where
+from aesbench.report.wording import many, ranking, span, where
 
 CLAIM = (
     "Adaptive sampling ranks subnets best (tau of .79 by LogLoss and .80 by AUC with independent"
@@ -77,7 +77,7 @@ def _table(evidence: Evidence) -> TableData:
     truth = [Cell.label("the true ranking, estimated"), *of_seeds]
     for metric in METRICS:
         halves += [*_tau_cells(evidence.halves[metric], None), Cell.number(None)]
-        truth += [_tau(evidence.perfect[metric]), *[Cell.number(None)] * 4]
+        truth += [cells.signed(evidence.perfect[metric], ".3f"), *[Cell.number(None)] * 4]
     lines += [[*line, Cell.number(None), Cell.number(None)] for line in (halves, truth)]
     header = ["supernet", "allocations", "supernets"]
     for name in METRICS.values():
@@ -175,10 +175,10 @@ def _findings(evidence: Evidence) -> list[str]:
         return [f"{place}: no supernet and stand-alone training share two allocations yet."]
     tau, best = max(known, key=lambda pair: pair[0].mean)
     text = (
-        f"{place}: '{best.name}' ranks {best.allocations} allocations best by AUC, {_in_words(tau)}"
+        f"{place}: '{best.name}' ranks {best.allocations} allocations best by AUC, {ranking(tau)}"
     )
     if (halves := evidence.halves["auc"]) is not None:
-        text += f"; two halves of the stand-alone seeds agree to {_in_words(halves)}"
+        text += f"; two halves of the stand-alone seeds agree to {ranking(halves)}"
     findings = [text + "."]
     for first, second in _pairs(evidence.rows):
         if (first.name, second.name) in _JUDGED:
@@ -193,10 +193,6 @@ def _findings(evidence: Evidence) -> list[str]:
     return findings
 
 
-def _in_words(tau: Tau) -> str:
-    return f"{tau.mean:.2f}" + (f" [{tau.low:.2f}, {tau.high:.2f}]" if tau.low is not None else "")
-
-
 def _sign(value: float) -> str:
     return f"{value:+.3f}".replace("-", "−")
 
@@ -204,10 +200,5 @@ def _sign(value: float) -> str:
 def _tau_cells(tau: Tau | None, best: float | None) -> list[Cell]:
     if tau is None:
         return [Cell.number(None)] * 4
-    mean = _tau(tau.mean, bold=tau.mean == best)
-    return [mean, *(_tau(value) for value in (tau.low, tau.high, tau.std))]
-
-
-def _tau(value: float | None, *, bold: bool = False) -> Cell:
-    cell = Cell.number(value, ".3f", bold=bold)
-    return Cell(cell.value, cell.text.replace("-", "−"), bold)
+    mean = cells.signed(tau.mean, ".3f", bold=tau.mean == best)
+    return [mean, *(cells.signed(value, ".3f") for value in (tau.low, tau.high, tau.std))]
