@@ -151,7 +151,7 @@ def test_supernets_are_those_that_a_variant_searched(retrained, scores, alone):
     assert [lines["entropy=0"][n] for n in of_tau] == [default[n] for n in of_tau]
     assert lines["groups=1"]["tau"] == pytest.approx(-tau, abs=1e-12)
     assert [lines["keep_rate=0.6, keep_floor=0"][name] for name in of_tau] == [None] * 4
-    assert "n = 20 random allocations, mean of 3 supernets" in exhibit.tables[0].caption
+    assert "n = 20 random allocations, mean over supernets (3)" in exhibit.tables[0].caption
     kinds = lines_of(exhibit.tables[2])
     assert list(kinds) == ["default: AdaS&S-R", "groups=1"]
     assert kinds["groups=1"]["AUC: difference"] == pytest.approx(-2 * tau, abs=1e-12)

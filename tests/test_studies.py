@@ -107,7 +107,7 @@ def test_ablation_changes_one_choice_at_a_time(planted_tiny):
 
 
 def test_ablation_scores_each_kind_of_supernet_that_it_searches(planted_tiny):
-    """12 kinds: the default's, ten variants', the letter's; scores and search of a seed share one."""
+    """12 kinds: the default's, ten variants', the letter's; a seed's scores share its search's."""
     specs = specs_of("ablation", planted_tiny, allocations=2, supernets=3)
     groups = [g for g in by_prepared_state(specs) if g[0].method == "adass"]
     assert len(groups) == 12 * 5

@@ -181,7 +181,7 @@ def rows_of(scored: Sequence[RunRecord], alone: Alone) -> list[Supernets]:
             rows.append(judge(name, published, list(own.values()), alone))
         for label, own in sorted(kinds.get(kind, {}).items()):
             if label != plain:
-                rows.append(judge(label, {}, list(own.values()), alone))
+                rows.append(judge(_changed_name(name, label), {}, list(own.values()), alone))
     return rows
 
 
@@ -191,10 +191,27 @@ def _plain_label(labels: Iterable[str]) -> str:
     return plain[0] if plain else ""
 
 
+def _changed_name(kind: str, label: str) -> str:
+    """Return a kind with what else a label says was changed: ``Shared, Adaptive, groups=1``.
+
+    A label that does not say its kind, as presets do not, stays as it is.
+    """
+    changed = label.removeprefix("adass[").removesuffix("]").split(",")
+    own = [text for text in changed if not text.startswith(("scheme=", "sampling="))]
+    return ", ".join((kind, *own)) if len(changed) - len(own) == 2 else label
+
+
 def judge(
     name: str, published: Mapping[str, float], supernets: Sequence[RunRecord], alone: Alone
 ) -> Supernets:
-    """Return what the scores of some supernets are worth; None and nothing where none is told."""
+    """Hold the scores of some supernets against stand-alone ones, over what both have scored.
+
+    Args:
+        name: what the supernets are called.
+        published: the paper's taus.
+        supernets: the runs that scored, one for each supernet; may be none.
+        alone: the stand-alone scores.
+    """
     common = [n for n in alone.names if all(n in record.scores for record in supernets)]
     if not supernets:
         return Supernets(name, published, 0, {}, None, None, 0)

@@ -102,14 +102,16 @@ def _table(found: Ablation, versus: Mapping[str, Comparison]) -> TableData:
             " P-R: share of UES-32's embedding parameters saved. Tau: Kendall's tau-b of the"
             " supernets' AUC with stand-alone training"
             f" (mean of {many(found.alone.seeds if known else 0, 'seed')}) over"
-            f" n = {span(one.allocations for one in known)} random allocations, mean of"
-            f" {span(one.supernets for one in known)} supernets, with a 95 % percentile bootstrap"
+            f" n = {span(one.allocations for one in known)} random allocations, mean over"
+            f" supernets ({span(one.supernets for one in known)}), with a 95 % percentile bootstrap"
             f" interval over allocations ({RESAMPLES:,} resamples); a row that changes the search"
             " alone has the default's supernets. Ceiling: the tau that the true ranking would have,"
-            " as in Table 4. Modal share: of the searches, one per seed, that give a field its most"
-            " frequent size, mean over fields; few searches raise it by chance, but not pair"
-            " agreement: the chance that two searches give a field one size. Seconds: processor"
-            " time of a run, means over seeds; each run counts its supernet in full."
+            " estimated as in Table 4; beyond it is chance. Modal share: of the searches, one per"
+            " seed, that give a field its most frequent size, mean over fields; few searches raise"
+            " it by chance, but not pair agreement: the chance that two searches give a field one"
+            " size. Seconds: processor time of a run, means over seeds. Each run counts its"
+            " supernet in full; searches of one supernet in a row share what it scored, so that"
+            " rows with the default's supernets show less search than they would need alone."
         ),
         header=(
             *("setting", "seeds", "AUC", "SD", "pairs", "difference", "95 % low", "95 % high"),
@@ -193,7 +195,7 @@ def _findings(found: Ablation, versus: Mapping[str, Comparison]) -> list[str]:
     text = f"{place}: the default's supernets rank with a tau by AUC of"
     text += f" {ranking(default.taus['auc'])}"
     if found.ceiling is not None:
-        text += f", the true ranking would with {found.ceiling:.2f}"
+        text += f", the true ranking would reach {found.ceiling:.2f}"
     gaps = {
         row.name: difference(row.supernets, default, "auc")
         for row in _other_kinds(found)
