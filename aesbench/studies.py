@@ -124,7 +124,7 @@ def _table4(dataset: Dataset, options: Options) -> list[Part]:
 def _scored(method: str, settings: Mapping[str, Any], options: Options) -> Part:
     """Return the supernets of a method of AdaS&S, which score random allocations."""
     seeds = range(options.supernets)
-    return Part((method,), seeds, {"adass": settings}, scores=options.allocations)
+    return Part((method,), seeds, {ABLATED: settings}, scores=options.allocations)
 
 
 def _stand_alone(dataset: Dataset, options: Options, seeds: Iterable[int] | None = None) -> Part:

@@ -46,6 +46,7 @@ def variant(make_record):
                 label,
                 seed,
                 auc=0.75 + JITTER[seed] + gain + slope * seed,
+                validation_auc=0.76 + JITTER[seed] - gain / 5,
                 method="adass",
                 method_config={**DEFAULT, **(changes or {})},
                 prepare_id=f"{kind or label} {seed}",
@@ -126,6 +127,9 @@ def test_variants_are_held_against_the_default_seed_by_seed(retrained):
     details = lines_of(exhibit.tables[1])
     assert "default: AdaS&S-R" not in details
     assert "over the 3 comparisons" in exhibit.tables[1].caption
+    validation = lines_of(exhibit.tables[2])
+    assert validation["groups=1"]["difference"] == pytest.approx(0.002)
+    assert groups["on validation"] == validation["groups=1"]["difference"]
     # The second least of three p-values: two are left to correct for.
     assert details["groups=1"]["Holm p"] == pytest.approx(2 * details["groups=1"]["t-test p"])
 
@@ -152,7 +156,7 @@ def test_supernets_are_those_that_a_variant_searched(retrained, scores, alone):
     assert lines["groups=1"]["tau"] == pytest.approx(-tau, abs=1e-12)
     assert [lines["keep_rate=0.6, keep_floor=0"][name] for name in of_tau] == [None] * 4
     assert "n = 20 random allocations, mean over supernets (3)" in exhibit.tables[0].caption
-    kinds = lines_of(exhibit.tables[2])
+    kinds = lines_of(exhibit.tables[3])
     assert list(kinds) == ["default: AdaS&S-R", "groups=1"]
     assert kinds["groups=1"]["AUC: difference"] == pytest.approx(-2 * tau, abs=1e-12)
     assert kinds["groups=1"]["AUC: 95 % high"] < 0
@@ -164,10 +168,10 @@ def test_supernets_are_those_that_a_variant_searched(retrained, scores, alone):
 def test_scores_without_stand_alone_runs_have_no_tau(retrained, scores):
     """The supernets count, their taus are missing; without scores there is no such table."""
     exhibit = the_only(ablation.build([*retrained, *scores("adass", kind="adass:r")]))
-    (line,) = lines_of(exhibit.tables[2]).values()
+    (line,) = lines_of(exhibit.tables[3]).values()
     assert (line["supernets"], line["allocations"], line["AUC: tau"]) == (3, 0, None)
     assert lines_of(exhibit.tables[0])["default: AdaS&S-R"]["ceiling"] is None
-    assert len(the_only(ablation.build(retrained)).tables) == 2
+    assert len(the_only(ablation.build(retrained)).tables) == 3
 
 
 def test_the_more_scores_of_a_supernet_count(retrained, scores, alone):

@@ -20,10 +20,12 @@ from aesbench.report.exhibit import Cell, Exhibit, TableData
 from aesbench.report.names import dataset_name
 from aesbench.report.paired import Comparison, compare, corrected
 from aesbench.report.power import ALPHA
-from aesbench.report.scores import over_seeds, seed_means, test_auc
+from aesbench.report.scores import Value, metric, over_seeds, seed_means, test_auc
 from aesbench.report.stability import end_to_end, modal_shares
 from aesbench.report.supernets import METRICS, difference
 from aesbench.report.wording import many, ranking, span, where
+
+validation_auc = metric("validation", "auc")
 
 
 def build(records: Sequence[RunRecord]) -> list[Exhibit]:
@@ -37,8 +39,13 @@ def build(records: Sequence[RunRecord]) -> list[Exhibit]:
 def _exhibit(dataset: str, own: Sequence[Ablation]) -> Exhibit:
     tables, findings = [], []
     for found in own:
-        versus = differences(found.rows)
-        tables += [_table(found, versus), _auc_table(found, versus)]
+        versus = differences(found.rows, test_auc)
+        on_validation = differences(found.rows, validation_auc)
+        tables += [
+            _table(found, versus, on_validation),
+            _differences_table(found, "test", versus),
+            _differences_table(found, "validation", on_validation),
+        ]
         tables += [_tau_table(found)] if any(row.scored for row in found.rows) else []
         findings += _findings(found, versus)
     runs = [r for found in own for row in found.rows for r in (*row.records, *row.scored)]
@@ -57,21 +64,21 @@ def _exhibit(dataset: str, own: Sequence[Ablation]) -> Exhibit:
     )
 
 
-def differences(rows: Sequence[Row]) -> dict[str, Comparison]:
-    """Return ``{row: its test AUC minus the default's}``, p-values corrected over all of them."""
+def differences(rows: Sequence[Row], value: Value) -> dict[str, Comparison]:
+    """Return ``{row: its value minus the default's}``, p-values corrected over all of them."""
     default, *others = rows
-    theirs = seed_means(default.records, test_auc)
-    return corrected(
-        {row.name: compare(seed_means(row.records, test_auc), theirs) for row in others}
-    )
+    theirs = seed_means(default.records, value)
+    return corrected({row.name: compare(seed_means(row.records, value), theirs) for row in others})
 
 
-def _table(found: Ablation, versus: Mapping[str, Comparison]) -> TableData:
+def _table(
+    found: Ablation, versus: Mapping[str, Comparison], on_validation: Mapping[str, Comparison]
+) -> TableData:
     lines = []
     for row in found.rows:
         auc, saved = (over_seeds(row.records, value) for value in (test_auc, reduction))
         one = versus.get(row.name, Comparison())
-        gap = one.difference
+        gap, early = one.difference, on_validation.get(row.name, Comparison()).difference
         tau = row.supernets.taus.get("auc")
         shown = (gap.mean, gap.low, gap.high) if gap else (None,) * 3
         lines.append(
@@ -82,7 +89,7 @@ def _table(found: Ablation, versus: Mapping[str, Comparison]) -> TableData:
                 Cell.number(auc.std if auc else None),
                 cells.count(one.n if row is not found.rows[0] else None),
                 cells.signed(shown[0], "+.4f", bold=_is_clear(one)),
-                *(cells.signed(value) for value in shown[1:]),
+                *(cells.signed(value) for value in (*shown[1:], early.mean if early else None)),
                 cells.share(saved.mean if saved else None),
                 *_tau_cells(tau),
                 _tau_cell(found.ceiling if tau else None),
@@ -99,6 +106,7 @@ def _table(found: Ablation, versus: Mapping[str, Comparison]) -> TableData:
             " and standard deviation over seeds. Difference: from the default's AUC, mean over"
             " pairs of equal seeds, with Student's 95 % interval, not corrected for the number of"
             f" rows; in bold where the t-test's p, so corrected by Holm, is below {ALPHA:g}."
+            " On validation: the same difference there, which is what settings are to be chosen by."
             " P-R: share of UES-32's embedding parameters saved. Tau: Kendall's tau-b of the"
             " supernets' AUC with stand-alone training"
             f" (mean of {many(found.alone.seeds if known else 0, 'seed')}) over"
@@ -115,18 +123,18 @@ def _table(found: Ablation, versus: Mapping[str, Comparison]) -> TableData:
         ),
         header=(
             *("setting", "seeds", "AUC", "SD", "pairs", "difference", "95 % low", "95 % high"),
-            *("P-R", "tau", "tau: low", "tau: high", "ceiling", "modal share", "pair agreement"),
-            *("prepare (s)", "search (s)"),
+            *("on validation", "P-R", "tau", "tau: low", "tau: high", "ceiling"),
+            *("modal share", "pair agreement", "prepare (s)", "search (s)"),
         ),
         rows=tuple(lines),
     )
 
 
-def _auc_table(found: Ablation, versus: Mapping[str, Comparison]) -> TableData:
+def _differences_table(found: Ablation, split: str, versus: Mapping[str, Comparison]) -> TableData:
     family = sum(1 for one in versus.values() if one.p is not None)
     return TableData(
-        name=f"ablation-auc-{_file(found)}",
-        title=f"Test AUC minus the default's: {where(found.place)}",
+        name=f"ablation-{split}-{_file(found)}",
+        title=f"AUC on {split} minus the default's: {where(found.place)}",
         caption=f"Above 0 is better. {cells.COMPARISON_CAPTION.format(family=family)}",
         header=("setting", *cells.COMPARISON_HEADER),
         rows=tuple((Cell.label(name), *cells.comparison(one)) for name, one in versus.items()),
@@ -141,9 +149,9 @@ def _tau_table(found: Ablation) -> TableData:
     for row in (default, *_other_kinds(found)):
         one = row.supernets
         line = [Cell.label(row.name), *(cells.count(n) for n in (one.allocations, one.supernets))]
-        for metric in METRICS:
-            tau = one.taus.get(metric)
-            gap = (None,) * 3 if row is default else difference(one, default.supernets, metric)
+        for measure in METRICS:
+            tau = one.taus.get(measure)
+            gap = (None,) * 3 if row is default else difference(one, default.supernets, measure)
             line += [*_tau_cells(tau), _tau_cell(tau.std if tau else None)]
             line += [cells.signed(value, "+.3f") for value in gap]
         lines.append(tuple(line))
