@@ -107,13 +107,13 @@ def test_ablation_changes_one_choice_at_a_time(planted_tiny):
 
 
 def test_ablation_scores_each_kind_of_supernet_that_it_searches(planted_tiny):
-    """12 kinds: the default's, ten variants', the letter's; a seed's scores share its search's."""
+    """13 kinds: the default's, 11 variants', the letter's; a seed's scores share its search's."""
     specs = specs_of("ablation", planted_tiny, allocations=2, supernets=3)
     groups = [g for g in by_prepared_state(specs) if g[0].method == "adass"]
-    assert len(groups) == 12 * 5
+    assert len(groups) == 13 * 5
     assert all(any(spec.retrain for spec in group) for group in groups)
     scored = [[spec.seed for spec in group if spec.scores] for group in groups]
-    assert sorted(scored) == [[]] * 12 * 2 + [[0]] * 12 + [[1]] * 12 + [[2]] * 12
+    assert sorted(scored) == [[]] * 13 * 2 + [[0]] * 13 + [[1]] * 13 + [[2]] * 13
     searches = {len([s for s in group if s.retrain]) for group in groups}
     assert searches == {1, 6}, "five variants search the default's supernets"
 
@@ -144,8 +144,9 @@ def test_changed_settings_move_the_ablations_default(planted_tiny):
     own = [spec for spec in specs if spec.method == "adass"]
     assert {s.method_config["scheme"] for s in own} == {"independent"}
     assert {s.method_config["epochs"] for s in own} == {1}
-    groups = [g for g in by_prepared_state(specs) if g[0].method == "adass"]
-    assert len(groups) == 11 + 2 * 11, "every supernet of seed 0 is searched and scored"
+    groups = by_prepared_state([spec for spec in own if spec.seed == 0])
+    assert len(groups) == 12, "one of the 13 kinds is the default now"
+    assert all({bool(spec.scores) for spec in group} == {True, False} for group in groups)
 
 
 def test_fig6_needs_no_runs_beyond_table3(planted_tiny):
