@@ -20,7 +20,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import psutil
 import torch
@@ -29,7 +29,7 @@ from aesbench.config import RunSpec, require
 from aesbench.datasets.store import open_dataset
 from aesbench.record import RunRecord
 from aesbench.registry import load_plugin
-from aesbench.runner import PreparedCache, run
+from aesbench.runner import PreparedCache, checked_device, run
 
 if TYPE_CHECKING:
     from multiprocessing.context import SpawnProcess
@@ -75,10 +75,17 @@ class Limits:
 
 @dataclass(frozen=True)
 class WorkerSettings:
-    """What every worker is started with: device, torch threads, plugin files, limits of a run."""
+    """What every worker is started with.
+
+    Attributes:
+        device: ``cpu`` or ``cuda``.
+        threads: torch threads of each; None divides the processors among the workers.
+        plugins: Python files that they load.
+        limits: what each run may use.
+    """
 
     device: str
-    threads: int
+    threads: int | None = None
     plugins: tuple[Path, ...] = ()
     limits: Limits = Limits()
 
@@ -104,6 +111,15 @@ class Finished:
 Event = Progressed | Finished
 
 
+class Executor(Protocol):
+    """Where runs run: ``run_jobs`` on this machine, a ``RayExecutor`` on a cluster."""
+
+    def __call__(
+        self, jobs: Iterable[Job], workers: int, settings: WorkerSettings
+    ) -> Generator[Event, None, None]:
+        """Run jobs, so many workers at a time, as ``run_jobs`` does."""
+
+
 @dataclass(frozen=True)
 class _Ready:
     """A worker has started, and takes its first run."""
@@ -118,7 +134,12 @@ def run_jobs(
     may depend on them. There are no more jobs once ``jobs`` has ended.
 
     Closing the generator, or an exception raised into it, ends the workers at once.
+
+    Raises:
+        ConfigError: the device is missing.
     """
+    checked_device(settings.device)
+    threads = settings.threads or max(1, available_cpus() // workers)
     coming = iter(jobs)
     left_over: deque[Job] = deque()
     active: list[_Worker] = []
@@ -129,7 +150,7 @@ def run_jobs(
     try:
         while True:
             while len(active) < workers and (job := next_job()) is not None:
-                active.append(_Worker(settings))
+                active.append(_Worker(settings, threads))
                 active[-1].give(job)
             if not active:
                 return
@@ -173,11 +194,11 @@ def _events(
 class _Worker:
     """The parent's handle on one worker process."""
 
-    def __init__(self, settings: WorkerSettings) -> None:
+    def __init__(self, settings: WorkerSettings, threads: int) -> None:
         context = multiprocessing.get_context("spawn")
         self.pipe, theirs = context.Pipe()
         self._process: SpawnProcess = context.Process(
-            target=_work, args=(theirs, settings, os.getpid()), daemon=True
+            target=_work, args=(theirs, settings, threads, os.getpid()), daemon=True
         )
         self._process.start()
         theirs.close()
@@ -235,7 +256,7 @@ class _Worker:
         """End the worker, and its run as a failed record."""
         self.kill()
         self.dead = True
-        return self._finish(_failed(self.left[0], kind, message, self._phase))
+        return self._finish(failed_record(self.left[0], kind, message, self._phase))
 
     def _processes(self) -> list[psutil.Process]:
         """Return the worker's process and those that it started."""
@@ -273,10 +294,10 @@ def _lost(spec: RunSpec, exit_code: int | None) -> RunRecord:
         cause = signal.Signals(-exit_code).name
         if exit_code == -signal.SIGKILL:
             cause += ", usually the system's answer to too little memory"
-    return _failed(spec, "WorkerDied", f"the worker process died ({cause})", "unknown")
+    return failed_record(spec, "WorkerDied", f"the worker process died ({cause})", "unknown")
 
 
-def _failed(spec: RunSpec, kind: str, message: str, phase: str) -> RunRecord:
+def failed_record(spec: RunSpec, kind: str, message: str, phase: str) -> RunRecord:
     """Return the record of a run that could not speak for itself."""
     error = {"type": kind, "message": message, "phase": phase, "traceback": ""}
     return RunRecord(spec=spec, status="failed", error=error)
@@ -306,11 +327,11 @@ class _Sender:
             self.pipe.send(Progressed(self.spec, what, done, total))
 
 
-def _work(pipe: Connection, settings: WorkerSettings, parent: int) -> None:
+def _work(pipe: Connection, settings: WorkerSettings, threads: int, parent: int) -> None:
     """Run jobs until the parent closes the pipe: the main function of a worker."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle.
     threading.Thread(target=_end_with_parent, args=(parent,), daemon=True).start()
-    torch.set_num_threads(settings.threads)
+    torch.set_num_threads(threads)
     for path in settings.plugins:
         load_plugin(path)
     cache = PreparedCache()
@@ -335,7 +356,17 @@ def _work(pipe: Connection, settings: WorkerSettings, parent: int) -> None:
 
 
 def _end_with_parent(parent: int) -> None:
-    """Leave when the parent is gone, even if it was killed: nobody would take the records."""
+    """Leave when the parent is gone, with all that a run started: nobody would take the records."""
     while os.getppid() == parent:
         time.sleep(0.5)
+    for process in psutil.Process().children(recursive=True):
+        with suppress(psutil.Error):  # Some may have ended by themselves.
+            process.kill()
     os._exit(1)
+
+
+def available_cpus() -> int:
+    """Return how many processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

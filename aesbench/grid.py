@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
@@ -27,11 +26,19 @@ from aesbench.config import (
 from aesbench.datasets.base import Dataset
 from aesbench.datasheet import write_datasheet
 from aesbench.errors import ConfigError, did_you_mean
-from aesbench.executors import Event, Finished, Job, Limits, WorkerSettings, run_jobs
+from aesbench.executors import (
+    Event,
+    Executor,
+    Finished,
+    Job,
+    Limits,
+    WorkerSettings,
+    run_jobs,
+)
 from aesbench.method import Method
 from aesbench.record import RunRecord, read_record, record_path, write_record
 from aesbench.registry import BACKBONES, METHODS
-from aesbench.runner import checked_device, prepare_key_of
+from aesbench.runner import prepare_key_of
 
 Settings = Mapping[str, Mapping[str, Any]]
 """{owner: {setting: value}}, where the owner is a method, a backbone, a data set or ``train``."""
@@ -224,6 +231,7 @@ def execute(
     plugins: Sequence[Path] = (),
     force: bool = False,
     limits: Limits | None = None,
+    executor: Executor = run_jobs,
     listen: Callable[[Event], None] | None = None,
 ) -> Outcome:
     """Run the specs that have no successful record yet, each in a worker process.
@@ -233,11 +241,12 @@ def execute(
         dataset: the prepared data set.
         results: where ``records/`` lies or shall lie, and what their data set is.
         workers: processes at a time.
-        threads: torch threads of each; default: the machine's, divided among the workers.
+        threads: torch threads of each; default: the processors, divided among the workers.
         device: ``cpu`` or ``cuda``.
         plugins: Python files that the workers load.
         force: run everything again.
         limits: what each run may use; one that exceeds them fails, and costs no other run.
+        executor: where they run; default: on this machine.
         listen: told of every event, after a finished record is on disk.
 
     Raises:
@@ -245,15 +254,13 @@ def execute(
         RecordError: a record cannot be written; those written so far are kept.
     """
     require(workers >= 1, "jobs", workers, "at least 1")
-    threads = threads or max(1, available_cpus() // workers)
-    checked_device(device)
     write_datasheet(results, dataset.manifest)
     waiting = [spec for spec in specs if force or not is_done(results, spec)]
     jobs = [Job(tuple(group), dataset.folder) for group in by_prepared_state(waiting)]
     outcome = Outcome()
     if jobs:
         pool = WorkerSettings(device, threads, tuple(plugins), limits or Limits())
-        events = run_jobs(jobs, workers, pool)
+        events = executor(jobs, workers, pool)
         try:
             for event in events:
                 if isinstance(event, Finished):
@@ -290,10 +297,3 @@ def is_done(results: Path, spec: RunSpec) -> bool:
     """Whether a successful record of this spec exists."""
     path = record_path(results, spec)
     return path.exists() and read_record(path).ok
-
-
-def available_cpus() -> int:
-    """Return how many processors this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

@@ -48,6 +48,9 @@ FLOORS = {
     "aesbench.environment": 6,
     "aesbench.runner": 6,
     "aesbench.executors": 6,
+    "aesbench.ray_cluster": 6,
+    "aesbench.ray_executor": 6,
+    "aesbench.ray_worker": 6,
     "aesbench.scaffold": 6,
     "aesbench.leaderboard": 6,  # and every module in it
     "aesbench.grid": 7,

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
+from aesbench.cli.executor import check_executor, choose_executor, executor_options
 from aesbench.cli.options import data_options, load_settings, names, results_option, seed_list
 from aesbench.cli.preparation import load
 from aesbench.cli.run import FAILED_RUNS
@@ -45,6 +46,7 @@ from aesbench.cli.run import FAILED_RUNS
 @click.option("--jobs", type=int, default=1, show_default=True, help="Processes at a time.")
 @click.option("--threads", type=int, help="Threads of each; default: the cores divided by jobs.")
 @click.option("--device", default="cpu", show_default=True, help="cpu or cuda.")
+@executor_options
 @results_option
 @data_options
 def reproduce(
@@ -60,6 +62,8 @@ def reproduce(
     jobs: int,
     threads: int | None,
     device: str,
+    executor: str,
+    address: str | None,
     results: Path,
     data_dir: Path | None,
     cache_dir: Path | None,
@@ -79,6 +83,7 @@ def reproduce(
     from aesbench.grid import execute
     from aesbench.studies import Options, choose_studies, plan_studies
 
+    check_executor(executor, address)
     settings = load_settings(plugins, changes)
     console = Console()
     data = load(dataset, settings, data_dir=data_dir, cache_dir=cache_dir, on_bad_row=on_bad_row)
@@ -97,6 +102,9 @@ def reproduce(
     show_plans(console, plans, specs, results, workers=jobs)
     if dry_run:
         return 0
+    place = choose_executor(
+        executor, address, data, dataset, settings, data_dir=data_dir, cache_dir=cache_dir
+    )
     with GridDisplay(console, specs, results, workers=jobs) as display:
         outcome = execute(
             specs,
@@ -106,6 +114,7 @@ def reproduce(
             threads=threads,
             device=device,
             plugins=plugins,
+            executor=place,
             listen=display.on_event,
         )
     console.print(

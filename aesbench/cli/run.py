@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
+from aesbench.cli.executor import check_executor, choose_executor, executor_options
 from aesbench.cli.options import data_options, load_settings, names, results_option, seed_list
 from aesbench.cli.preparation import load
 
@@ -44,6 +45,7 @@ FAILED_RUNS = 1
 @click.option("--jobs", type=int, default=1, show_default=True, help="Processes at a time.")
 @click.option("--threads", type=int, help="Threads of each; default: the cores divided by jobs.")
 @click.option("--device", default="cpu", show_default=True, help="cpu or cuda.")
+@executor_options
 @click.option("--shard", metavar="I/N", help="Run only the I-th of N parts of the grid: 3/8.")
 @click.option("--run-timeout", type=float, metavar="SECONDS", help="End a run that takes longer.")
 @click.option(
@@ -66,6 +68,8 @@ def run(
     jobs: int,
     threads: int | None,
     device: str,
+    executor: str,
+    address: str | None,
     shard: str | None,
     run_timeout: float | None,
     run_memory: float | None,
@@ -91,6 +95,7 @@ def run(
 
     limits = Limits(run_timeout, run_memory)
     part = None if shard is None else Shard.from_text(shard)
+    check_executor(executor, address)
     settings = load_settings(plugins, changes)
     console = Console()
     data = load(dataset, settings, data_dir=data_dir, cache_dir=cache_dir, on_bad_row=on_bad_row)
@@ -126,6 +131,9 @@ def run(
         console.print(f"shard {part.number} of {part.of}: {len(specs)} of {whole} runs")
         if not specs:
             return 0
+    place = choose_executor(
+        executor, address, data, dataset, settings, data_dir=data_dir, cache_dir=cache_dir
+    )
     with GridDisplay(console, specs, results, workers=jobs, force=force) as display:
         outcome = execute(
             specs,
@@ -137,6 +145,7 @@ def run(
             plugins=plugins,
             force=force,
             limits=limits,
+            executor=place,
             listen=display.on_event,
         )
     if not scores:

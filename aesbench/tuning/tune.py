@@ -15,7 +15,7 @@ from pathlib import Path
 from aesbench.config import RunSpec, build_config, content_hash, require, require_int
 from aesbench.datasets.base import Dataset
 from aesbench.executors import Finished, Job, WorkerSettings, run_jobs
-from aesbench.grid import MethodChoice, Settings, available_cpus, plan
+from aesbench.grid import MethodChoice, Settings, plan
 from aesbench.metrics import Metrics
 from aesbench.record import RunRecord
 from aesbench.runner import checked_device
@@ -126,7 +126,6 @@ def tune(
     plan(dataset, methods, backbones=backbones, seeds=[seed], budget=parameter_budget,
          settings=settings)  # fmt: skip
     setting = Setting(dataset, seed, parameter_budget, settings)
-    threads = threads or max(1, available_cpus() // workers)
     pool = WorkerSettings(device, threads, tuple(plugins))
     presence = Presence(folder / "processes")
     winners = []

@@ -104,3 +104,15 @@ class SharesState(Method):
     def search(self, context, prepared):
         assert prepared is not None
         return Allocation.uniform(context.fields, context.candidates[0])
+
+
+class Orphaning(Method):
+    """Takes down the process that looks after its own, as the loss of a machine would."""
+
+    name = "orphaning"
+    title = "Orphaning"
+    Config = NoConfig
+
+    def search(self, context, prepared):
+        os.kill(os.getppid(), signal.SIGKILL)
+        time.sleep(60)
