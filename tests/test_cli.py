@@ -109,7 +109,7 @@ def test_reproduce_prints_its_plan_runs_it_and_says_what_is_drawn(aesbench, tmp_
     frame = pd.read_csv(
         tmp_path / "results" / "tables" / "table4-planted-tiny-widedeep.csv", index_col=0
     )
-    row = frame.loc["adass[epochs=1,sampling=adaptive,scheme=independent]"]  # Not the paper's.
+    row = frame.loc["Indep, Adaptive, epochs=1"]  # Not the paper's.
     assert row["allocations"] == 3 and -1 <= row["AUC: tau"] <= 1
     listed = aesbench("list", "runs", check=0).stdout
     assert listed.count("scores only") == 8
