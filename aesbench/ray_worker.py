@@ -133,6 +133,8 @@ def prepare_on_node(orders: Orders, cache: Path) -> Dataset:
         DataError: the raw files are missing, or give other data than the grid was planned on.
     """
     try:
+        # Never from a file: it came with the message, whose pickling is only put off to here, where
+        # the plugins are loaded that it may need.
         source: Source = pickle.loads(orders.source)
     except (ImportError, AttributeError) as error:
         raise ConfigError(

@@ -154,11 +154,13 @@ def alter(folder, name, value):
     path.write_text(json.dumps(document))
 
 
-def test_nothing_in_aesbench_unpickles():
-    """Neither pickle nor torch.load is named anywhere in the package."""
+def test_no_file_is_ever_unpickled():
+    """Only the messages from a grid to its own Ray workers are, as Ray itself does with all."""
+    messages = {"ray_executor.py", "ray_worker.py"}
     for path in Path(aesbench.__file__).parent.rglob("*.py"):
         text = path.read_text()
-        assert "import pickle" not in text and "torch.load(" not in text, path
+        assert "import pickle" not in text or path.name in messages, path
+        assert "pickle.load(" not in text and "torch.load(" not in text, path
         assert "allow_pickle" not in text, path
 
 
