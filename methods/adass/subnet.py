@@ -97,13 +97,14 @@ class SubnetEmbedding(FieldEmbedding):
         sizes = torch.tensor([draw.sizes for draw in draws], device=ids.device)
         keep = torch.tensor([draw.keep for draw in draws], device=ids.device).unsqueeze(2)
         used = self.prefixes[sizes] * keep  # (draws, fields, largest size)
-        rows = torch.tensor(lengths, device=ids.device)
-        of_rows = used.repeat_interleave(rows, 0)
-        if self.observe:
-            largest.retain_grad()
-            self._looked_up = [_LookedUp(list(range(len(self.widths))), largest, of_rows)]
-        if not self.normalised:
-            return (largest * of_rows).flatten(1)
+        if self.observe or not self.normalised:
+            rows = torch.tensor(lengths, device=ids.device)
+            of_rows = used.repeat_interleave(rows, 0)
+            if self.observe:
+                largest.retain_grad()
+                self._looked_up = [_LookedUp(list(range(len(self.widths))), largest, of_rows)]
+            if not self.normalised:
+                return (largest * of_rows).flatten(1)
         weights, biases = self.transforms.padded()
         vectors = []
         for part, own, kept in zip(largest.split(list(lengths)), sizes, keep, strict=True):
