@@ -8,9 +8,9 @@ import click
 from rich.console import Console
 
 from aesbench.cli.executor import check_executor, choose_executor, executor_options
+from aesbench.cli.grid import FAILED_RUNS, run_grid, show_outcome
 from aesbench.cli.options import data_options, load_settings, names, results_option, seed_list
 from aesbench.cli.preparation import load
-from aesbench.cli.run import FAILED_RUNS
 
 
 @click.command()
@@ -79,8 +79,7 @@ def reproduce(
     draws them.
     """
     # Imported here because torch takes a second, which --help should not.
-    from aesbench.display import GridDisplay, show_plans, show_what_is_drawn
-    from aesbench.grid import execute
+    from aesbench.display import show_plans, show_what_is_drawn
     from aesbench.studies import Options, choose_studies, plan_studies
 
     check_executor(executor, address)
@@ -105,21 +104,10 @@ def reproduce(
     place = choose_executor(
         executor, address, data, dataset, settings, data_dir=data_dir, cache_dir=cache_dir
     )
-    with GridDisplay(console, specs, results, workers=jobs) as display:
-        outcome = execute(
-            specs,
-            data,
-            results,
-            workers=jobs,
-            threads=threads,
-            device=device,
-            plugins=plugins,
-            executor=place,
-            listen=display.on_event,
-        )
-    console.print(
-        f"{outcome.ran} run, {len(specs) - outcome.ran} taken from records,"
-        f" {outcome.failed} failed; records in {results / 'records'}"
-    )
+    outcome = run_grid(
+        console, specs, data, results, jobs=jobs, threads=threads, device=device, plugins=plugins,
+        executor=place,
+    )  # fmt: skip
+    show_outcome(console, specs, outcome, results)
     show_what_is_drawn(console, chosen, plans, outcome.records, results)
     return FAILED_RUNS if outcome.failed else 0

@@ -8,10 +8,9 @@ import click
 from rich.console import Console
 
 from aesbench.cli.executor import check_executor, choose_executor, executor_options
+from aesbench.cli.grid import FAILED_RUNS, run_grid, show_outcome
 from aesbench.cli.options import data_options, load_settings, names, results_option, seed_list
 from aesbench.cli.preparation import load
-
-FAILED_RUNS = 1
 
 
 @click.command()
@@ -88,9 +87,9 @@ def run(
     compared with stand-alone runs of the same allocations by 'aesbench reproduce table4'.
     """
     # Imported here because torch takes a second, which --help should not.
-    from aesbench.display import GridDisplay, show_overall, show_searches
+    from aesbench.display import show_overall, show_searches
     from aesbench.executors import Limits
-    from aesbench.grid import choose_methods, execute, plan, without_budget
+    from aesbench.grid import choose_methods, plan, without_budget
     from aesbench.sharding import Shard
 
     limits = Limits(run_timeout, run_memory)
@@ -134,24 +133,11 @@ def run(
     place = choose_executor(
         executor, address, data, dataset, settings, data_dir=data_dir, cache_dir=cache_dir
     )
-    with GridDisplay(console, specs, results, workers=jobs, force=force) as display:
-        outcome = execute(
-            specs,
-            data,
-            results,
-            workers=jobs,
-            threads=threads,
-            device=device,
-            plugins=plugins,
-            force=force,
-            limits=limits,
-            executor=place,
-            listen=display.on_event,
-        )
+    outcome = run_grid(
+        console, specs, data, results, jobs=jobs, force=force, threads=threads, device=device,
+        plugins=plugins, limits=limits, executor=place,
+    )  # fmt: skip
     if not scores:
         (show_searches if search_only else show_overall)(console, outcome.records)
-    console.print(
-        f"{outcome.ran} run, {len(specs) - outcome.ran} taken from records,"
-        f" {outcome.failed} failed; records in {results / 'records'}"
-    )
+    show_outcome(console, specs, outcome, results)
     return FAILED_RUNS if outcome.failed else 0

@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING
 import click
 from rich.console import Console
 
+from aesbench.cli.grid import FAILED_RUNS, run_grid
 from aesbench.cli.options import data_options, load_settings, results_option
 from aesbench.cli.preparation import load
 from aesbench.errors import ConfigError
 
 if TYPE_CHECKING:
     from aesbench.record import RunRecord
-
-FAILED = 1
 
 
 @click.command()
@@ -60,8 +59,7 @@ def search(
     """
     if out is not None and out.suffix != ".json":
         raise ConfigError(f"--out {out}: expected a file that ends in .json")
-    from aesbench.display import GridDisplay
-    from aesbench.grid import execute, plan, without_budget
+    from aesbench.grid import plan, without_budget
 
     settings = load_settings(plugins, changes)
     console = Console()
@@ -75,19 +73,12 @@ def search(
         raise ConfigError(f"--method {method} stands for several: name one of {labels}")
     if budget is not None and without_budget(specs):
         raise ConfigError(f"method '{specs[0].method}' cannot take a budget; leave --budget out")
-    with GridDisplay(console, specs, results, workers=1) as display:
-        outcome = execute(
-            specs,
-            data,
-            results,
-            threads=threads,
-            device=device,
-            plugins=plugins,
-            listen=display.on_event,
-        )
+    outcome = run_grid(
+        console, specs, data, results, threads=threads, device=device, plugins=plugins
+    )
     (record,) = outcome.records
     if not record.ok:
-        return FAILED
+        return FAILED_RUNS
     path = out or results / "exports" / record.spec.run_id / "allocation.json"
     _show(console, record, path, is_new=bool(outcome.ran))
     own_data = dataset if dataset.endswith(".toml") else None

@@ -1,0 +1,47 @@
+"""Running a grid from a command: progress shown while it runs, and what became of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+
+if TYPE_CHECKING:
+    from aesbench.config import RunSpec
+    from aesbench.datasets.base import Dataset
+    from aesbench.grid import Outcome
+
+FAILED_RUNS = 1
+"""The exit code of a command some of whose runs failed."""
+
+
+def run_grid(
+    console: Console,
+    specs: Sequence[RunSpec],
+    data: Dataset,
+    results: Path,
+    *,
+    jobs: int = 1,
+    force: bool = False,
+    **how: Any,
+) -> Outcome:
+    """Run specs under a progress display; ``how`` is handed to ``aesbench.grid.execute``."""
+    from aesbench.display import GridDisplay
+    from aesbench.grid import execute
+
+    with GridDisplay(console, specs, results, workers=jobs, force=force) as display:
+        return execute(
+            specs, data, results, workers=jobs, force=force, listen=display.on_event, **how
+        )
+
+
+def show_outcome(
+    console: Console, specs: Sequence[RunSpec], outcome: Outcome, results: Path
+) -> None:
+    """Print how many runs were made, taken from records, and failed."""
+    console.print(
+        f"{outcome.ran} run, {len(specs) - outcome.ran} taken from records,"
+        f" {outcome.failed} failed; records in {results / 'records'}"
+    )
