@@ -24,6 +24,7 @@ pytest.importorskip("ray", reason="needs the extra: pip install '.[ray]'")
 
 PLUGIN = Path(__file__).parent / "plugins" / "misbehaving.py"
 SUPERNET = PLUGIN.with_name("supernet.py")
+HELD = PLUGIN.with_name("held.py")
 MARK = "left by a method that hangs"
 QUICK = {"train": {"epochs": "2"}}
 STORE_BYTES = 100 * 2**20
@@ -32,8 +33,8 @@ STORE_BYTES = 100 * 2**20
 @pytest.fixture(scope="module", autouse=True)
 def plugins():
     """Registered here, and sent to the nodes as they are."""
-    load_plugin(PLUGIN)
-    load_plugin(SUPERNET)
+    for path in (PLUGIN, SUPERNET, HELD):
+        load_plugin(path)
 
 
 @pytest.fixture(scope="module")
@@ -103,21 +104,23 @@ def test_a_grid_that_loses_a_node_gives_what_one_machine_gives(
 
     The node goes without a word while both have a run in progress.
     """
-    specs = plan(planted_tiny, ["ues:2", "ues:8"], seeds=[0, 1], settings=QUICK)
+    gate = tmp_path / "gate"
+    held = {**QUICK, "held": {"gate": str(gate)}}
+    specs = plan(planted_tiny, ["held"], seeds=[0, 1], settings=held)
+    specs += plan(planted_tiny, ["ues:2", "ues:8"], seeds=[0], settings=QUICK)
     specs += plan(planted_tiny, ["supernet"], seeds=[0], searches=2, settings=QUICK)
-    running, told = set(), []
+    in_progress, told = set(), []
 
     def listen(event):
         told.append(event)
-        if isinstance(event, Finished):
-            running.discard(event.record.spec.run_id)
-        else:
-            running.add(event.spec.run_id)
-        if len(running) == 2 and cluster.second is not None:
+        if isinstance(event, Progressed) and event.what == "held":
+            in_progress.add(event.spec.run_id)
+        if len(in_progress) == 2 and cluster.second is not None:
             cluster.remove_node(cluster.second, allow_graceful=False)
             cluster.second = None
+            gate.touch()
 
-    options = {"threads": 1, "plugins": [SUPERNET]}
+    options = {"threads": 1, "plugins": [SUPERNET, HELD]}
     there = execute(
         specs, planted_tiny, tmp_path / "ray", workers=2, executor=ray_executor, listen=listen,
         **options,
