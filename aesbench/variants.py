@@ -57,6 +57,7 @@ VARIANTS = (
     Variant({"price_by_parameters": 0.0}),
     Variant({"price_by_parameters": 1.0}),
     Variant({"entropy": 0.0}),
+    Variant({"result": "likeliest"}),
     Variant({"search": "greedy"}, preset="greedy"),
     # Every choice as the paper's letter has it.
     Variant(preset="literal-r"),

@@ -176,16 +176,28 @@ def test_sizes_are_priced_as_printed_or_by_what_they_hold():
 
 @pytest.mark.parametrize("name", SEARCHES)
 def test_every_search_finds_the_enumerated_optimum(name):
-    """On two fields whose sizes interact, all 25 allocations are known."""
+    """On two fields whose sizes interact, all 25 allocations are known; the policy holds it too."""
     draw = np.random.default_rng(3)
     auc = 0.7 + 0.02 * draw.random((5, 1)) + 0.02 * draw.random((1, 5))
     auc = auc + 0.002 * draw.random((5, 5))
     for seed in range(3):
-        objective, config = objective_on(auc, search=name, patience_steps=20)
+        objective, config = objective_on(auc, search=name, patience_steps=20, result="likeliest")
         context = replace(TWO, generator=torch.Generator().manual_seed(seed), trace=Trace())
         found = SEARCHES[name](objective, config, context)
         best = max(all_actions(2, 5), key=lambda a: auc[a] - objective.penalty(a))
         assert found == best
+
+
+def test_the_result_is_the_best_scored_or_the_likeliest():
+    """After so few updates they differ: the policy holds likeliest what is worse."""
+    auc = 0.7 + 0.02 * np.random.default_rng(3).random((5, 5))
+    found = {}
+    for result in ("best", "likeliest"):
+        objective, config = objective_on(auc, search="rl", steps=3, actions=2, result=result)
+        context = replace(TWO, generator=torch.Generator().manual_seed(0), trace=Trace())
+        found[result] = SEARCHES["rl"](objective, config, context)
+    likeliest, best = objective.value(found["likeliest"]), objective.value(found["best"])
+    assert likeliest < best == max(objective.seen.values())
 
 
 def test_the_reward_readings():

@@ -65,7 +65,7 @@ def competition_penalty(probabilities: Tensor, prices: Tensor, lambda_c: float) 
 
 
 def search(objective: Objective, config: AdaSSConfig, context: Context) -> Sizes:
-    """Return the sizes that the trained policy holds likeliest."""
+    """Return the best allocation scored on the way, or the likeliest, as ``result`` says."""
     space, generator = objective.space, context.generator
     policy = Policy(len(space.fields), len(space.candidates), config.head, generator)
     optimizer = torch.optim.Adam(policy.parameters(), lr=config.policy_learning_rate)
@@ -108,7 +108,11 @@ def search(objective: Objective, config: AdaSSConfig, context: Context) -> Sizes
         settled = spent >= 0.5 or not (config.entropy or config.ramp)
         if objective.exhausted or (settled and unchanged >= config.patience_steps):
             break
-    return _read(policy, objective, state)
+    sizes = _read(policy, objective, state)
+    if config.result == "likeliest":
+        return sizes
+    objective.value(sizes)  # It may never have been drawn.
+    return objective.best()
 
 
 def track_log_probability(policy: Policy, track: Track) -> Tensor:
