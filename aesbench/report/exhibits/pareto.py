@@ -179,7 +179,9 @@ def _draw(figure: Figure, points: Sequence[Point], given: Sequence[Point]) -> No
         if family == UES:
             text = display_name(point.label).removeprefix("UES-")
             spot = point.params, point.auc.mean
-            axis.annotate(text, spot, (5, 4), textcoords="offset points", fontsize=7, color=GREY)
+            # The same size unified otherwise lies close by: one above, the other below.
+            place = (5, 4) if text.isdecimal() else (5, -9)
+            axis.annotate(text, spot, place, textcoords="offset points", fontsize=7, color=GREY)
     front = _on_front(points)
     largest = max(point.params for point in points)
     axis.step(
