@@ -50,6 +50,24 @@ def test_every_method_and_data_set_is_documented(registry):
             assert f"| `{name}` |" in README, name
 
 
+def cells(markdown):
+    """The rows of the first table, each {column: cell}."""
+    table = re.search(r"(?:^\|.*\n?)+", markdown, re.MULTILINE)[0]
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()]
+    return [dict(zip(rows[0], row, strict=True)) for row in rows[2:]]
+
+
+def test_the_main_table_is_that_of_the_results():
+    """Every cell of the README's is the report's, no method is left out, the figures are there."""
+    section = README.split("<!-- main table -->")[1].split("\n## ")[0]
+    shown = cells(section)
+    made = cells((ROOT / "results" / "tables" / "table3-ml1m-static-widedeep.md").read_text())
+    assert [row["method"] for row in shown] == [row["method"] for row in made]
+    assert all(row.items() <= whole.items() for row, whole in zip(shown, made, strict=True))
+    figures = re.findall(r"!\[.*?\]\((.*?)\)", section)
+    assert len(figures) == 2 and all((ROOT / figure).is_file() for figure in figures)
+
+
 def test_a_method_in_fifteen_minutes(tmp_path, cache_dir):
     """What CONTRIBUTING shows works as it is written: the file, its test, and every command.
 
