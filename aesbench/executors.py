@@ -283,6 +283,7 @@ class _Worker:
         for process in self._processes():
             with suppress(psutil.Error):  # Some may have ended by themselves.
                 process.kill()
+        self._process.kill()  # Also where the others could not be listed.
         self._process.join()
         self.pipe.close()
 
