@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from aesbench.backbones import Backbone, BackboneConfig
     from aesbench.catalog import load_dataset
     from aesbench.config import RunSpec, TrainConfig
-    from aesbench.datasets.base import Dataset, Field, Source, Split
+    from aesbench.datasets.base import Dataset, Field, Split
+    from aesbench.datasets.source import Source
     from aesbench.embedding import FieldEmbedding, MixedEmbedding
     from aesbench.errors import AesbenchError
     from aesbench.export.model import load_model
@@ -36,7 +37,8 @@ _HOMES = {
     "aesbench.backbones": ("Backbone", "BackboneConfig"),
     "aesbench.catalog": ("load_dataset",),
     "aesbench.config": ("RunSpec", "TrainConfig"),
-    "aesbench.datasets.base": ("Dataset", "Field", "Source", "Split"),
+    "aesbench.datasets.base": ("Dataset", "Field", "Split"),
+    "aesbench.datasets.source": ("Source",),
     "aesbench.embedding": ("FieldEmbedding", "MixedEmbedding"),
     "aesbench.errors": ("AesbenchError",),
     "aesbench.export.model": ("load_model",),

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from aesbench.config import build_config
-from aesbench.datasets.base import Dataset, Source
+from aesbench.datasets.base import Dataset
 from aesbench.datasets.custom import CustomSource
+from aesbench.datasets.source import Source
 from aesbench.datasets.store import prepare
 from aesbench.datasets.writer import Progress
 from aesbench.errors import ConfigError

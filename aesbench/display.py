@@ -16,7 +16,8 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.table import Table
 
 from aesbench.config import RunSpec
-from aesbench.datasets.base import SPLITS, Dataset, PublishedFacts
+from aesbench.datasets.base import SPLITS, Dataset
+from aesbench.datasets.source import PublishedFacts
 from aesbench.executors import Event, Finished, Progressed
 from aesbench.grid import is_done
 from aesbench.pace import Estimate, Pace, duration

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from aesbench.config import RunSpec
-from aesbench.datasets.base import Source
+from aesbench.datasets.source import Source
 from aesbench.errors import AesbenchError, ConfigError
 from aesbench.executors import (
     Event,

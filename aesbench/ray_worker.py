@@ -21,7 +21,8 @@ from pathlib import Path
 from filelock import FileLock
 
 from aesbench._version import __version__
-from aesbench.datasets.base import Dataset, Source
+from aesbench.datasets.base import Dataset
+from aesbench.datasets.source import Source
 from aesbench.datasets.store import cache_folder, prepare
 from aesbench.errors import AesbenchError, ConfigError, DataError
 from aesbench.executors import Event, Job, WorkerSettings, run_jobs

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from aesbench.backbones import Backbone
-from aesbench.datasets.base import Source
+from aesbench.datasets.source import Source
 from aesbench.errors import ConfigError, did_you_mean
 from aesbench.method import Method
 

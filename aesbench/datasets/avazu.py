@@ -14,11 +14,11 @@ from pathlib import Path
 
 import polars as pl
 
-from aesbench.datasets.base import PublishedFacts, Source
 from aesbench.datasets.clicklog.config import MIN_COUNT, check_log_config
 from aesbench.datasets.clicklog.encode import encode_log
 from aesbench.datasets.clicklog.schema import LogField, LogFormat
 from aesbench.datasets.download import files_by_hand
+from aesbench.datasets.source import PublishedFacts, Source
 from aesbench.datasets.timestamps import PARTS
 from aesbench.datasets.writer import DatasetWriter
 

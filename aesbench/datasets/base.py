@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from aesbench.datasets.windows import is_large, windowed_batches
-
-if TYPE_CHECKING:
-    from aesbench.datasets.writer import DatasetWriter
 
 SPLITS = ("train", "validation", "test")
 PADDING_ID = -1
@@ -118,51 +114,3 @@ class Dataset:
         """What is known of a generated data set's fields; None for real data."""
         truth: Mapping[str, Any] | None = self.manifest.get("truth")
         return truth
-
-
-@dataclass(frozen=True)
-class PublishedFacts:
-    """A row of the paper's Table 2."""
-
-    interactions: int
-    fields: int
-    values: int
-
-
-class Source(ABC):
-    """Where a data set comes from: the contract for data-set plugins.
-
-    A source must name itself and its settings, find its files, and build the splits. It never
-    decides where the result is stored: ``aesbench.datasets.prepare`` hashes the files, reuses an
-    earlier preparation of the same files and settings, and writes atomically.
-    """
-
-    name: str
-    title: str
-    Config: ClassVar[type]
-    published: ClassVar[PublishedFacts | None] = None
-    resumable: ClassVar[bool] = False
-    """Whether ``build`` goes on with what an interrupted call has left in the writer's folder."""
-
-    def __init__(self, config: Any = None) -> None:
-        self.config = self.Config() if config is None else config
-
-    @abstractmethod
-    def files(self, data_dir: Path | None, cache: Path) -> Mapping[str, Path]:
-        """Find the raw files, downloading them where that is possible; {} for generated data.
-
-        Args:
-            data_dir: where the user says that they lie; None to download them.
-            cache: where downloads go.
-
-        Raises:
-            DataError: a file is missing; the message says what to put where.
-        """
-
-    @abstractmethod
-    def build(self, files: Mapping[str, Path], writer: DatasetWriter) -> None:
-        """Read the files and hand the encoded splits to the writer.
-
-        Raises:
-            DataError: a file does not hold what it should; the message names file and line.
-        """

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import polars as pl
 
-from aesbench.datasets.base import Source
 from aesbench.datasets.buckets import bucket
 from aesbench.datasets.conversions import (
     Conversion,
@@ -22,6 +21,7 @@ from aesbench.datasets.conversions import (
 )
 from aesbench.datasets.custom_config import CustomConfig, CustomField, Join, Table, read_config
 from aesbench.datasets.encode import LABEL, FieldSpec, encode
+from aesbench.datasets.source import Source
 from aesbench.datasets.splits import GIVEN, TIMESTAMP, USER
 from aesbench.datasets.tables import check_lines, first_line, scan
 from aesbench.datasets.timestamps import PARTS

@@ -22,11 +22,12 @@ from typing import ClassVar
 import polars as pl
 
 from aesbench.datasets import avazu, criteo
-from aesbench.datasets.base import SPLITS, Source
+from aesbench.datasets.base import SPLITS
 from aesbench.datasets.buckets import bucket
 from aesbench.datasets.clicklog.encode import encode_log
 from aesbench.datasets.clicklog.schema import LogField, LogFormat
 from aesbench.datasets.download import files_by_hand
+from aesbench.datasets.source import Source
 from aesbench.datasets.timestamps import PARTS
 from aesbench.datasets.writer import MANIFEST, DatasetWriter
 from aesbench.errors import DataError

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import polars as pl
 
-from aesbench.datasets.base import Source
 from aesbench.datasets.delimited import read_delimited
 from aesbench.datasets.download import download_zip, existing_files
 from aesbench.datasets.movielens import (
@@ -22,6 +21,7 @@ from aesbench.datasets.movielens import (
     join,
     year_of,
 )
+from aesbench.datasets.source import Source
 from aesbench.datasets.splits import SplitRule
 from aesbench.datasets.writer import DatasetWriter
 

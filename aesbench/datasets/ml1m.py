@@ -12,7 +12,6 @@ from pathlib import Path
 
 import polars as pl
 
-from aesbench.datasets.base import PublishedFacts, Source
 from aesbench.datasets.delimited import read_delimited
 from aesbench.datasets.download import download_zip, existing_files
 from aesbench.datasets.movielens import (
@@ -23,6 +22,7 @@ from aesbench.datasets.movielens import (
     join,
     year_of,
 )
+from aesbench.datasets.source import PublishedFacts, Source
 from aesbench.datasets.splits import SplitRule
 from aesbench.datasets.writer import DatasetWriter
 

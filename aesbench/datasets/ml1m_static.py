@@ -13,11 +13,11 @@ from pathlib import Path
 
 import polars as pl
 
-from aesbench.datasets.base import Source
 from aesbench.datasets.download import download_zip, existing_files
 from aesbench.datasets.encode import check_min_count
 from aesbench.datasets.ml1m import FILES, FOLDER, MD5, URL, read
 from aesbench.datasets.movielens import STATIC_FIELDS, build, check_genres
+from aesbench.datasets.source import Source
 from aesbench.datasets.splits import SplitRule
 from aesbench.datasets.writer import DatasetWriter
 from aesbench.errors import DataError

@@ -66,7 +66,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from aesbench.config import require_int
-from aesbench.datasets.base import SPLITS, Field, Source
+from aesbench.datasets.base import SPLITS, Field
+from aesbench.datasets.source import Source
 from aesbench.datasets.writer import DatasetWriter
 from aesbench.metrics import auc, logloss
 

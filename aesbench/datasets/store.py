@@ -32,8 +32,9 @@ import numpy as np
 from filelock import FileLock
 
 from aesbench.datasets.arrays import canonical, processed_hash
-from aesbench.datasets.base import SPLITS, Dataset, Field, Source, Split
+from aesbench.datasets.base import SPLITS, Dataset, Field, Split
 from aesbench.datasets.fingerprint import known_hash
+from aesbench.datasets.source import Source
 from aesbench.datasets.writer import FORMAT, MANIFEST, DatasetWriter, Progress, silent
 from aesbench.errors import DataError
 
