@@ -9,6 +9,7 @@ has no weight decay, which the protocol asks for on these rows.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -94,17 +95,18 @@ class RowSparseAdam:
             if table.grad is None or table.grad._nnz() == 0:
                 continue
             looked_up = table.grad._indices()[0]
-            if ids is None or not torch.equal(ids, looked_up):  # Two tables often share their ids.
+            if not looked_up.is_cpu:
+                groups = group_rows_without_wait(looked_up)
+            elif ids is None or not torch.equal(ids, looked_up):  # Two tables often share theirs.
                 ids = looked_up
-                rows, order, starts = group_rows(ids)
-            # The sum over each row's lookups; index_add_ takes six times as long.
-            gradient = embedding_bag(order, table.grad._values(), starts, mode="sum")
+                groups = group_rows(ids)
+            gradient = groups.sums(table.grad._values())
             whole = (values, *moments)
-            parts = [tensor.index_select(0, rows) for tensor in whole]  # (rows of the batch, dim)
+            parts = [tensor.index_select(0, groups.rows) for tensor in whole]  # (groups, dim)
             gradient = gradient.view_as(parts[0]).add_(parts[0], alpha=self.l2)
             self._adam.update(parts[:1], [gradient], parts[1:2], parts[2:], [steps])
             for tensor, part in zip(whole, parts, strict=True):
-                tensor.index_copy_(0, rows, part)
+                tensor.index_copy_(0, groups.rows, part)
 
     def forget(self, table: Tensor, rows: slice) -> None:
         """Zero the moments of rows that were given new values, which theirs no longer describe.
@@ -124,21 +126,58 @@ class RowSparseAdam:
         raise ConfigError("these rows belong to no table of the optimizer; build it on the model")
 
 
-def group_rows(ids: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Group equal ids.
+@dataclass(frozen=True)
+class RowGroups:
+    """Lookups grouped by the row that they are of.
 
-    Args:
-        ids: (ids,) int64, at least one.
-
-    Returns:
-        the distinct ids, ascending; the order that sorts ``ids``; and where in that order the
-        lookups of each distinct id start.
+    Attributes:
+        rows: (groups,) the row of each group.
+        order: (lookups,) the order that sorts the lookups by row.
+        starts: (groups,) where in that order each group's lookups start.
+        repeats: (groups,) for each group the one whose sum it takes, None where it is its own.
     """
+
+    rows: Tensor
+    order: Tensor
+    starts: Tensor
+    repeats: Tensor | None = None
+
+    def sums(self, values: Tensor) -> Tensor:
+        """Add up values ``(lookups, dim)`` by group: ``(groups, dim)``."""
+        # index_add_ takes six times as long, and on a GPU adds in an order that changes.
+        sums = embedding_bag(self.order, values, self.starts, mode="sum")
+        return sums if self.repeats is None else sums.index_select(0, self.repeats)
+
+
+def group_rows(ids: Tensor) -> RowGroups:
+    """Group equal ids ``(ids,)`` int64, at least one; groups ascend."""
     ordered, order = torch.sort(ids)
+    starts = _is_first(ordered).nonzero().squeeze(1)
+    return RowGroups(ordered.index_select(0, starts), order, starts)
+
+
+def group_rows_without_wait(ids: Tensor) -> RowGroups:
+    """Group equal ids as ``group_rows`` does, in tensors of one shape whatever the ids are.
+
+    So a GPU can queue a step before the last is done, and nobody waits for the number of groups.
+    There are as many groups as ids: those that are not needed repeat the last one, row and sum, so
+    that an update writes the same there several times.
+    """
+    ordered, order = torch.sort(ids, stable=True)
+    is_first = _is_first(ordered)
+    places = torch.arange(len(ids), device=ids.device)
+    # The starts, then as often as need be the end, where nothing is left to add up.
+    starts = torch.where(is_first, places, len(ids)).sort().values
+    repeats = torch.minimum(places, is_first.sum() - 1)
+    rows = ordered.index_select(0, starts.index_select(0, repeats))
+    return RowGroups(rows, order, starts, repeats)
+
+
+def _is_first(ordered: Tensor) -> Tensor:
+    """Return where in ascending ids a new one begins."""
     is_first = torch.ones_like(ordered, dtype=torch.bool)
     torch.ne(ordered[1:], ordered[:-1], out=is_first[1:])
-    starts = is_first.nonzero().squeeze(1)
-    return ordered.index_select(0, starts), order, starts
+    return is_first
 
 
 class ModelAdam:

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from aesbench.optimizer import ModelAdam, RowSparseAdam, group_rows
+from aesbench.optimizer import ModelAdam, RowSparseAdam, group_rows, group_rows_without_wait
 
 ROWS, DIM = 20, 3
 
@@ -59,10 +59,32 @@ def test_rows_outside_the_batches_stay_bit_for_bit():
 def test_equal_ids_are_grouped():
     """The order sorts the ids, and each distinct id's lookups start where they should."""
     for ids in ([4, 1, 4], [0, 0], [1, 5, 4, 1], [3]):
-        rows, order, starts = group_rows(torch.tensor(ids))
-        assert rows.tolist() == sorted(set(ids))
-        assert [ids[place] for place in order] == sorted(ids)
-        assert starts.tolist() == [sorted(ids).index(row) for row in rows]
+        groups = group_rows(torch.tensor(ids))
+        assert groups.rows.tolist() == sorted(set(ids))
+        assert [ids[place] for place in groups.order] == sorted(ids)
+        assert groups.starts.tolist() == [sorted(ids).index(row) for row in groups.rows]
+
+
+@pytest.mark.parametrize("ids", [[4, 1, 4], [0, 0], [1, 5, 4, 1], [3], [7, 2, 5], [2, 0, 2, 0, 2]])
+def test_groups_without_wait_repeat_the_last(ids):
+    """As many as ids, the first ones those of `group_rows`, sums included."""
+    values = torch.randn(len(ids), DIM, generator=torch.Generator().manual_seed(0))
+    few, many = group_rows(torch.tensor(ids)), group_rows_without_wait(torch.tensor(ids))
+    repeated = [*range(len(few.rows)), *[-1] * (len(ids) - len(few.rows))]
+    assert torch.equal(many.rows, few.rows[repeated])
+    assert torch.equal(many.sums(values), few.sums(values)[repeated])
+
+
+def test_a_step_without_wait_is_the_same_step(monkeypatch):
+    """Values and moments, over several batches with decay."""
+    tables = table(), table()
+    optimizers = [RowSparseAdam([t.weight], learning_rate=0.1, l2=0.5) for t in tables]
+    descend(tables[0], optimizers[0], BATCHES)
+    monkeypatch.setattr("aesbench.optimizer.group_rows", group_rows_without_wait)
+    descend(tables[1], optimizers[1], BATCHES)
+    assert torch.allclose(tables[0].weight, tables[1].weight, rtol=0, atol=1e-6)
+    for mine, theirs in zip(optimizers[0].moments[0], optimizers[1].moments[0], strict=True):
+        assert torch.allclose(mine, theirs, rtol=1e-6, atol=1e-7)
 
 
 class TwoParts(nn.Module):

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from aesbench import Allocation, Split, TrainConfig, fit
+from aesbench import Allocation, Field, Split, TrainConfig, fit
 from aesbench.backbones import BackboneConfig, DeepFM, WideDeep
+from aesbench.embedding import MixedEmbedding
 from aesbench.errors import DataError
 from aesbench.metrics import score
 from aesbench.optimizer import ModelAdam
@@ -272,3 +273,33 @@ def test_over_many_epochs_every_row_is_trained_on_as_often():
             seen[ids[:, 0].numpy()] += 1
     # Binomial: 320 with a deviation of 8; five deviations never happen by chance.
     assert abs(seen - 320).max() < 40
+
+
+@pytest.mark.parametrize("backbone", [WideDeep, DeepFM])
+@pytest.mark.parametrize("unification", ["plain", "transform"])
+def test_no_step_off_the_cpu_waits_for_a_number(backbone, unification):
+    """The meta device knows shapes alone, and refuses whatever has to read a value to go on."""
+    fields = [Field("user", 40), Field("item", 9), Field("hour", 3)]
+    sizes = [2, 4, 4] if backbone is WideDeep or unification == "transform" else [4, 4, 4]
+    generator = torch.Generator().manual_seed(0)
+    embedding = MixedEmbedding(
+        fields, Allocation.field_wise(fields, sizes), unification=unification, final_dim=4,
+        table_std=0.01, generator=generator,
+    )  # fmt: skip
+    model = backbone(fields, embedding, BackboneConfig((8,)), generator).to("meta")
+    optimizer = ModelAdam(model, learning_rate=0.01, l2=0.1)
+    split = Split(np.zeros((20, 3), dtype=np.int32), np.zeros(20, dtype=np.uint8))
+    for _ in range(2):
+        batches = list(split.batches(8, device="meta", shuffle=generator))
+        assert len(batches) == 2
+        for ids, labels in batches:
+            step(model, optimizer, ids, labels)
+
+
+def test_off_the_cpu_a_split_is_copied_once():
+    """Every pass finds the same copy; on the CPU it is the arrays themselves."""
+    split = ten_rows()
+    (first,), (second,) = (split.batches(10, device="meta") for _ in range(2))
+    assert first[0].device.type == "meta" and first[0]._base is second[0]._base is not None
+    ((here, _),) = split.batches(10)
+    assert here.data_ptr() == split.ids.ctypes.data

@@ -49,6 +49,9 @@ class Split:
 
     ids: NDArray[np.int32] = field(repr=False)
     labels: NDArray[np.uint8] = field(repr=False)
+    _copies: dict[torch.device, tuple[torch.Tensor, torch.Tensor]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -67,14 +70,13 @@ class Split:
         Without it the rows come in file order, all of them.
 
         A split whose files are too large for memory is read on a CPU in windows (``windows.py``),
-        which shuffles a little less; what was changed in its mapped arrays is then not seen.
+        which shuffles a little less; what was changed in its mapped arrays is then not seen. On a
+        GPU the whole split lies from the first call on.
         """
         if torch.device(device).type == "cpu" and is_large(self.ids):
             yield from windowed_batches(self.ids, self.labels, batch_size, shuffle)
             return
-        ids, labels = torch.from_numpy(self.ids), torch.from_numpy(self.labels)
-        if torch.device(device).type != "cpu":
-            ids, labels = ids.to(device), labels.to(device)
+        ids, labels = self._on(torch.device(device))
         order = None if shuffle is None else torch.randperm(len(self), generator=shuffle)
         if order is not None:
             order = order.to(ids.device)
@@ -85,6 +87,15 @@ class Split:
             elif stop <= len(self) or start == 0:
                 rows = order[start:stop]
                 yield ids.index_select(0, rows), labels.index_select(0, rows).float()
+
+    def _on(self, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return ids and labels on a device, copied there once."""
+        arrays = torch.from_numpy(self.ids), torch.from_numpy(self.labels)
+        if device.type == "cpu":
+            return arrays
+        if device not in self._copies:
+            self._copies[device] = arrays[0].to(device), arrays[1].to(device)
+        return self._copies[device]
 
 
 @dataclass(frozen=True)
