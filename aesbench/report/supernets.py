@@ -161,7 +161,7 @@ def stand_alone(records: Iterable[RunRecord], place: Place, unification: str) ->
 
 
 def rows_of(scored: Sequence[RunRecord], alone: Alone) -> list[Supernets]:
-    """Return the paper's eight rows, missing ones empty, and whatever else was scored."""
+    """Return the paper's eight rows, missing ones empty, then whatever else was scored."""
     kinds: dict[tuple[str, str], dict[str, dict[int, RunRecord]]] = {}
     for record in scored:
         settings = record.spec.method_config
@@ -171,7 +171,7 @@ def rows_of(scored: Sequence[RunRecord], alone: Alone) -> list[Supernets]:
         known = of_seed.get(record.spec.seed)
         if known is None or len(known.scores) < len(record.scores):
             of_seed[record.spec.seed] = record
-    rows = []
+    rows, others = [], []
     for kind in [*KINDS, *sorted(kinds.keys() - set(KINDS))]:
         plain = _plain_label(kinds.get(kind, {}))
         name = ", ".join((SCHEMES.get(kind[0], kind[0]), SAMPLINGS.get(kind[1], kind[1])))
@@ -181,8 +181,8 @@ def rows_of(scored: Sequence[RunRecord], alone: Alone) -> list[Supernets]:
             rows.append(judge(name, published, list(own.values()), alone))
         for label, own in sorted(kinds.get(kind, {}).items()):
             if label != plain:
-                rows.append(judge(_changed_name(name, label), {}, list(own.values()), alone))
-    return rows
+                others.append(judge(_changed_name(name, label), {}, list(own.values()), alone))
+    return rows + others
 
 
 def _plain_label(labels: Iterable[str]) -> str:
