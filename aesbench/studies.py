@@ -49,7 +49,7 @@ class Options:
 
     Attributes:
         backbones, seeds: in place of the study's own.
-        methods: names without presets; runs of other methods are left out.
+        methods: runs of other methods are left out; a bare name means all presets of a study.
         allocations: of Table 4 and the ablation.
         searches: of each shared supernet in Figure 4.
         supernets: seeds of the supernets that are scored in Table 4 and the ablation, and of
@@ -70,7 +70,7 @@ class Options:
         require_int(self.searches, "searches", 1)
         require_int(self.supernets, "supernets", 1)
         for name in self.methods or ():
-            METHODS.get(name)
+            choose_methods(name)
 
 
 @dataclass(frozen=True)
@@ -275,11 +275,20 @@ def plan_studies(
                 retrain=part.retrain,
                 scores=part.scores,
             ):
-                if options.methods is None or spec.method in options.methods:
+                if options.methods is None or _is_one_of(spec, options.methods):
                     specs.setdefault(spec.run_id, spec)
         plans[study.name] = list(specs.values())
     check_owners(options.settings, sorted(owners))
     return plans
+
+
+def _is_one_of(spec: RunSpec, methods: Sequence[str]) -> bool:
+    """Whether a run is of one of these methods, with or without what a label adds to a name."""
+    return any(
+        name in (spec.method, spec.label)
+        or spec.label.startswith(tuple(name + mark for mark in "[@+"))  # ``adass:r@0.5``
+        for name in methods
+    )
 
 
 def _merged(changed: Settings, own: Settings, owners: Iterable[str]) -> Settings:

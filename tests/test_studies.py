@@ -179,6 +179,15 @@ def test_studies_given_together_share_supernets_and_may_leave_methods_out(plante
     assert len(by_prepared_state(specs)) == 2
 
 
+def test_methods_may_be_named_with_a_preset(planted_tiny):
+    """A preset takes its runs under any budget, and none of a preset that begins alike."""
+    methods = ("adass:r", "ues:3")
+    specs = specs_of("matched", planted_tiny, seeds=(0,), methods=methods)
+    assert sorted(spec.label for spec in specs) == ["adass:r@0.25", "adass:r@0.5", "adass:r@0.75"]
+    searches = specs_of("fig4", planted_tiny, seeds=(0,), methods=("adass:r",), searches=2)
+    assert {spec.label.partition("+")[0] for spec in searches} == {"adass:r"}
+
+
 def test_changed_settings_reach_the_runs_they_concern(planted_tiny):
     """A setting of AdaS&S changes its runs, one of `train` all; the study's own stay."""
     settings = {"adass": {"epochs": "1"}, "train": {"epochs": "2"}}
@@ -196,6 +205,7 @@ def test_changed_settings_reach_the_runs_they_concern(planted_tiny):
         ("table3", {"settings": {"fixed": {"dims": "2"}}}, "--set names 'fixed'"),
         ("table3", {"backbones": ("deepfn",)}, "did you mean 'deepfm'?"),
         ("table3", {"methods": ("adas",)}, "did you mean 'adass'?"),
+        ("table3", {"methods": ("adass:q",)}, "'q'"),
         ("fig4", {"searches": 0}, "searches = 0"),
         ("fig4", {"supernets": 0}, "supernets = 0"),
         ("table4", {"allocations": 1}, "allocations = 1"),

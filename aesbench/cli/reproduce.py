@@ -20,7 +20,7 @@ from aesbench.cli.preparation import load
 )
 @click.option("--backbones", help="Comma-separated; default: those of the paper's experiment.")
 @click.option("--seeds", help="How many, or a list: 0,3,7; default: the study's own.")
-@click.option("--methods", help="Only runs of these methods, comma-separated: adass,ues")
+@click.option("--methods", help="Only runs of these methods, comma-separated: adass:r,ues")
 @click.option(
     "--allocations",
     type=int,
