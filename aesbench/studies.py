@@ -17,6 +17,7 @@ from aesbench.datasets.base import Dataset
 from aesbench.errors import ConfigError, did_you_mean
 from aesbench.grid import Settings, check_owners, choose_methods, plan
 from aesbench.registry import METHODS
+from aesbench.report.names import method_of
 from aesbench.variants import ABLATED, DEFAULT, VARIANTS, Variant
 
 ALL = "all"
@@ -275,20 +276,12 @@ def plan_studies(
                 retrain=part.retrain,
                 scores=part.scores,
             ):
-                if options.methods is None or _is_one_of(spec, options.methods):
+                called = {spec.method, method_of(spec.label), spec.label}
+                if options.methods is None or not called.isdisjoint(options.methods):
                     specs.setdefault(spec.run_id, spec)
         plans[study.name] = list(specs.values())
     check_owners(options.settings, sorted(owners))
     return plans
-
-
-def _is_one_of(spec: RunSpec, methods: Sequence[str]) -> bool:
-    """Whether a run is of one of these methods, with or without what a label adds to a name."""
-    return any(
-        name in (spec.method, spec.label)
-        or spec.label.startswith(tuple(name + mark for mark in "[@+"))  # ``adass:r@0.5``
-        for name in methods
-    )
 
 
 def _merged(changed: Settings, own: Settings, owners: Iterable[str]) -> Settings:
