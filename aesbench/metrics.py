@@ -5,9 +5,10 @@ against them takes the noise of the drawn labels out of the metric.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from aesbench.errors import DataError
 
@@ -45,8 +46,7 @@ def auc(labels: ArrayLike, scores: ArrayLike) -> float:
             f"AUC needs both classes, got {rows} labels that are all {int(total > 0)};"
             " score a split that holds positives and negatives"
         )
-    order = np.argsort(values)
-    ranked, positive = values[order], positive[order]
+    ranked, positive = _in_order(values, positive)
     is_first = np.ones(rows, dtype=bool)
     np.not_equal(ranked[1:], ranked[:-1], out=is_first[1:])
     negative = 1 - positive
@@ -86,7 +86,25 @@ def score(labels: ArrayLike, logits: ArrayLike) -> Metrics:
     return Metrics(auc(labels, logits), logloss(labels, logits))
 
 
-def _checked_labels(labels: ArrayLike) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+def _in_order(
+    scores: NDArray[Any], positive: NDArray[np.float64]
+) -> tuple[NDArray[Any], NDArray[np.float64]]:
+    """Return the scores, or integers in the same order with the same ties, and labels, ascending.
+
+    A float32 score and a label of 0 or 1 go into one integer each: integers sort several times
+    faster than the places of floats, and a search scores thousands of subnets.
+    """
+    if scores.dtype == np.float32 and (positive * positive == positive).all():
+        bits = (scores + np.float32(0)).view(np.int32).astype(np.int64)  # -0 becomes 0.
+        keys = (bits ^ (bits >> 31 & 0x7FFFFFFF)) << 1  # The lower a negative, the larger its bits.
+        keys |= positive.astype(np.int64)
+        keys.sort()
+        return keys >> 1, (keys & 1).astype(np.float64)
+    order = np.argsort(scores)
+    return scores[order], positive[order]
+
+
+def _checked_labels(labels: ArrayLike) -> NDArray[np.float64]:
     values = np.asarray(labels, dtype=np.float64)
     if values.ndim != 1 or len(values) == 0:
         raise DataError(f"labels must be a non-empty vector, got shape {values.shape}")

@@ -11,14 +11,15 @@ from aesbench.backbones import DeepFM, WideDeep
 from aesbench.conformance import EXAMPLE_SHAPES, example_context
 from aesbench.embedding import FirstOrder, make_linear
 from aesbench.training import predict
-from aesbench_methods.adass import AdaSS
+from aesbench_methods.adass import AdaSS, scoring
 from aesbench_methods.adass.config import AdaSSConfig
 from aesbench_methods.adass.sampling import Draw, Sampler
-from aesbench_methods.adass.scoring import Rows, Scorer
+from aesbench_methods.adass.scoring import Rows, Scorer, find_lead
 from aesbench_methods.adass.subnet import SubnetEmbedding
 from aesbench_methods.adass.supernet import table_variances, train_supernet
 
 MULTI_VALUED = (*EXAMPLE_SHAPES, ("tags", 9, 3))
+LEADING = (("kind", 5, 1), ("side", 2, 1), ("user", 40, 1), ("item", 260, 1))
 EVERY = (True,) * 4
 
 
@@ -141,6 +142,36 @@ def test_a_score_is_that_of_the_subnet_run_as_it_is(backbone, unification, shape
         assert scorer.score(own).auc == pytest.approx(
             metrics.auc(context.validation.labels, expected), abs=1e-6
         )
+        assert scorer.reward(own, "auc") == scorer.score(own).auc
+        assert scorer.reward(own, "logloss") == -scorer.score(own).logloss
+        right = (scorer.logits(own).numpy() > 0) == (context.validation.labels > 0)
+        assert scorer.reward(own, "accuracy") == right.mean()
+
+
+@pytest.mark.parametrize(("backbone", "unification"), [(WideDeep, "plain"), (DeepFM, "transform")])
+def test_summing_the_first_fields_ahead_changes_no_bit(backbone, unification, monkeypatch):
+    """The first fields' sum is taken once for the rows that share it."""
+    context = context_on(backbone, unification, LEADING)
+    model = context.build_model(SubnetEmbedding(context, quick())).eval()
+    found = {}
+    for rows_per_lead in (4, 10**6):
+        monkeypatch.setattr(scoring, "ROWS_PER_LEAD", rows_per_lead)
+        scorer = Scorer(model, context, 10**6)
+        assert scorer._lead.fields == (2 if rows_per_lead == 4 else 0)
+        scorer.fold(model)
+        found[rows_per_lead] = [scorer.logits(sizes) for sizes in ((0, 1, 2, 3), (4, 4, 0, 1))]
+    assert all(torch.equal(ahead, at_once) for ahead, at_once in zip(*found.values(), strict=True))
+
+
+def test_the_lead_is_the_most_first_fields_that_many_rows_share():
+    """Four rows per combination, here; its places give the rows' own again."""
+    draw = np.random.default_rng(0)
+    places = torch.from_numpy(np.c_[draw.integers(0, 5, (100, 2)), draw.integers(0, 50, 100)])
+    lead = find_lead(places)
+    assert lead.fields == 2 and len(lead.combinations) <= 25
+    assert torch.equal(lead.combinations[lead.of_rows], places[:, :2])
+    assert find_lead(places[:, 1:]).fields == 0  # One field has nothing to be summed with.
+    assert find_lead(places.flip(1)).fields == 0
 
 
 def test_scores_use_evenly_spaced_rows_when_there_are_many():

@@ -88,6 +88,16 @@ def test_auc_depends_on_the_order_of_the_scores_only(n, seed):
     assert auc(labels[shuffled], scores[shuffled]) == pytest.approx(value, abs=1e-12)
 
 
+@given(rows, seeds, st.booleans())
+def test_auc_is_the_same_to_the_bit_for_scores_of_either_precision(n, seed, tied):
+    """Single precision with labels of 0 and 1 is sorted in a way of its own; -0 ties with 0."""
+    draw = np.random.default_rng(seed)
+    labels = draw.permutation(np.r_[0, 1, draw.integers(0, 2, n - 2)])
+    scores = draw.integers(-2, 3, n) * draw.choice([-1.0, 1.0], n) if tied else draw.normal(size=n)
+    single = scores.astype(np.float32)
+    assert auc(labels, single) == auc(labels, single.astype(np.float64))
+
+
 def test_the_extremes_of_auc():
     """All pairs in order, none, and all tied."""
     assert auc([0, 0, 1], [1, 2, 3]) == 1

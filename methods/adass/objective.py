@@ -23,27 +23,23 @@ PROGRESS_POINTS = 200
 
 
 class Memo:
-    """The scores of the subnets of a prepared state, remembered for all of its searches."""
+    """The subnets of a prepared state, their rewards remembered for all of its searches."""
 
     def __init__(self, scorers: Sequence[Scorer]) -> None:
         self.scorers = tuple(scorers)
-        self._metrics: dict[Sizes, Metrics] = {}
-        self._accuracies: dict[Sizes, float] = {}
+        self._rewards: dict[tuple[str, Sizes], float] = {}
 
     def metrics(self, sizes: Sizes) -> Metrics:
         """Return a subnet's validation metrics, the mean over the supernets."""
-        if sizes not in self._metrics:
-            scores = [scorer.score(sizes) for scorer in self.scorers]
-            self._metrics[sizes] = Metrics(
-                fmean(s.auc for s in scores), fmean(s.logloss for s in scores)
-            )
-        return self._metrics[sizes]
+        scores = [scorer.score(sizes) for scorer in self.scorers]
+        return Metrics(fmean(s.auc for s in scores), fmean(s.logloss for s in scores))
 
-    def accuracy(self, sizes: Sizes) -> float:
-        """Return a subnet's validation accuracy, the mean over the supernets."""
-        if sizes not in self._accuracies:
-            self._accuracies[sizes] = fmean(scorer.accuracy(sizes) for scorer in self.scorers)
-        return self._accuracies[sizes]
+    def reward(self, sizes: Sizes, kind: str) -> float:
+        """Return a subnet's reward of a kind (``Scorer.reward``), the mean over the supernets."""
+        key = kind, sizes
+        if key not in self._rewards:
+            self._rewards[key] = fmean(scorer.reward(sizes, kind) for scorer in self.scorers)
+        return self._rewards[key]
 
 
 class Objective:
@@ -87,7 +83,7 @@ class Objective:
 
     def reward(self, sizes: Sizes) -> float:
         """Return the reward of Eq. 8's R, weight included, and count the evaluation."""
-        reward = self._raw_reward(sizes)
+        reward = self._memo.reward(sizes, self.config.reward)
         weight = self.config.lambda_r if self.config.reward_weight == "lambda_r" else 1.0
         self.seen.setdefault(sizes, weight * reward - self.penalty(sizes))
         return weight * reward
@@ -118,19 +114,13 @@ class Objective:
         weight = self.config.lambda_r if self.config.reward_weight == "lambda_r" else 1.0
 
         def value(changed: Sizes) -> float:
-            return weight * self._raw_reward(changed) - self.penalty(changed)
+            return weight * self._memo.reward(changed, self.config.reward) - self.penalty(changed)
 
         here = value(sizes)
         return [
             [value((*sizes[:i], size, *sizes[i + 1 :])) - here for size in range(len(row))]
             for i, row in enumerate(self.space.costs)
         ]
-
-    def _raw_reward(self, sizes: Sizes) -> float:
-        if self.config.reward == "accuracy":
-            return self._memo.accuracy(sizes)
-        metrics = self._memo.metrics(sizes)
-        return metrics.auc if self.config.reward == "auc" else -metrics.logloss
 
 
 def _weights(space: Space, config: AdaSSConfig) -> NDArray[np.float64]:

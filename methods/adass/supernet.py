@@ -99,7 +99,7 @@ def train_supernet(context: Context, config: AdaSSConfig, number: int = 0) -> Sc
         model.eval()
         embedding.take_statistics(rows)
         scorer.fold(model)
-        current = fmean(scorer.score(tuple(sizes)).auc for sizes in fixed)
+        current = fmean(scorer.reward(tuple(sizes), "auc") for sizes in fixed)
         context.trace("mean validation AUC of fixed subnets" + title, steps, current)
         context.progress("supernet epoch" + title, epoch, config.epochs)
         if current > best:
