@@ -46,15 +46,14 @@ def auc(labels: ArrayLike, scores: ArrayLike) -> float:
             f"AUC needs both classes, got {rows} labels that are all {int(total > 0)};"
             " score a split that holds positives and negatives"
         )
-    ranked, positive = _in_order(values, positive)
-    is_first = np.ones(rows, dtype=bool)
-    np.not_equal(ranked[1:], ranked[:-1], out=is_first[1:])
+    positive, is_first = _by_score(positive, values)
     negative = 1 - positive
     if not is_first.all():  # Tied scores count together.
         starts = np.flatnonzero(is_first)
         positive = np.add.reduceat(positive, starts)
         negative = np.add.reduceat(negative, starts)
-    below = np.cumsum(negative) - negative / 2
+    below = np.cumsum(negative)
+    below -= negative / 2
     # Not np.dot, whose threads cost more than they bring and would decide the last bits.
     in_order = (positive * below).sum()
     return float(in_order / (total * (rows - total)))
@@ -76,9 +75,14 @@ def logloss(labels: ArrayLike, logits: ArrayLike) -> float:
         raise DataError(f"{z.shape} logits for {positive.shape} labels; pass one per row")
     if not np.isfinite(z).all():
         raise DataError("a logit is not finite; the model diverged: lower its learning rate")
-    # log(1 + exp(z)) without overflow; np.logaddexp takes four times as long.
-    softplus = np.maximum(z, 0) + np.log1p(np.exp(-np.abs(z)))
-    return float(np.mean(softplus - positive * z))
+    # log(1 + exp(z)) without overflow; np.logaddexp takes four times as long. In place, for a split
+    # of millions of rows.
+    losses = np.abs(z)
+    for function in (np.negative, np.exp, np.log1p):
+        function(losses, out=losses)
+    losses += np.maximum(z, 0)
+    losses -= positive * z
+    return float(losses.mean())
 
 
 def score(labels: ArrayLike, logits: ArrayLike) -> Metrics:
@@ -86,22 +90,30 @@ def score(labels: ArrayLike, logits: ArrayLike) -> Metrics:
     return Metrics(auc(labels, logits), logloss(labels, logits))
 
 
-def _in_order(
-    scores: NDArray[Any], positive: NDArray[np.float64]
-) -> tuple[NDArray[Any], NDArray[np.float64]]:
-    """Return the scores, or integers in the same order with the same ties, and labels, ascending.
+def _by_score(
+    positive: NDArray[np.float64], scores: NDArray[Any]
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Return the labels by ascending score, and where a score is the first of its value.
 
     A float32 score and a label of 0 or 1 go into one integer each: integers sort several times
     faster than the places of floats, and a search scores thousands of subnets.
     """
+    ordered: NDArray[Any]
     if scores.dtype == np.float32 and (positive * positive == positive).all():
-        bits = (scores + np.float32(0)).view(np.int32).astype(np.int64)  # -0 becomes 0.
-        keys = (bits ^ (bits >> 31 & 0x7FFFFFFF)) << 1  # The lower a negative, the larger its bits.
-        keys |= positive.astype(np.int64)
-        keys.sort()
-        return keys >> 1, (keys & 1).astype(np.float64)
-    order = np.argsort(scores)
-    return scores[order], positive[order]
+        bits = (scores + np.float32(0)).view(np.int32)  # -0 becomes 0.
+        bits ^= bits >> 31 & 0x7FFFFFFF  # The lower a negative number, the larger its bits.
+        ordered = bits.astype(np.int64)
+        ordered <<= 1
+        ordered |= positive.astype(bool)
+        ordered.sort()
+        positive = (ordered & 1).astype(np.float64)
+        ordered >>= 1
+    else:
+        order = np.argsort(scores)
+        ordered, positive = scores[order], positive[order]
+    is_first = np.ones(len(ordered), dtype=bool)
+    np.not_equal(ordered[1:], ordered[:-1], out=is_first[1:])
+    return positive, is_first
 
 
 def _checked_labels(labels: ArrayLike) -> NDArray[np.float64]:
