@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -99,7 +100,7 @@ def _show_trial(console: Console, event: TrialEnded, trials: int) -> None:
     else:
         result = f"validation AUC {record.metrics['validation']['auc']:.4f}"
     best = f", best {event.best.auc:.4f}" if event.best else ""
-    chosen = ", ".join(f"{name}={_shown(v)}" for name, v in event.claim.settings.items())
+    chosen = _shown_settings(event.claim.settings)
     console.print(
         escape(
             f"{event.spent.trials}/{trials} {event.label} {event.backbone}, {chosen}: {result}"
@@ -110,22 +111,31 @@ def _show_trial(console: Console, event: TrialEnded, trials: int) -> None:
 
 
 def _show_winners(console: Console, winners: Winners) -> None:
+    from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
-    table = Table("method", "backbone", "validation AUC", "settings")
-    for name in ("trials", "failed", "repeated", "seconds", "CPU s"):
-        table.add_column(name, justify="right")
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, title="Winners, by their AUC on validation")
+    table.add_column("method", overflow="fold")
+    table.add_column("backbone", no_wrap=True)
+    for name in ("AUC", "trials", "failed", "repeated", "seconds", "CPU s"):
+        table.add_column(name, justify="right", no_wrap=True)
     for winner in winners.winners:
         spent = winner.spent
         table.add_row(
             escape(winner.label),
             winner.backbone,
             f"{winner.validation.auc:.4f}",
-            escape(", ".join(f"{name}={_shown(v)}" for name, v in winner.settings.items())),
             *(str(count) for count in (spent.trials, spent.failed, spent.repeated)),
             *(f"{seconds:.1f}" for seconds in (spent.seconds, spent.cpu_seconds)),
         )
     console.print(table)
+    for winner in winners.winners:  # Below the table: a terminal is not wide enough for both.
+        settings = _shown_settings(winner.settings)
+        console.print(escape(f"{winner.label} {winner.backbone}: {settings}"), soft_wrap=True)
+
+
+def _shown_settings(settings: Mapping[str, object]) -> str:
+    return ", ".join(f"{name}={_shown(value)}" for name, value in settings.items())
 
 
 def _shown(value: object) -> str:

@@ -21,6 +21,7 @@ _NAMES = {
     "adass:literal-r": "AdaS&S-R (literal)",
     "adass:literal-e": "AdaS&S-E (literal)",
     "random": "Random sizes",
+    "tpe": "TPE",
 }
 
 
