@@ -89,7 +89,10 @@ class Backbone(nn.Module):
         raise NotImplementedError
 
     def logits_of_sums(self, sums: Tensor, first_order: Tensor) -> Tensor:
-        """Return the logits ``(batch,)`` of the sums ``(batch, summands)`` over all fields."""
+        """Return the logits ``(batch,)`` of the sums ``(batch, summands)`` over all fields.
+
+        The sums are overwritten.
+        """
         raise NotImplementedError
 
 
@@ -146,8 +149,7 @@ class WideDeep(Backbone):
 
     def logits_of_sums(self, sums: Tensor, first_order: Tensor) -> Tensor:
         """Return the logits from the first layer's sums."""
-        deep: Tensor = self.mlp[1:](sums + _first_layer(self.mlp).bias).squeeze(1)
-        return deep + first_order
+        return _deep_of_sums(self.mlp, sums) + first_order
 
 
 class DeepFM(Backbone):
@@ -203,13 +205,23 @@ class DeepFM(Backbone):
 
     def logits_of_sums(self, sums: Tensor, first_order: Tensor) -> Tensor:
         """Return the logits from the sums of first layer, vectors and squared lengths."""
-        first = _first_layer(self.mlp)
-        parts = [first.out_features, self.embedding.widths[0], 1]
+        parts = [_first_layer(self.mlp).out_features, self.embedding.widths[0], 1]
         hidden, vectors, squares = torch.split(sums, parts, 1)
         pairs = 0.5 * (vectors.square().sum(1) - squares.squeeze(1))
-        deep: Tensor = self.mlp[1:](hidden + first.bias).squeeze(1)
-        logits: Tensor = deep + first_order + self.pair_scale * pairs
+        logits: Tensor = _deep_of_sums(self.mlp, hidden) + first_order + self.pair_scale * pairs
         return logits
+
+
+def _deep_of_sums(mlp: nn.Sequential, sums: Tensor) -> Tensor:
+    """Return what the MLP adds to the logits, from its first layer's sums without the bias.
+
+    The sums are overwritten.
+    """
+    # In place: searches spend their time here, and to touch new memory takes as long as a layer.
+    hidden = sums.add_(_first_layer(mlp).bias)
+    for layer in list(mlp)[1:]:
+        hidden = hidden.relu_() if isinstance(layer, nn.ReLU) else layer(hidden)
+    return hidden.squeeze(1)
 
 
 def _first_layer(mlp: nn.Sequential) -> nn.Linear:
