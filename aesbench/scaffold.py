@@ -108,8 +108,9 @@ _TEST = '''\
 import pytest
 from $module.method import $cls, ${cls}Config
 
-from aesbench.conformance import CHECKS, example_context
+from aesbench.conformance import CHECKS
 from aesbench.errors import ConfigError
+from aesbench.example import example_context
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)

@@ -15,10 +15,10 @@ from hypothesis import settings
 
 from aesbench.allocation import Allocation, Block
 from aesbench.config import RunSpec
-from aesbench.conformance import example_context
 from aesbench.datasets.base import Dataset
 from aesbench.datasets.store import open_dataset
 from aesbench.datasets.writer import DatasetWriter
+from aesbench.example import example_context
 from aesbench.method import Context
 from aesbench.record import RunRecord
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 from scipy.stats import chisquare
 
-from aesbench.conformance import example_context
+from aesbench.example import example_context
 from aesbench_methods.adass.config import LITERAL, AdaSSConfig
 from aesbench_methods.adass.sampling import AdaptiveSampler, Observation, Sampler, make_sampler
 

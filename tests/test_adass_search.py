@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aesbench import Allocation
-from aesbench.conformance import check_allocation, check_budget, example_context
+from aesbench.conformance import check_allocation, check_budget
 from aesbench.errors import ConfigError
+from aesbench.example import example_context
 from aesbench.trace import Trace
 from aesbench_methods.adass import SEARCHES, AdaSS
 from aesbench_methods.adass.config import AdaSSConfig

@@ -8,8 +8,8 @@ import torch
 
 from aesbench import Allocation, Backbone, BackboneConfig, metrics
 from aesbench.backbones import DeepFM, WideDeep
-from aesbench.conformance import EXAMPLE_SHAPES, example_context
 from aesbench.embedding import FirstOrder, make_linear
+from aesbench.example import EXAMPLE_SHAPES, example_context
 from aesbench.training import predict
 from aesbench_methods.adass import AdaSS, scoring
 from aesbench_methods.adass.config import AdaSSConfig

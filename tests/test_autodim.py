@@ -7,8 +7,8 @@ import torch
 
 from aesbench import Split
 from aesbench.config import build_config
-from aesbench.conformance import example_context
 from aesbench.errors import ConfigError
+from aesbench.example import example_context
 from aesbench_baselines import autodim
 from aesbench_baselines.autodim import AutoDim, AutoDimConfig, gumbel, soft_choice
 

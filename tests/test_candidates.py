@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from aesbench.candidates import CandidateTables, SizeTransforms
-from aesbench.conformance import example_context
 from aesbench.errors import ConfigError
+from aesbench.example import example_context
 
 CANDIDATES = (2, 4, 8)
 

@@ -10,8 +10,9 @@ import pytest
 import torch
 
 from aesbench import Allocation, Method, Metrics
-from aesbench.conformance import CHECKS, ContractError, check_config, example_context
+from aesbench.conformance import CHECKS, ContractError, check_config
 from aesbench.errors import ConfigError
+from aesbench.example import example_context
 from aesbench.registry import METHODS
 from aesbench.search_space import Range
 

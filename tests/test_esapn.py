@@ -8,8 +8,8 @@ import torch
 
 from aesbench.candidates import CandidateTables
 from aesbench.config import build_config
-from aesbench.conformance import example_context
 from aesbench.errors import ConfigError
+from aesbench.example import example_context
 from aesbench.optimizer import ModelAdam
 from aesbench.training import step
 from aesbench_baselines.esapn import (

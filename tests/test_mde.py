@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from aesbench import Allocation, Field
 from aesbench.config import build_config
-from aesbench.conformance import example_context
 from aesbench.errors import ConfigError
+from aesbench.example import example_context
 from aesbench_baselines.mde import MDE, MDEConfig, nearest_candidate, popularity_blocks
 
 CANDIDATES = (2, 8, 16, 32, 64)

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from aesbench.candidates import CandidateTables
-from aesbench.conformance import example_context
+from aesbench.example import example_context
 from aesbench.soft import SoftEmbedding
 
 SHAPES = (("user", 40, 1), ("tags", 9, 3), ("one", 1, 1))

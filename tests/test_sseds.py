@@ -12,8 +12,8 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from aesbench import Split
 from aesbench.backbones import BackboneConfig, DeepFM
 from aesbench.config import build_config
-from aesbench.conformance import example_context
 from aesbench.errors import ConfigError
+from aesbench.example import example_context
 from aesbench.trace import Trace
 from aesbench_baselines.sseds import SSEDS, SSEDSConfig, saliency, walk
 
