@@ -16,13 +16,15 @@ from aesbench.registry import METHODS, SOURCES
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text()
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text()
-CLUSTER = (ROOT / "docs" / "cluster.md").read_text()
+PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("results/*.md")]
 
 
 def shown_commands():
     """Every aesbench command line of the documentation, with comments cut off."""
     names = "|".join(cli.commands)
-    lines = re.findall(rf"aesbench ((?:{names})\b[^`\n#]*)", README + CONTRIBUTING + CLUSTER)
+    pages = [page for page in PAGES if page.name != "CHANGELOG.md"]  # It has N for a number.
+    text = "\n".join(page.read_text() for page in pages).replace("\\\n", " ")
+    lines = re.findall(rf"aesbench ((?:{names})\b[^`\n#]*)", text)
     shown = [line.split("&&")[0].split() for line in lines]
     return [words for words in shown if len(words) > 1]  # Prose names commands without options.
 
@@ -34,6 +36,18 @@ def test_every_command_shown_parses(words):
     while isinstance(command, click.Group):
         command = command.commands[words.pop(0)]
     command.make_context("aesbench", words)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page):
+    """Files that a page links to or shows are there, and so are the headings of its own anchors."""
+    text = page.read_text()
+    headings = re.findall(r"^#+ (.*)", text, re.MULTILINE)
+    anchors = {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+    for link in re.findall(r"\]\(((?!https?:)[^)\s]+)\)", text):
+        file, _, anchor = link.partition("#")
+        assert (page.parent / file).exists(), link
+        assert file or anchor in anchors, link
 
 
 def test_every_command_is_documented():
