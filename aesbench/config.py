@@ -25,6 +25,9 @@ UNIFICATIONS = ("plain", "transform")
 REFERENCE_DIM = 32
 """UES-32 is what budgets and parameter reductions refer to (paper, section 4.2)."""
 
+SEARCH_ONLY = "+search-only"
+"""What the label of a run that retrains nothing ends in."""
+
 
 @dataclass(frozen=True)
 class TrainConfig:

@@ -14,6 +14,7 @@ from typing import Any
 
 from aesbench.config import (
     REFERENCE_DIM,
+    SEARCH_ONLY,
     UNIFICATIONS,
     RunSpec,
     TrainConfig,
@@ -163,7 +164,7 @@ def plan(
                 share = budget if choice.method.honours_budget else None
                 label = choice.spec_label(backbone.default_unification, share)
                 label += "+inherit" * inherit
-                label += f"+{scores}-scores" if scores else "+search-only" * (not retrain)
+                label += f"+{scores}-scores" if scores else SEARCH_ONLY * (not retrain)
                 spec = RunSpec(
                     dataset=dataset.name,
                     data_hash=dataset.hash,
@@ -271,7 +272,7 @@ def execute(
                     listen(event)
         finally:
             events.close()  # Ends the workers, also when writing or listening failed.
-    outcome.records = [read_record(record_path(results, spec)) for spec in specs]
+    outcome.records = [read_record(_record_path(results, spec)) for spec in specs]
     return outcome
 
 
@@ -294,6 +295,16 @@ def by_prepared_state(specs: Sequence[RunSpec]) -> list[list[RunSpec]]:
 
 
 def is_done(results: Path, spec: RunSpec) -> bool:
-    """Whether a successful record of this spec exists."""
-    path = record_path(results, spec)
+    """Whether a successful record of this spec exists, or of one that holds it."""
+    path = _record_path(results, spec)
     return path.exists() and read_record(path).ok
+
+
+def _record_path(results: Path, spec: RunSpec) -> Path:
+    """Return where the record of a spec lies, or of the run that also retrained the same search."""
+    own = record_path(results, spec)
+    if spec.retrain or spec.scores or own.exists():
+        return own
+    label = spec.label.removesuffix(SEARCH_ONLY)
+    retrained = record_path(results, dataclasses.replace(spec, retrain=True, label=label))
+    return retrained if retrained.exists() and read_record(retrained).ok else own

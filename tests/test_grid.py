@@ -214,3 +214,18 @@ def test_a_search_without_retraining_does_not_count_as_a_run(planted_tiny, tmp_p
         "supernet+inherit",
         "supernet+search-only",
     ]
+
+
+def test_a_retrained_run_counts_as_its_search(planted_tiny, tmp_path):
+    """The same search is not made again to be recorded alone, unless it is forced."""
+    whole, search = (
+        plan(planted_tiny, ["supernet"], seeds=[0], settings=QUICK, retrain=retrain)
+        for retrain in (True, False)
+    )
+    how = {"threads": 1, "plugins": [SUPERNET]}
+    (retrained,) = execute(whole, planted_tiny, tmp_path, **how).records
+    outcome = execute(search, planted_tiny, tmp_path, **how)
+    assert outcome.ran == 0 and outcome.records[0].spec == retrained.spec
+    forced = execute(search, planted_tiny, tmp_path, force=True, **how)
+    assert forced.ran == 1 and forced.records[0].spec == search[0]
+    assert forced.records[0].allocation == retrained.allocation

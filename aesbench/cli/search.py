@@ -59,6 +59,7 @@ def search(
     """
     if out is not None and out.suffix != ".json":
         raise ConfigError(f"--out {out}: expected a file that ends in .json")
+    from aesbench.config import SEARCH_ONLY
     from aesbench.grid import plan, without_budget
 
     settings = load_settings(plugins, changes)
@@ -69,7 +70,7 @@ def search(
         retrain=False,
     )  # fmt: skip
     if len(specs) > 1:
-        labels = ", ".join(spec.label.removesuffix("+search-only") for spec in specs)
+        labels = ", ".join(spec.label.removesuffix(SEARCH_ONLY) for spec in specs)
         raise ConfigError(f"--method {method} stands for several: name one of {labels}")
     if budget is not None and without_budget(specs):
         raise ConfigError(f"method '{specs[0].method}' cannot take a budget; leave --budget out")

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from aesbench.config import SEARCH_ONLY
 from aesbench.record import RunRecord
 from aesbench.report.agreement import Sizes, entropies, pairwise_agreement, size_shares
 from aesbench.report.exhibit import Cell, Exhibit, FigureData, TableData
@@ -20,7 +21,6 @@ from aesbench.report.scores import Place, by_place
 from aesbench.report.share_maps import ShareMap, draw_share_maps, maps_size
 from aesbench.report.wording import span, where
 
-SEARCH_ONLY = "+search-only"
 PAPER = ("adass:r", "adass:e", "autodim", "autoemb", "esapn")
 """Whose searches the paper compares, in our order."""
 
