@@ -180,7 +180,8 @@ def _draw(figure: Figure, points: Sequence[Point], given: Sequence[Point]) -> No
             text = display_name(point.label).removeprefix("UES-")
             spot = point.params, point.auc.mean
             # The same size unified otherwise lies close by: one above, the other below.
-            place = (5, 4) if text.isdecimal() else (5, -9)
+            same = [p.auc.mean for p in points if _family(p.label) == UES and p.params == spot[0]]
+            place = (5, 4) if spot[1] == max(same) else (5, -9)
             axis.annotate(text, spot, place, textcoords="offset points", fontsize=7, color=GREY)
     front = _on_front(points)
     largest = max(point.params for point in points)
