@@ -404,3 +404,18 @@ def test_what_is_missing_is_drawn_as_missing(consistency):
     assert texts.count("missing") == 2 * 6
     cells = the_only(table4.build(records)).tables[0].rows[0]
     assert cells[3].text == MISSING
+
+
+def test_two_seeds_have_no_bar_in_the_pareto_figure(make_record):
+    """Their interval, 13 standard errors to each side, would hide the others'."""
+    records = [
+        make_record(label, seed, auc=0.7 + seed / 1000)
+        for label, n in (("ues:8", 3), ("ues:16", 3), ("ues:32", 2))
+        for seed in range(n)
+    ]
+    (figure,) = the_only(pareto.build(records)).figures
+    drawn = Figure()
+    figure.draw(drawn)
+    bars = drawn.axes[0].containers
+    heights = [np.ptp(bar.lines[2][0].get_segments()[0][:, 1]) > 0 for bar in bars]
+    assert heights == [True, True, False]

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 LEAST_METHODS = 3
+SEEDS_OF_A_BAR = 3
+"""With two seeds Student's interval is 13 standard errors to each side: it would hide the rest."""
 UES = "UES"
 
 
@@ -138,8 +140,9 @@ def _figure(
         title=data.title,
         caption=(
             "Test AUC over embedding parameters (logarithmic); means, bars: Student's 95 %"
-            f" interval, n = {n} seeds; line: the Pareto front of the means. Several points of one"
-            f" method are its settings and budgets; UES is marked with its size.{ground}"
+            f" interval from {SEEDS_OF_A_BAR} seeds on, n = {n} seeds; line: the Pareto front of"
+            " the means. Several points of one method are its settings and budgets; UES is marked with"
+            f" its size.{ground}"
         ),
         alternative=_finding(place, points),
         data=data,
@@ -163,7 +166,9 @@ def _draw(figure: Figure, points: Sequence[Point], given: Sequence[Point]) -> No
     waiting = {_family(point.label) for point in points}
     for point in sorted(points, key=lambda point: method_order(point.label)):
         look, family = look_of(point.label), _family(point.label)
-        half = 0.0 if point.auc.high is None else point.auc.high - point.auc.mean
+        half = 0.0
+        if point.auc.high is not None and point.auc.n >= SEEDS_OF_A_BAR:
+            half = point.auc.high - point.auc.mean
         axis.errorbar(
             point.params,
             point.auc.mean,
