@@ -307,4 +307,4 @@ def _record_path(results: Path, spec: RunSpec) -> Path:
         return own
     label = spec.label.removesuffix(SEARCH_ONLY)
     retrained = record_path(results, dataclasses.replace(spec, retrain=True, label=label))
-    return retrained if retrained.exists() and read_record(retrained).ok else own
+    return retrained if retrained.exists() else own

@@ -16,7 +16,7 @@ from aesbench.registry import METHODS, SOURCES
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text()
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text()
-PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("results/*.md")]
+PAGES = sorted(page for part in ("", "docs", "results") for page in (ROOT / part).glob("*.md"))
 
 
 def shown_commands():

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import mean
 
+from aesbench.config import SEARCH_ONLY
 from aesbench.record import RunRecord
 from aesbench.report import cells
 from aesbench.report.contenders import best_uniform
@@ -112,7 +113,7 @@ def _plain_labels(groups: Iterable[str]) -> list[str]:
 
 def _is_plain(record: RunRecord, label: str) -> bool:
     """Whether a run is of a method as it comes, retrained or searched only."""
-    return record.spec.label in (label, f"{label}+search-only")
+    return record.spec.label in (label, label + SEARCH_ONLY)
 
 
 def _is_limited(record: RunRecord, label: str) -> bool:
