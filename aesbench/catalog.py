@@ -10,7 +10,7 @@ from aesbench.config import build_config
 from aesbench.datasets.base import Dataset
 from aesbench.datasets.custom import CustomSource
 from aesbench.datasets.source import Source
-from aesbench.datasets.store import prepare
+from aesbench.datasets.store import prepare, raw_folder
 from aesbench.datasets.writer import Progress
 from aesbench.errors import ConfigError
 from aesbench.registry import SOURCES
@@ -46,7 +46,8 @@ def load_dataset(
 
     Args:
         name: a registered name, or the path of a ``.toml`` file.
-        data_dir: where the raw files lie; without it they are downloaded where that is possible.
+        data_dir: where the raw files lie; default ``$AESBENCH_DATA``, and without either they are
+            downloaded where that is possible.
         cache_dir: where downloads and prepared data go; default ``$AESBENCH_CACHE`` or the
             platform's cache folder.
         settings: changed settings of the data set.
@@ -58,7 +59,7 @@ def load_dataset(
     """
     return prepare(
         find_source(name, settings),
-        data_dir=None if data_dir is None else Path(data_dir),
+        data_dir=raw_folder(None if data_dir is None else Path(data_dir)),
         cache_dir=None if cache_dir is None else Path(cache_dir),
         progress=progress,
     )

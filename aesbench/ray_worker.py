@@ -10,7 +10,6 @@ Nothing here needs Ray, which only carries calls and their results.
 from __future__ import annotations
 
 import hashlib
-import os
 import pickle
 import platform
 from collections import deque
@@ -23,7 +22,7 @@ from filelock import FileLock
 from aesbench._version import __version__
 from aesbench.datasets.base import Dataset
 from aesbench.datasets.source import Source
-from aesbench.datasets.store import cache_folder, prepare
+from aesbench.datasets.store import cache_folder, prepare, raw_folder
 from aesbench.errors import AesbenchError, ConfigError, DataError
 from aesbench.executors import Event, Job, WorkerSettings, run_jobs
 from aesbench.record import write_atomically
@@ -141,11 +140,8 @@ def prepare_on_node(orders: Orders, cache: Path) -> Dataset:
         raise ConfigError(
             f"the data set's plugin is missing there ({error}); install it on every node"
         ) from error
-    own = os.environ.get("AESBENCH_DATA")
     with FileLock(cache / f".{source.name}.node.lock"):
-        dataset = prepare(
-            source, data_dir=orders.data_dir or (Path(own) if own else None), cache_dir=cache
-        )
+        dataset = prepare(source, data_dir=raw_folder(orders.data_dir), cache_dir=cache)
     if dataset.hash != orders.data_hash:
         raise DataError(
             f"'{dataset.name}' has the data hash {dataset.hash[:16]} there, but the grid was"

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from aesbench import Field, Source
+from aesbench import Field, Source, load_dataset
 from aesbench.datasets.store import (
     FORMAT,
     DatasetWriter,
     cache_folder,
     open_dataset,
     prepare,
+    raw_folder,
     verify,
 )
 from aesbench.errors import DataError
@@ -324,3 +325,14 @@ def test_the_cache_is_where_the_user_says(tmp_path, monkeypatch):
     assert cache_folder() == tmp_path / "environment"
     monkeypatch.delenv("AESBENCH_CACHE")
     assert "aesbench" in cache_folder().parts
+
+
+def test_raw_files_are_where_the_user_says(tmp_path, monkeypatch):
+    """The argument first, then the environment, in Python as on the command line."""
+    monkeypatch.setenv("AESBENCH_DATA", str(tmp_path / "environment"))
+    assert raw_folder(tmp_path) == tmp_path
+    assert raw_folder() == tmp_path / "environment"
+    with pytest.raises(DataError, match="environment"):
+        load_dataset("ml1m", cache_dir=tmp_path / "cache")
+    monkeypatch.delenv("AESBENCH_DATA")
+    assert raw_folder() is None

@@ -49,6 +49,12 @@ def cache_folder(override: Path | None = None) -> Path:
     return Path(override or os.environ.get("AESBENCH_CACHE") or pooch.os_cache("aesbench"))
 
 
+def raw_folder(override: Path | None = None) -> Path | None:
+    """Return the folder of raw files: ``override``, else ``$AESBENCH_DATA``, else None."""
+    own = os.environ.get("AESBENCH_DATA")
+    return override or (Path(own) if own else None)
+
+
 def prepare(
     source: Source,
     *,
