@@ -148,6 +148,21 @@ def test_more_scores_of_a_supernet_take_the_place_of_fewer(consistency):
     assert (row.supernets, row.allocations) == (3, 20)
 
 
+def test_a_supernet_with_fewer_scores_does_not_shrink_the_comparison(consistency):
+    """A fourth supernet scored 5 of 20 allocations: taus are over 20, of the other three."""
+    records, _, _ = consistency()
+    one = next(r for r in records if r.scores)
+    label = one.spec.label.replace("20", "5")
+    fourth = dataclasses.replace(
+        one,
+        spec=dataclasses.replace(one.spec, seed=3, scores=5, label=label),
+        scores=dict(list(one.scores.items())[:5]),
+    )
+    (evidence,) = gather([*records, fourth])
+    row = next(row for row in evidence.rows if row.name == "Indep, Adaptive")
+    assert (row.supernets, row.allocations) == (3, 20)
+
+
 # Figure 4
 
 

@@ -206,15 +206,19 @@ def judge(
 ) -> Supernets:
     """Hold the scores of some supernets against stand-alone ones, over what both have scored.
 
+    Supernets that scored fewer allocations than another of them are left out.
+
     Args:
         name: what the supernets are called.
         published: the paper's taus.
         supernets: the runs that scored, one for each supernet; may be none.
         alone: the stand-alone scores.
     """
-    common = [n for n in alone.names if all(n in record.scores for record in supernets)]
     if not supernets:
         return Supernets(name, published, 0, {}, None, None, 0)
+    most = max(len(record.scores) for record in supernets)
+    supernets = [record for record in supernets if len(record.scores) == most]
+    common = [n for n in alone.names if all(n in record.scores for record in supernets)]
     part = alone.of(common)
     seconds = summarise([record.seconds["prepare"] for record in supernets]).mean
     if len(common) < 2:
