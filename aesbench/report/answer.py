@@ -12,14 +12,7 @@ from statistics import mean
 
 from aesbench.record import RunRecord
 from aesbench.report import cells
-from aesbench.report.claims import (
-    CONFIRMED,
-    NOT_CONFIRMED,
-    NOT_TESTABLE,
-    Claim,
-    claims_at,
-    reduction,
-)
+from aesbench.report.claims import claims_at, reduction, tally
 from aesbench.report.contenders import BEST, Contender, contenders
 from aesbench.report.names import backbone_name, dataset_name
 from aesbench.report.paired import Comparison
@@ -27,6 +20,7 @@ from aesbench.report.power import ALPHA
 from aesbench.report.published import TABLE3
 from aesbench.report.score_tables import differences
 from aesbench.report.scores import REFERENCE, Place, by_place, over_seeds, test_auc
+from aesbench.report.wording import many, span
 
 _LEAST_SEEDS = 2
 """A method with fewer leads nothing."""
@@ -79,28 +73,25 @@ def _leads(
 
 
 def _who(leads: Sequence[_Lead]) -> str:
-    seeds = [len({r.spec.seed for r in lead.row.records}) for lead in leads]
-    n = str(seeds[0]) if len(set(seeds)) == 1 else f"{min(seeds)} to {max(seeds)}"
+    seeds = span(len({record.spec.seed for record in lead.row.records}) for lead in leads)
     where: dict[str, list[str]] = {}
     for lead in leads:
         place = f"{dataset_name(lead.place.dataset)} ({backbone_name(lead.place.backbone)})"
         where.setdefault(lead.row.name, []).append(place)
     firsts = sorted(where.items(), key=lambda item: (-len(item[1]), item[0]))
     texts = [f"{name} on {_list(places)}" for name, places in firsts]
-    return f"The highest mean test AUC over {n} seeds is that of {'; of '.join(texts)}."
+    return f"The highest mean test AUC over {seeds} seeds is that of {'; of '.join(texts)}."
 
 
 def _how_much(leads: Sequence[_Lead]) -> str:
     known = [lead.versus for lead in leads if lead.versus.difference]
-    found = sorted(one.difference.mean for one in known if one.difference)
-    if not found:
+    if not known:
         return "No uniform size was chosen on validation beside them, so nobody knows by how much."
     clear = sum(1 for one in known if one.p_holm is not None and one.p_holm < ALPHA)
-    low, high = (cells.signed(value).text for value in (found[0], found[-1]))
-    span = low if len(found) == 1 else f"{low} to {high}"
     return (
-        f"Its difference from the best uniform size chosen on validation is {span} AUC, beyond"
-        f" chance (paired t-test, Holm-corrected p below .05) in {clear} of {len(found)} cases."
+        f"Its difference from the best uniform size chosen on validation is {_gains(known)} AUC,"
+        f" beyond chance (paired t-test, Holm-corrected p below .05) in {clear} of"
+        f" {many(len(known), 'case')}."
     )
 
 
@@ -110,18 +101,36 @@ def _cost(leads: Sequence[_Lead]) -> str:
     counts = Counter(lead.row.name for lead in leads)
     name = min(counts, key=lambda key: (-counts[key], key))
     own = [lead for lead in leads if lead.row.name == name]
-    runs = [record for lead in own for record in lead.row.records]
-    saved = cells.share(mean(map(reduction, runs))).text
-    search = mean(record.seconds["prepare"] + record.seconds["search"] for record in runs)
-    retrain = mean(record.seconds["retrain"] for record in runs)
-    found = [lead.versus.difference.mean for lead in own if lead.versus.difference]
-    gain = f" at a difference of {cells.signed(mean(found)).text} AUC" if found else ""
+    saved = span(_means(own, reduction), _percent)
+    search = span(_means(own, lambda r: r.seconds["prepare"] + r.seconds["search"]), _seconds)
+    retrain = span(_means(own, lambda r: r.seconds["retrain"]), _seconds)
+    known = [lead.versus for lead in own if lead.versus.difference]
+    gain = f" at a difference of {_gains(known)} from its AUC" if known else ""
     return (
         f"Among the methods that choose sizes {name} leads most often, in {len(own)} of"
-        f" {len(leads)} cases: it saves {saved} of UES-32's embedding parameters{gain}, and"
-        f" searches for {search:.0f} s before a retraining of {retrain:.0f} s (means over"
-        f" {len(runs)} runs)."
+        f" {many(len(leads), 'case')}: it saves {saved} of UES-32's embedding parameters{gain}, and"
+        f" searches for {search} before a retraining of {retrain} (means of each case)."
     )
+
+
+def _means(leads: Sequence[_Lead], value: Callable[[RunRecord], float]) -> list[float]:
+    """Return the mean over the runs of each lead."""
+    return [mean(map(value, lead.row.records)) for lead in leads]
+
+
+def _gains(known: Sequence[Comparison]) -> str:
+    return span(
+        (one.difference.mean for one in known if one.difference),
+        lambda value: cells.signed(value).text,
+    )
+
+
+def _percent(value: float) -> str:
+    return cells.share(value).text
+
+
+def _seconds(value: float) -> str:
+    return f"{value:.0f} s"
 
 
 def _paper() -> str:
@@ -145,15 +154,7 @@ def _held(rows: Mapping[Place, Rows]) -> str:
     own = [claim for claim in claims if claim.text.startswith("AdaS&S")]
     return (
         f"Of the {len(claims)} claims of its Table 3 that concern these data sets or their"
-        f" relatives, {_verdicts(claims)}; of the {len(own)} about AdaS&S itself {_verdicts(own)}."
-    )
-
-
-def _verdicts(claims: Sequence[Claim]) -> str:
-    counts = Counter(claim.verdict for claim in claims)
-    return (
-        f"{counts[CONFIRMED]} are confirmed, {counts[NOT_CONFIRMED]} are not and"
-        f" {counts[NOT_TESTABLE]} cannot be tested with these runs"
+        f" relatives: {tally(claims)}; of the {len(own)} about AdaS&S itself: {tally(own)}."
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -93,6 +94,13 @@ def claims_at(place: Place, rows: Sequence[Contender]) -> list[Claim]:
         replace(claim, comparison=comparison)
         for claim, comparison in zip(claims, family.values(), strict=True)
     ]
+
+
+def tally(claims: Sequence[Claim]) -> str:
+    """Return how many claims have each verdict, in words."""
+    counts = Counter(claim.verdict for claim in claims)
+    verdicts = (CONFIRMED, NOT_CONFIRMED, NOT_TESTABLE)
+    return ", ".join(f"{counts[verdict]} {verdict}" for verdict in verdicts)
 
 
 def reduction(record: RunRecord) -> float:

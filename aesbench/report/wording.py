@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from aesbench.report.consistency import Tau
 from aesbench.report.names import backbone_name, dataset_name
@@ -19,10 +19,10 @@ def ranking(tau: Tau) -> str:
     return f"{tau.mean:.2f}" + (f" [{tau.low:.2f}, {tau.high:.2f}]" if tau.low is not None else "")
 
 
-def span(counts: Iterable[int]) -> str:
-    """Return the least and the greatest of some counts: ``3 to 10``, or ``3`` if they are one."""
-    ordered = sorted(counts) or [0]
-    return " to ".join(str(count) for count in dict.fromkeys((ordered[0], ordered[-1])))
+def span(values: Iterable[float], text: Callable[[float], str] = str) -> str:
+    """Return the least and the greatest of some values: ``3 to 10``, or ``3`` if they are one."""
+    ordered = sorted(values) or [0]
+    return " to ".join(dict.fromkeys(text(value) for value in (ordered[0], ordered[-1])))
 
 
 def many(count: int, noun: str) -> str:

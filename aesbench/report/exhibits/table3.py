@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import partial
 from itertools import groupby
 
 from aesbench.record import RunRecord
 from aesbench.report import cells
-from aesbench.report.claims import CONFIRMED, NOT_CONFIRMED, NOT_TESTABLE, Claim, claims_at
+from aesbench.report.claims import Claim, claims_at, tally
 from aesbench.report.contenders import BEST, Contender, contenders
 from aesbench.report.exhibit import Cell, Exhibit, FigureData, TableData
 from aesbench.report.forest import Branch, Panel, draw_forest
@@ -23,6 +22,7 @@ from aesbench.report.score_tables import (
     scores_table,
 )
 from aesbench.report.scores import REFERENCE, Place, by_place, over_seeds, test_auc, test_logloss
+from aesbench.report.wording import many
 
 CLAIM = (
     "AdaS&S-E raises AUC by about .3 % over UES-32 and saves about 20 % of the parameters; AdaS&S-R"
@@ -85,12 +85,7 @@ def _findings(place: Place, rows: Sequence[Contender], claims: Sequence[Claim]) 
                 found.append(f"{_with_interval(one)} against {row.name}")
     sentences = ["; ".join(found) + "."]
     if claims:
-        counts = Counter(claim.verdict for claim in claims)
-        sentences.append(
-            f"{where}: of the paper's {len(claims)} claims, {counts[CONFIRMED]} are confirmed,"
-            f" {counts[NOT_CONFIRMED]} are not, {counts[NOT_TESTABLE]} cannot be tested with these"
-            " runs."
-        )
+        sentences.append(f"{where}, the paper's {many(len(claims), 'claim')}: {tally(claims)}.")
     return sentences
 
 
