@@ -202,7 +202,8 @@ def test_fig4_keeps_searches_of_one_state_and_from_end_to_end_apart(make_record)
         for search in range(4)
     ]
     records += [make_record("autodim", seed, dims=(2, (2, 64)[seed])) for seed in (0, 1)]
-    exhibit = the_only(fig4.build(records))
+    exhibit = the_only(fig4.build([*records, make_record("ues:32", 0)]))
+    assert sorted(exhibit.runs, key=id) == sorted(records, key=id)
     lines = {(li["method"], li["repeated"], i) for i, li in enumerate(lines_of(exhibit.tables[0]))}
     assert {(method, repeated) for method, repeated, _ in lines} == {
         ("adass:r", "one state"),

@@ -125,7 +125,9 @@ def _repeats(label: str, kind: str, records: Sequence[RunRecord]) -> Repeats | N
 
 def _exhibit(dataset: str, places: Sequence[tuple[Place, list[Repeats], list[Repeats]]]) -> Exhibit:
     tables, figures, findings = [], [], []
+    runs: dict[str, RunRecord] = {}  # The first search of a state is one of its seed's, too.
     for place, shared, whole in places:
+        runs |= {r.spec.run_id: r for one in (*shared, *whole) for r in one.records}
         tables += [_summary(place, shared, whole), _fields(place, [*shared, *whole])]
         findings += _findings(place, shared, whole)
         for kind, title, own in (
@@ -145,6 +147,7 @@ def _exhibit(dataset: str, places: Sequence[tuple[Place, list[Repeats], list[Rep
             f"aesbench reproduce fig4 --dataset {dataset} --backbones {place.backbone}"
             for place, _, _ in places
         ),
+        runs=tuple(runs.values()),
     )
 
 
@@ -221,6 +224,7 @@ def _fields(place: Place, repeats: Sequence[Repeats]) -> TableData:
             *(f"size {size}" for size in candidates),
         ),
         rows=tuple(rows),
+        detail=True,
     )
 
 
