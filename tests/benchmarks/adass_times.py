@@ -1,7 +1,7 @@
-"""Time both stages of AdaS&S beside a stand-alone training, on one thread.
+"""Time both stages of AdaS&S beside a stand-alone training.
 
     python tests/benchmarks/adass_times.py [--dataset ml1m-static] [--backbone widedeep]
-        [--searches 100] [--data-dir FOLDER]
+        [--searches 100] [--threads 1] [--data-dir FOLDER]
 
 Trains UES-32, then a supernet, searches it with as many seeds as asked for (the first alone, the
 rest helped by the scores that it left), and retrains what the first found. Run it on an idle
@@ -28,9 +28,10 @@ def main() -> None:
     parser.add_argument("--backbone", default="widedeep")
     parser.add_argument("--method", default="adass:r")
     parser.add_argument("--searches", type=int, default=100)
+    parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--data-dir", type=Path)
     arguments = parser.parse_args()
-    torch.set_num_threads(1)
+    torch.set_num_threads(arguments.threads)
     data = load_dataset(arguments.dataset, data_dir=arguments.data_dir)
     grid = {"backbones": [arguments.backbone], "seeds": [0]}
 
@@ -49,7 +50,7 @@ def main() -> None:
         if not record.ok:
             raise SystemExit(f"{record.spec.label} failed: {record.error}")
 
-    print(f"{data.name}, {arguments.backbone}, {arguments.method}, one thread\n")
+    print(f"{data.name}, {arguments.backbone}, {arguments.method}, threads: {arguments.threads}\n")
     print("| | wall s | processor s |")
     print("| --- | ---: | ---: |")
     row("one stand-alone training (UES-32)", *phases([alone], "retrain"))
