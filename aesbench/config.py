@@ -13,6 +13,7 @@ import json
 import types
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from aesbench.errors import ConfigError, did_you_mean
@@ -138,7 +139,7 @@ class RunSpec:
             not (self.scores and self.retrain), "scores", self.scores, "0 where a run is retrained"
         )
 
-    @property
+    @cached_property
     def run_id(self) -> str:
         """Sixteen hexadecimal digits that change with any setting, seed or data."""
         return content_hash(self.to_dict())

@@ -13,7 +13,7 @@ import os
 import re
 import secrets
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -231,10 +231,3 @@ def find_record(results: Path, text: str) -> RunRecord:
         raise RecordError(f"{len(found)} runs begin with '{text}': {shown}; {hint}")
     nearest = did_you_mean(text, paths)
     raise RecordError(f"no run '{text}' under {results / 'records'}{nearest} {hint}")
-
-
-def settings_of(spec: RunSpec) -> dict[str, Any]:
-    """Return the spec without what repeats a measurement: its seed and its search index."""
-    settings = asdict(spec)
-    del settings["seed"], settings["search_index"]
-    return settings

@@ -38,6 +38,12 @@ class Variant:
         """Return what has to be set beyond the preset."""
         return self.changes if self.preset == DEFAULT else {}
 
+    @property
+    def label(self) -> str:
+        """How tables call it."""
+        changed = ",".join(f"{name}={value}" for name, value in sorted(self.settings.items()))
+        return self.method + (f"[{changed}]" if changed else "")
+
 
 VARIANTS = (
     # Stage 1, the supernet.

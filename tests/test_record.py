@@ -17,7 +17,6 @@ from aesbench.record import (
     read_records,
     read_traces,
     record_path,
-    settings_of,
     trace_path,
     write_record,
 )
@@ -233,14 +232,6 @@ def test_an_edited_spec_is_refused(tmp_path, setting, record):
     path.write_text(json.dumps(data))
     with pytest.raises(RecordError, match="the file was edited"):
         read_record(path)
-
-
-def test_settings_of_repeated_runs_are_equal(spec):
-    """Seed and search index repeat a measurement; everything else makes another one."""
-    again = dataclasses.replace(spec, seed=3, search_index=2)
-    assert settings_of(again) == settings_of(spec)
-    assert settings_of(dataclasses.replace(spec, budget=5)) != settings_of(spec)
-    assert again.run_id != spec.run_id
 
 
 def test_a_folder_without_records_has_none(tmp_path):

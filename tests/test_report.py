@@ -213,6 +213,15 @@ def test_seeds_and_searches_are_no_settings():
     assert row.n == 2
 
 
+def test_a_run_just_made_compares_with_a_record_read():
+    """The one's settings hold tuples where the other's hold lists; 8 and 16 are other settings."""
+    made = ok(method_config={"dims": (8, 2)})
+    (row,) = overall([made, ok(seed=1, method_config={"dims": [8, 2]})])
+    assert row.n == 2
+    with pytest.raises(RecordError, match="method_config"):
+        overall([made, ok(seed=1, method_config={"dims": [16, 2]})])
+
+
 def test_searches_of_one_seed_are_one_observation():
     """Their mean enters the mean over seeds: .6 and (.7 + .9) / 2, not three values."""
     runs = [ok(auc=0.6), ok(seed=1, auc=0.7, dim=8), ok(seed=1, auc=0.9, search_index=1, dim=8)]

@@ -104,6 +104,7 @@ def test_ablation_changes_one_choice_at_a_time(planted_tiny):
     named = {of_label["adass:r"], of_label["adass:literal-r"]}
     assert changed == set(of_label.values()) - named
     assert "adass:r[keep_floor=0.0,keep_rate=0.6]" in of_label and "adass:greedy" in of_label
+    assert of_label.keys() == {"adass:r", *(variant.label for variant in VARIANTS)}
 
 
 def test_ablation_scores_each_kind_of_supernet_that_it_searches(planted_tiny):

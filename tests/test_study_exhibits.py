@@ -353,15 +353,17 @@ def test_the_front_holds_what_nothing_beats(costs, gains, front):
     assert pareto_front(costs, gains) == front
 
 
-def test_pareto_leaves_given_sizes_to_the_ground(make_record):
+def test_pareto_leaves_given_sizes_to_the_ground_and_variants_to_the_ablation(make_record):
     """The best of many given allocations is so by chance: it is drawn and on no front."""
     records = [
         make_record("ues:2", auc=0.70, dims=(2, 2)),
         make_record("ues:8", auc=0.72, dims=(8, 8)),
         make_record("mde:value@0.5", auc=0.71, dims=(16, 16)),
         make_record("fixed:2-8", auc=0.99, dims=(2, 8)),
+        make_record("adass:r[groups=1]", auc=0.99, dims=(2, 8)),
     ]
     exhibit = the_only(pareto.build(records))
+    assert len(exhibit.runs) == 3
     lines = {line["method"]: line["front"] for line in lines_of(exhibit.tables[0])}
     assert lines == {"ues:2": "yes", "ues:8": "yes", "mde:value@0.5": ""}
     assert "1 allocations given by hand" in exhibit.figures[0].caption

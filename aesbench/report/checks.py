@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import asdict, fields
 from pathlib import Path
 
-from aesbench.config import content_hash
+from aesbench.config import RunSpec, content_hash
 from aesbench.errors import RecordError
-from aesbench.record import RunRecord, record_path, settings_of
+from aesbench.record import RunRecord, record_path
+
+_SETTINGS = [field.name for field in fields(RunSpec) if field.name not in ("seed", "search_index")]
+"""All but what repeats a measurement."""
+
+_PROTOCOL = ("backbone_config", "train")
 
 
 def check_comparable(records: Sequence[RunRecord]) -> None:
@@ -61,9 +67,8 @@ def _check_one_data_set_each(records: Sequence[RunRecord]) -> None:
 
 
 def _check_same_settings(first: RunRecord, record: RunRecord) -> None:
-    one, other = settings_of(first.spec), settings_of(record.spec)
-    if content_hash(one) != content_hash(other):
-        changed = [name for name in one if one[name] != other[name]]
+    changed = _differing(first.spec, record.spec, _SETTINGS)
+    if changed:
         raise RecordError(
             f"runs {first.spec.run_id} and {record.spec.run_id} of '{record.spec.label}' on"
             f" {record.spec.dataset} differ in {', '.join(changed)} and must not be averaged;"
@@ -73,11 +78,20 @@ def _check_same_settings(first: RunRecord, record: RunRecord) -> None:
 
 def _check_same_protocol(first: RunRecord, record: RunRecord) -> None:
     """Check that two methods were retrained alike: on one backbone, with one ``train``."""
-    one, other = settings_of(first.spec), settings_of(record.spec)
-    changed = [name for name in ("backbone_config", "train") if one[name] != other[name]]
+    changed = _differing(first.spec, record.spec, _PROTOCOL)
     if changed:
         raise RecordError(
             f"runs {first.spec.run_id} of '{first.spec.label}' and {record.spec.run_id} of"
             f" '{record.spec.label}' on {record.spec.dataset}, {record.spec.backbone} differ in"
             f" {', '.join(changed)} and do not compare; move one of them to another results folder"
         )
+
+
+def _differing(one: RunSpec, other: RunSpec, names: Sequence[str]) -> list[str]:
+    """Return in which of these settings two specs differ."""
+    changed = [name for name in names if getattr(one, name) != getattr(other, name)]
+    if not changed:
+        return []
+    # A run just made holds tuples where a record holds lists.
+    plain, others = asdict(one), asdict(other)
+    return [name for name in changed if content_hash(plain[name]) != content_hash(others[name])]

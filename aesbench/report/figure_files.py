@@ -37,6 +37,7 @@ def figure_files(figure: Figure, salt: str) -> dict[str, bytes]:
             metadata = {"Date": None} if suffix == "svg" else None
             figure.savefig(buffer, format=suffix, dpi=_DPI, metadata=metadata)
             files[suffix] = buffer.getvalue()
+            figure.set_layout_engine("none")  # The next one is laid out as this one was.
     return files
 
 

@@ -27,6 +27,7 @@ from aesbench.report.scores import (
 from aesbench.report.stats import Summary, summarise
 from aesbench.report.trace_panels import clean
 from aesbench.report.wording import span, where
+from aesbench.variants import VARIANTS
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -35,6 +36,8 @@ LEAST_METHODS = 3
 SEEDS_OF_A_BAR = 3
 """With two seeds Student's interval is 13 standard errors to each side: it would hide the rest."""
 UES = "UES"
+ABLATION = {variant.label for variant in VARIANTS if variant.settings}
+"""AdaS&S with a choice made otherwise is judged in an exhibit of its own, on few seeds."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,7 @@ def build(records: Sequence[RunRecord]) -> list[Exhibit]:
     """Return an exhibit per data set on which at least three labels were retrained."""
     datasets: dict[str, list[tuple[Place, list[Point], list[Point]]]] = {}
     for place, groups in by_place(compared(records)).items():
-        points = [_point(label, own) for label, own in groups.items()]
+        points = [_point(label, own) for label, own in groups.items() if label not in ABLATION]
         # Given sizes are the ground, and on no front: of many tried, the best is so by chance.
         given = [
             point for point in points if method_of(point.label).partition(":")[0] == GIVEN_SIZES
@@ -89,7 +92,9 @@ def _exhibit(
         runs=tuple(
             record
             for record in compared(records)
-            if record.spec.dataset == dataset and record.spec.method != GIVEN_SIZES
+            if record.spec.dataset == dataset
+            and record.spec.method != GIVEN_SIZES
+            and record.spec.label not in ABLATION
         ),
     )
 
