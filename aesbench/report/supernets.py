@@ -21,6 +21,7 @@ from aesbench.report.consistency import (
     rank_correlation,
     seed_ceiling,
 )
+from aesbench.report.names import display_name
 from aesbench.report.published import TABLE4
 from aesbench.report.scores import GIVEN_SIZES, Place
 from aesbench.report.stats import summarise
@@ -194,11 +195,11 @@ def _plain_label(labels: Iterable[str]) -> str:
 def _changed_name(kind: str, label: str) -> str:
     """Return a kind with what else a label says was changed: ``Shared, Adaptive, groups=1``.
 
-    A label that does not say its kind, as presets do not, stays as it is.
+    A label that does not say its kind, as presets do not, is the method's own name.
     """
     changed = label.removeprefix("adass[").removesuffix("]").split(",")
     own = [text for text in changed if not text.startswith(("scheme=", "sampling="))]
-    return ", ".join((kind, *own)) if len(changed) - len(own) == 2 else label
+    return ", ".join((kind, *own)) if len(changed) - len(own) == 2 else display_name(label)
 
 
 def judge(
