@@ -146,8 +146,8 @@ def _figure(
         caption=(
             "Test AUC over embedding parameters (logarithmic); means, bars: Student's 95 %"
             f" interval from {SEEDS_OF_A_BAR} seeds on, n = {n} seeds; line: the Pareto front of"
-            " the means. Several points of one method are its settings and budgets; UES is marked"
-            f" with its size.{ground}"
+            " the means. Several points of one method are its settings and budgets, without those"
+            f" of the ablation; UES is marked with its size.{ground}"
         ),
         alternative=_finding(place, points),
         data=data,
