@@ -205,6 +205,8 @@ def test_runs_of_one_label_with_other_settings_are_refused():
     with pytest.raises(RecordError, match="ues:32.*train") as raised:
         overall([one, other])
     assert one.spec.run_id in str(raised.value) and other.spec.run_id in str(raised.value)
+    with pytest.raises(RecordError, match="budget"):
+        overall([one, ok(seed=1, budget=5)])
 
 
 def test_seeds_and_searches_are_no_settings():

@@ -53,8 +53,9 @@ class Point:
 def build(records: Sequence[RunRecord]) -> list[Exhibit]:
     """Return an exhibit per data set on which at least three labels were retrained."""
     datasets: dict[str, list[tuple[Place, list[Point], list[Point]]]] = {}
-    for place, groups in by_place(compared(records)).items():
-        points = [_point(label, own) for label, own in groups.items() if label not in ABLATION]
+    records = [record for record in compared(records) if record.spec.label not in ABLATION]
+    for place, groups in by_place(records).items():
+        points = [_point(label, own) for label, own in groups.items()]
         # Given sizes are the ground, and on no front: of many tried, the best is so by chance.
         given = [
             point for point in points if method_of(point.label).partition(":")[0] == GIVEN_SIZES
@@ -91,10 +92,8 @@ def _exhibit(
         ),
         runs=tuple(
             record
-            for record in compared(records)
-            if record.spec.dataset == dataset
-            and record.spec.method != GIVEN_SIZES
-            and record.spec.label not in ABLATION
+            for record in records
+            if record.spec.dataset == dataset and record.spec.method != GIVEN_SIZES
         ),
     )
 

@@ -27,6 +27,7 @@ from aesbench.report.scores import (
 )
 from aesbench.report.size_map import draw_size_map
 from aesbench.report.stats import Summary
+from aesbench.report.wording import span
 
 Truth = Mapping[str, Mapping[str, Any]]
 """{field: {rank, importance, noise}}."""
@@ -148,8 +149,7 @@ def _figure(place: Place, ran: Sequence[Contender], fields: Truth) -> FigureData
     values = np.array([[sizes.get(name, np.nan) for name in names] for _, sizes in shown])
     title = f"Sizes found on {dataset_name(place.dataset)}, {backbone_name(place.backbone)}"
     columns = [f"{name} ({fields[name]['rank']})" for name in names]
-    seeds = sorted({len({r.spec.seed for r in row.records}) for row, _ in shown})
-    n = str(seeds[0]) if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}"
+    n = span(len({r.spec.seed for r in row.records}) for row, _ in shown)
     name = f"truth-{place.dataset}-{place.backbone}-map"
     return FigureData(
         name=name,

@@ -22,7 +22,7 @@ from aesbench.report.score_tables import (
     scores_table,
 )
 from aesbench.report.scores import REFERENCE, Place, by_place, over_seeds, test_auc, test_logloss
-from aesbench.report.wording import many
+from aesbench.report.wording import many, span
 
 CLAIM = (
     "AdaS&S-E raises AUC by about .3 % over UES-32 and saves about 20 % of the parameters; AdaS&S-R"
@@ -128,8 +128,7 @@ def _figure(dataset: str, places: Places) -> FigureData | None:
         branches = [Branch(key, lane, found.get(lane, Comparison())) for lane, key in lanes.items()]
         panels.append(Panel(backbone_name(place.backbone), branches))
     name = f"table3-{dataset}-differences"
-    pairs = sorted({one.n for found in versus.values() for one in found.values() if one.n})
-    shown = str(pairs[0]) if len(pairs) == 1 else f"{pairs[0]} to {pairs[-1]}"
+    shown = span(one.n for found in versus.values() for one in found.values() if one.n)
     title = f"AUC differences from UES-32 on {dataset_name(dataset)}"
     body = [
         [Cell.label(panel.title), cells.method(branch.label, branch.name)]
