@@ -6,7 +6,6 @@ from scipy.stats import kendalltau
 
 from aesbench.report.consistency import (
     RESAMPLES,
-    additive_r2,
     perfect_tau,
     rank_correlation,
     seed_ceiling,
@@ -76,19 +75,3 @@ def test_the_true_ranking_reaches_the_perfect_tau():
     reached = kendalltau(truth, alone.mean(0)).statistic
     assert perfect_tau(alone) == pytest.approx(reached, abs=0.02)
     assert perfect_tau(np.array([[1.0, 2.0, 3.0], [3.0, 2.0, 1.0]])) is None
-
-
-def test_a_sum_of_effects_is_wholly_additive_and_a_product_is_not():
-    """R² is 1 for a sum over fields, 0 on average for noise, and below 1 for an interaction."""
-    draw = np.random.default_rng(5)
-    sizes = draw.choice([2, 8, 16, 32, 64], size=(200, 8))
-    effects = {
-        size: effect for size, effect in zip((2, 8, 16, 32, 64), (0, 3, 4, 4.5, 4), strict=True)
-    }
-    summed = np.array([sum(effects[size] for size in row) for row in sizes.tolist()])
-    assert additive_r2(summed, sizes) == pytest.approx(1.0)
-    noise = [additive_r2(draw.normal(size=200), sizes) for _ in range(20)]
-    assert abs(np.mean(noise)) < 0.05
-    pair = (sizes[:, 0] > 8) * (sizes[:, 1] > 8) * 1.0
-    assert 0.5 < additive_r2(pair, sizes) < 0.95
-    assert additive_r2(summed[:20], sizes[:20]) is None

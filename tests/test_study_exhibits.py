@@ -163,6 +163,36 @@ def test_a_supernet_with_fewer_scores_does_not_shrink_the_comparison(consistency
     assert (row.supernets, row.allocations) == (3, 20)
 
 
+def test_table4_names_the_sizes_that_a_supernet_misjudges(make_record):
+    """It adds .02 to item's size 2, over noise of .001: that size is named, and user's none."""
+    drawn = random_sizes(range(2), CANDIDATES, 25)
+    noise = np.random.default_rng(0)
+    records, scores = [], {}
+    for dims in drawn:
+        auc = 0.7 + 0.01 * (dims[0] > 2) + 0.01 * (dims[1] > 2) + noise.normal(0, 0.001)
+        records.append(make_record(f"fixed:{sizes_text(dims)}", dims=dims, auc=auc))
+        inherited = auc + 0.02 * (dims[1] == 2) + noise.normal(0, 0.001)
+        scores[sizes_text(dims)] = {"auc": inherited, "logloss": 0.5}
+    supernet = make_record(
+        "adass[sampling=adaptive,scheme=shared]+25-scores",
+        method="adass",
+        method_config={"scheme": "shared", "sampling": "adaptive"},
+        retrain=False,
+        scores=25,
+    )
+    records.append(dataclasses.replace(supernet, scores=scores, allocation=None))
+    exhibit = the_only(table4.build(records))
+    (table,) = (table for table in exhibit.tables if "effects" in table.name)
+    lines = {(line["field"], line["size"]): line for line in lines_of(table)}
+    smallest = lines["item", 2]
+    assert smallest["alone"] == pytest.approx(-0.008, abs=0.002)
+    assert smallest["Shared, Adaptive: gap"] == pytest.approx(0.016, abs=0.002)
+    assert smallest["Shared, Adaptive: Holm p"] < 1e-6
+    assert all(lines["user", size]["Shared, Adaptive: Holm p"] > 0.05 for size in CANDIDATES)
+    (finding,) = (text for text in exhibit.findings if "misjudges" in text)
+    assert "most of all size 2 of item" in finding and "where training alone has −0.00" in finding
+
+
 # Figure 4
 
 

@@ -80,30 +80,6 @@ def perfect_tau(alone: Array) -> float | None:
     return 2 / pi * asin(min(1.0, sqrt(reliability)))
 
 
-def additive_r2(scores: Array, sizes: NDArray[np.int64]) -> float | None:
-    """Return how much of the scores is a sum of one effect per field: the adjusted R².
-
-    Args:
-        scores: (allocations,).
-        sizes: (allocations, fields).
-
-    Returns:
-        None for too few allocations, or scores without variance.
-    """
-    columns = [np.ones(len(scores))]
-    for field in sizes.T:
-        columns += [(field == size).astype(np.float64) for size in np.unique(field)[1:]]
-    design = np.stack(columns, axis=1)
-    left = len(scores) - design.shape[1]
-    total = float(np.square(scores - scores.mean()).sum())
-    if left < 1 or total == 0:
-        return None
-    found = np.linalg.lstsq(design, scores, rcond=None)[0]
-    unexplained: float = np.square(scores - design @ found).sum() / left
-    # LAPACK's last bits depend on its number of threads, the report's bytes must not.
-    return round(1.0 - unexplained * (len(scores) - 1) / total, 10)
-
-
 def interval(resamples: Array) -> tuple[float | None, float | None]:
     """Return the 2.5th and the 97.5th percentile; None each where nothing was resampled."""
     if not len(resamples):

@@ -15,12 +15,12 @@ from aesbench.allocation import sizes_text
 from aesbench.record import RunRecord
 from aesbench.report.consistency import (
     Tau,
-    additive_r2,
     interval,
     perfect_tau,
     rank_correlation,
     seed_ceiling,
 )
+from aesbench.report.effects import Additive, fit_effects
 from aesbench.report.names import display_name
 from aesbench.report.published import TABLE4
 from aesbench.report.scores import GIVEN_SIZES, Place
@@ -47,10 +47,12 @@ class Alone:
 
     Attributes:
         names: of the allocations, as ``sizes_text`` writes them.
+        fields: whose sizes they are.
         scores: {metric: (seeds, allocations)} on validation.
     """
 
     names: tuple[str, ...]
+    fields: tuple[str, ...]
     scores: Mapping[str, NDArray[np.float64]]
 
     @property
@@ -63,7 +65,23 @@ class Alone:
         places = {name: place for place, name in enumerate(self.names)}
         kept = [name for name in names if name in places]
         columns = [places[name] for name in kept]
-        return Alone(tuple(kept), {m: values[:, columns] for m, values in self.scores.items()})
+        scores = {metric: values[:, columns] for metric, values in self.scores.items()}
+        return Alone(tuple(kept), self.fields, scores)
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """AUC as a sum of one effect per field and size, over the same allocations.
+
+    Attributes:
+        alone: stand-alone training's, its mean over the seeds.
+        inherited: with inherited weights, the mean over the supernets.
+        gap: inherited less stand-alone.
+    """
+
+    alone: Additive
+    inherited: Additive
+    gap: Additive
 
 
 @dataclass(frozen=True)
@@ -75,7 +93,7 @@ class Supernets:
         published: the paper's taus; empty where it has none.
         allocations: how many both the supernets and stand-alone training have scored.
         taus: {metric: tau}; empty if there are fewer than two allocations.
-        additive: the mean adjusted R² of AUC as a sum of effects per field.
+        judgement: the effects of sizes; None where there are too few allocations to tell.
         seconds: mean seconds to train a supernet.
         supernets: how many.
     """
@@ -84,7 +102,7 @@ class Supernets:
     published: Mapping[str, float]
     allocations: int
     taus: Mapping[str, Tau]
-    additive: float | None
+    judgement: Judgement | None
     seconds: float | None
     supernets: int
 
@@ -154,11 +172,12 @@ def stand_alone(records: Iterable[RunRecord], place: Place, unification: str) ->
     most = max(map(len, seeds.values()), default=0)
     kept = [own for _, own in sorted(seeds.items()) if len(own) >= UNDER_WAY * most]
     names = [name for name in (kept[0] if kept else ()) if all(name in own for own in kept)]
+    found = kept[0][names[0]].allocation if names else None
     scores = {}
     for metric in METRICS:
         values = [own[name].metrics["validation"][metric] for own in kept for name in names]
         scores[metric] = np.array(values).reshape(len(kept), len(names))
-    return Alone(tuple(names), scores)
+    return Alone(tuple(names), found.names if found else (), scores)
 
 
 def rows_of(scored: Sequence[RunRecord], alone: Alone) -> list[Supernets]:
@@ -229,10 +248,16 @@ def judge(
         for metric in METRICS
     }
     taus = {m: rank_correlation(inherited[m], part.scores[m].mean(0)) for m in METRICS}
-    sizes = np.array([[int(size) for size in n.split("-")] for n in common])
-    additive = [r for one in inherited["auc"] if (r := additive_r2(one, sizes)) is not None]
-    mean = float(np.mean(additive)) if additive else None
-    return Supernets(name, published, len(common), taus, mean, seconds, len(supernets))
+    judgement = _judgement(inherited["auc"].mean(0), part)
+    return Supernets(name, published, len(common), taus, judgement, seconds, len(supernets))
+
+
+def _judgement(inherited: NDArray[np.float64], alone: Alone) -> Judgement | None:
+    sizes = np.array([[int(size) for size in name.split("-")] for name in alone.names])
+    truth = alone.scores["auc"].mean(0)
+    fits = [fit_effects(scores, sizes) for scores in (truth, inherited, inherited - truth)]
+    found = [fit for fit in fits if fit is not None]
+    return Judgement(*found) if len(found) == len(fits) else None
 
 
 def difference(

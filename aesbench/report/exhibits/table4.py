@@ -9,6 +9,12 @@ from aesbench.report import cells
 from aesbench.report.consistency import RESAMPLES, Tau
 from aesbench.report.dots import Dot, DotPanel, draw_dots
 from aesbench.report.exhibit import Cell, Exhibit, FigureData, TableData
+from aesbench.report.misjudged import (
+    effects_figure,
+    effects_findings,
+    effects_table,
+    judgements,
+)
 from aesbench.report.names import dataset_name
 from aesbench.report.supernets import (
     KINDS,
@@ -43,14 +49,15 @@ def build(records: Sequence[RunRecord]) -> list[Exhibit]:
 
 def _exhibit(dataset: str, own: Sequence[Evidence]) -> Exhibit:
     tables = [_table(evidence) for evidence in own]
+    judged = [(evidence, effects_table(evidence)) for evidence in own if judgements(evidence)]
     backbones = dict.fromkeys(evidence.place.backbone for evidence in own)
     return Exhibit(
         name=f"table4-{dataset}",
         title=f"Table 4, consistency of supernets: {dataset_name(dataset)}",
         claim=CLAIM,
         findings=tuple(finding for evidence in own for finding in _findings(evidence)),
-        tables=(*tables, *map(_differences_table, own)),
-        figures=tuple(map(_figure, own, tables)),
+        tables=(*tables, *map(_differences_table, own), *(table for _, table in judged)),
+        figures=(*map(_figure, own, tables), *(effects_figure(*pair) for pair in judged)),
         reproduce=tuple(
             f"aesbench reproduce table4 --dataset {dataset} --backbones {backbone}"
             for backbone in backbones
@@ -70,7 +77,7 @@ def _table(evidence: Evidence) -> TableData:
         for metric in METRICS:
             line += _tau_cells(row.taus.get(metric), best[metric])
             line.append(Cell.number(row.published.get(metric)))
-        additive = Cell.number(row.additive, ".3f")
+        additive = Cell.number(row.judgement.inherited.r2 if row.judgement else None, ".3f")
         lines.append([*line, additive, Cell.number(row.seconds, ",.1f")])
     of_seeds = [cells.count(len(alone.names)), cells.count(None)]
     halves = [Cell.label("two halves of the stand-alone seeds"), *of_seeds]
@@ -92,8 +99,9 @@ def _table(evidence: Evidence) -> TableData:
             f" {RESAMPLES:,} resamples; SD: between supernets. Two halves of the seeds: how far"
             " stand-alone scores agree with themselves. The true ranking: its tau with the mean"
             " over all seeds, estimated from how far single seeds agree (Spearman-Brown, for"
-            " normal scores); beyond it is chance. Additive: adjusted R² of inherited AUC as a sum"
-            " of one effect per field. Seconds: to train a supernet, wall time."
+            " normal scores); beyond it is chance. Additive: adjusted R² of inherited AUC, the mean"
+            " over supernets, as a sum of one effect per field and size. Seconds: to train a"
+            " supernet, wall time."
         ),
         header=(*header, "additive R²", "seconds"),
         rows=tuple(lines),
@@ -190,7 +198,7 @@ def _findings(evidence: Evidence) -> list[str]:
                 text += f" [{_sign(low)}, {_sign(high)}]"
             gap = first.published["auc"] - second.published["auc"]
             findings.append(f"{text}; the paper has {_sign(gap)}.")
-    return findings
+    return findings + effects_findings(evidence)
 
 
 def _sign(value: float) -> str:

@@ -1,0 +1,91 @@
+"""What each field's size adds to a score: one effect per field and size, by least squares.
+
+A supernet that ranks allocations badly says nothing of why. Its effects beside those of stand-alone
+training do: they name the sizes that it takes for better or worse than they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+Array = NDArray[np.float64]
+Term = tuple[int, int]
+"""A field's place and one of its sizes."""
+
+_DIGITS = 10
+"""LAPACK's last bits depend on its number of threads, the report's bytes must not."""
+
+
+@dataclass(frozen=True)
+class Effect:
+    """What one size of a field adds, in the unit of the scores.
+
+    Attributes:
+        mean: above the mean over the field's sizes.
+        low, high: Student's 95 % interval.
+        p: of the two-sided test that it is 0; None where the fit leaves no residual.
+    """
+
+    mean: float
+    low: float
+    high: float
+    p: float | None
+
+
+@dataclass(frozen=True)
+class Additive:
+    """Scores as a sum of effects.
+
+    Attributes:
+        effects: of each field and size, but of fields that have one size only.
+        r2: how much of the scores they explain: the adjusted R².
+    """
+
+    effects: Mapping[Term, Effect]
+    r2: float
+
+
+def fit_effects(scores: Array, sizes: NDArray[np.int64]) -> Additive | None:
+    """Fit one effect per field and size to scores.
+
+    Args:
+        scores: (allocations,).
+        sizes: (allocations, fields).
+
+    Returns:
+        None for scores without variance, or too few allocations to tell all effects apart.
+    """
+    terms: list[list[Term]] = []
+    columns = [np.ones(len(scores))]
+    for place, field in enumerate(sizes.T):
+        own = np.unique(field).tolist()
+        if len(own) > 1:
+            terms.append([(place, size) for size in own])
+            columns += [(field == size).astype(np.float64) for size in own[1:]]
+    design = np.stack(columns, axis=1)
+    left = len(scores) - design.shape[1]
+    total = float(np.square(scores - scores.mean()).sum())
+    if left < 1 or total == 0 or np.linalg.matrix_rank(design) < design.shape[1]:
+        return None
+    solution = np.linalg.lstsq(design, scores, rcond=None)[0]
+    variance = float(np.square(scores - design @ solution).sum()) / left
+    covariance = np.linalg.inv(design.T @ design) * variance
+    half_width = float(stats.t.ppf(0.975, left))
+    effects, start = {}, 1
+    for own in terms:
+        rows = slice(start, start + len(own) - 1)
+        # The solution tells a field's sizes from its first, here they are told from their mean.
+        centre = (np.eye(len(own)) - 1 / len(own))[:, 1:]
+        means = centre @ solution[rows]
+        errors = np.sqrt(np.diag(centre @ covariance[rows, rows] @ centre.T))
+        for term, mean, error in zip(own, means.round(_DIGITS), errors.round(_DIGITS), strict=True):
+            p = float(2 * stats.t.sf(abs(mean / error), left)) if error > 0 else None
+            half = half_width * error
+            effects[term] = Effect(float(mean), float(mean - half), float(mean + half), p)
+        start = rows.stop
+    return Additive(effects, round(1.0 - variance * (len(scores) - 1) / total, _DIGITS))
