@@ -66,7 +66,7 @@ def mean_and_spread(
     if summary is None:
         return [Cell.number(None)] * 3
     return [
-        Cell.number(summary.mean, form, bold=bold),
+        signed(summary.mean, form, bold=bold),
         Cell.number(summary.std, form),
         half_interval(summary, form),
     ]
