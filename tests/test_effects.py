@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from aesbench.report.effects import fit_effects
+from aesbench.report.effects import fit_effects, worth
 
 SIZES = (2, 8, 16, 32, 64)
 
@@ -65,3 +65,17 @@ def test_what_cannot_be_told_apart_is_not_fitted():
     assert fit_effects(scores, sizes[:, [0, 1, 0]]) is None
     constant = np.column_stack([sizes[:, 0], np.full(200, 8)])
     assert {field for field, _ in fit_effects(scores, constant).effects} == {0}
+
+
+def test_a_supernet_that_exaggerates_twofold_is_worth_half():
+    """Alone, differences are half of what is inherited; 95 % of the intervals say so."""
+    draw = np.random.default_rng(4)
+    held = []
+    for _ in range(200):
+        inherited = draw.normal(0.8, 0.004, size=40)
+        alone = 0.5 * inherited + draw.normal(0, 0.001, size=40)
+        found = worth(inherited, alone)
+        held.append(found.low <= 0.5 <= found.high)
+    assert 0.9 <= np.mean(held) <= 0.99 and found.mean == pytest.approx(0.5, abs=0.2)
+    assert found.p == pytest.approx(stats.pearsonr(inherited, alone).pvalue)
+    assert worth(np.full(40, 0.8), alone) is None and worth(inherited[:2], alone[:2]) is None

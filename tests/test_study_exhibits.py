@@ -7,7 +7,7 @@ from math import log2
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
-from scipy.stats import kendalltau
+from scipy.stats import kendalltau, linregress
 
 from aesbench.allocation import random_sizes, sizes_text
 from aesbench.report.agreement import entropies, pairwise_agreement, size_shares
@@ -191,6 +191,10 @@ def test_table4_names_the_sizes_that_a_supernet_misjudges(make_record):
     assert all(lines["user", size]["Shared, Adaptive: Holm p"] > 0.05 for size in CANDIDATES)
     (finding,) = (text for text in exhibit.findings if "misjudges" in text)
     assert "most of all size 2 of item" in finding and "where training alone has −0.00" in finding
+    inherited = [scores[sizes_text(dims)]["auc"] for dims in drawn]
+    alone = [record.metrics["validation"]["auc"] for record in records[:-1]]
+    shrunk = f"that it sees is one of {linregress(inherited, alone).slope / 1000:.5f} ["
+    assert shrunk in finding.replace("−", "-")
 
 
 # Figure 4

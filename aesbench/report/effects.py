@@ -23,10 +23,10 @@ _DIGITS = 10
 
 @dataclass(frozen=True)
 class Effect:
-    """What one size of a field adds, in the unit of the scores.
+    """What a least-squares fit found: what one size of a field adds, say.
 
     Attributes:
-        mean: above the mean over the field's sizes.
+        mean: the estimate, of a size above the mean over the field's sizes.
         low, high: Student's 95 % interval.
         p: of the two-sided test that it is 0; None where the fit leaves no residual.
     """
@@ -89,3 +89,25 @@ def fit_effects(scores: Array, sizes: NDArray[np.int64]) -> Additive | None:
             effects[term] = Effect(float(mean), float(mean - half), float(mean + half), p)
         start = rows.stop
     return Additive(effects, round(1.0 - variance * (len(scores) - 1) / total, _DIGITS))
+
+
+def worth(inherited: Array, alone: Array) -> Effect | None:
+    """Return by how much stand-alone scores rise where inherited ones rise by 1.
+
+    Below 1 a supernet exaggerates what an allocation gains, and a price on its size weighs too
+    little against it. Inherited scores are taken as they are, without noise.
+
+    Args:
+        inherited: (allocations,).
+        alone: (allocations,).
+
+    Returns:
+        None for fewer than three allocations, or inherited scores without variance.
+    """
+    left = len(inherited) - 2
+    if left < 1 or np.ptp(inherited) == 0:
+        return None
+    found = stats.linregress(inherited, alone)
+    half = float(stats.t.ppf(0.975, left)) * found.stderr
+    mean = float(found.slope)
+    return Effect(mean, float(mean - half), float(mean + half), float(found.pvalue))

@@ -27,7 +27,7 @@ SHOWN = {"Shared, Adaptive": BLUE, "Indep, Adaptive": VERMILION}
 
 _PANELS_PER_ROW = 5
 _UNIT = 1e-3
-"""Of the figure: effects of size on AUC are thousandths."""
+"""Effects of size on AUC are thousandths."""
 
 
 def judgements(evidence: Evidence) -> dict[str, Judgement]:
@@ -92,7 +92,7 @@ def effects_figure(evidence: Evidence, data: TableData) -> FigureData:
 
 
 def effects_findings(evidence: Evidence) -> list[str]:
-    """Return how many effects each supernet misjudges, and the worst of them."""
+    """Return how many effects each supernet misjudges, and what its differences are worth."""
     texts = []
     for name, own in judgements(evidence).items():
         clear = [term for term, p in _corrected(own).items() if p is not None and p < ALPHA]
@@ -103,7 +103,12 @@ def effects_findings(evidence: Evidence) -> list[str]:
             inherited, alone = own.inherited.effects[worst].mean, own.alone.effects[worst].mean
             text += f", most of all size {size} of {evidence.alone.fields[field]}"
             text += f" ({_signed(inherited)} where training alone has {_signed(alone)})"
-        texts.append(text + ".")
+        mean, low, high = (
+            cells.signed(_UNIT * value, ".5f").text
+            for value in (own.worth.mean, own.worth.low, own.worth.high)
+        )
+        text += f"; a difference of {_UNIT:.5f} that it sees is one of {mean} [{low}, {high}] when"
+        texts.append(text + " trained alone.")
     return texts
 
 

@@ -20,7 +20,7 @@ from aesbench.report.consistency import (
     rank_correlation,
     seed_ceiling,
 )
-from aesbench.report.effects import Additive, fit_effects
+from aesbench.report.effects import Additive, Effect, fit_effects, worth
 from aesbench.report.names import display_name
 from aesbench.report.published import TABLE4
 from aesbench.report.scores import GIVEN_SIZES, Place
@@ -71,14 +71,16 @@ class Alone:
 
 @dataclass(frozen=True)
 class Judgement:
-    """AUC as a sum of one effect per field and size, over the same allocations.
+    """AUC with inherited weights beside that of stand-alone training, over the same allocations.
 
     Attributes:
-        alone: stand-alone training's, its mean over the seeds.
-        inherited: with inherited weights, the mean over the supernets.
-        gap: inherited less stand-alone.
+        worth: by how much the second rises where the first rises by 1.
+        alone: the second as a sum of one effect per field and size, the mean over its seeds.
+        inherited: the first likewise, the mean over the supernets.
+        gap: the first less the second likewise.
     """
 
+    worth: Effect
     alone: Additive
     inherited: Additive
     gap: Additive
@@ -255,9 +257,10 @@ def judge(
 def _judgement(inherited: NDArray[np.float64], alone: Alone) -> Judgement | None:
     sizes = np.array([[int(size) for size in name.split("-")] for name in alone.names])
     truth = alone.scores["auc"].mean(0)
+    slope = worth(inherited, truth)
     fits = [fit_effects(scores, sizes) for scores in (truth, inherited, inherited - truth)]
     found = [fit for fit in fits if fit is not None]
-    return Judgement(*found) if len(found) == len(fits) else None
+    return Judgement(slope, *found) if slope and len(found) == len(fits) else None
 
 
 def difference(
