@@ -166,11 +166,21 @@ def show_what_is_drawn(
     console: Console,
     studies: Sequence[Study],
     plans: Mapping[str, Sequence[RunSpec]],
+    specs: Sequence[RunSpec],
     records: Sequence[RunRecord],
     results: Path,
 ) -> None:
-    """Print what the report will draw from the records of studies, and what will be missing."""
-    done = {record.spec.run_id for record in records if record.ok}
+    """Print what the report will draw from the records of studies, and what will be missing.
+
+    Args:
+        console: where to.
+        studies: what was asked for.
+        plans: {study: its runs}.
+        specs: all of them, each once.
+        records: those of ``specs``, in their order; one that also retrained a search stands for it.
+        results: where records lie.
+    """
+    done = {spec.run_id for spec, record in zip(specs, records, strict=True) if record.ok}
     console.print(f"'aesbench report --results {results}' now draws", soft_wrap=True)
     for study in studies:
         own = plans[study.name]

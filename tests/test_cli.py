@@ -115,6 +115,16 @@ def test_reproduce_prints_its_plan_runs_it_and_says_what_is_drawn(aesbench, tmp_
     assert listed.count("scores only") == 8
 
 
+def test_reproduce_counts_a_search_that_was_also_retrained_as_drawn(aesbench):
+    """Figure 4 retrains nothing: seed 0's search is that of a retrained run, seed 1's is made."""
+    quick = ("--methods", "autodim", "--dataset", "planted-tiny", "--backbones", "widedeep")
+    quick += ("--set", "train.epochs=1", "--threads", "1")
+    aesbench("run", *quick, "--seeds", "1", check=0)
+    ran = aesbench("reproduce", "fig4", *quick, "--seeds", "2", check=0).stdout
+    assert "1 run, 1 taken from records, 0 failed" in ran
+    assert "from 2 runs" in ran and "missing" not in ran
+
+
 def test_given_sizes_stay_out_of_the_overall_comparison_unless_they_are_all_there_is(aesbench):
     """Hundreds of allocations would bury the methods."""
     run = ("run", "--dataset", "planted-tiny", "--seeds", "1", "--set", "train.epochs=1")

@@ -109,5 +109,5 @@ def reproduce(
         executor=place,
     )  # fmt: skip
     show_outcome(console, specs, outcome, results)
-    show_what_is_drawn(console, chosen, plans, outcome.records, results)
+    show_what_is_drawn(console, chosen, plans, specs, outcome.records, results)
     return FAILED_RUNS if outcome.failed else 0
