@@ -294,6 +294,19 @@ def test_fig5_finds_the_sweep_and_its_changes(make_record):
     assert "from λ_r = 0 to 0.02" in finding and "−0.0300" in finding and "+50.0%" in finding
 
 
+def test_fig5_compares_values_over_the_same_seeds(make_record):
+    """The preset has a third, worse seed from another study; without common seeds all count."""
+    three = [
+        weighted(make_record, f"{r}", seed, r, 0.08) for r in (0.0, 0.1, 0.2) for seed in (0, 1)
+    ]
+    extra = weighted(make_record, "0.1", 2, 0.1, 0.08, auc=0.5)
+    lines = lines_of(the_only(fig5.build([*three, extra])).tables[0])
+    assert [line["seeds"] for line in lines] == [2, 2, 2]
+    assert [line["test AUC"] for line in lines] == [0.75] * 3
+    apart = [weighted(make_record, f"{r}", seed, r, 0.08) for seed, r in enumerate((0.0, 0.1, 0.2))]
+    assert [line["seeds"] for line in lines_of(the_only(fig5.build(apart)).tables[0])] == [1, 1, 1]
+
+
 def test_fig5_needs_three_values_that_differ_in_nothing_else(make_record):
     """Two values are no sweep, nor are three of different other settings."""
     two = [weighted(make_record, f"{r}", 0, r, 0.08) for r in (0.0, 0.1)]
