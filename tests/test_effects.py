@@ -49,11 +49,20 @@ def test_intervals_hold_the_truth_as_often_as_they_say():
     assert abs(np.mean([fit.r2 for fit in fits])) < 0.05
 
 
-def test_an_interaction_is_not_additive():
-    """Two fields that must both be large: R² is well above 0 and below 1."""
-    sizes = drawn(200)
+def test_a_sum_of_effects_is_wholly_additive_and_a_product_is_not():
+    """R² is 1 for a sum over fields, 0 on average for noise, and below 1 for an interaction."""
+    draw = np.random.default_rng(5)
+    sizes = draw.choice([2, 8, 16, 32, 64], size=(200, 8))
+    effects = {
+        size: effect for size, effect in zip((2, 8, 16, 32, 64), (0, 3, 4, 4.5, 4), strict=True)
+    }
+    summed = np.array([sum(effects[size] for size in row) for row in sizes.tolist()])
+    assert fit_effects(summed, sizes).r2 == pytest.approx(1.0)
+    noise = [fit_effects(draw.normal(size=200), sizes).r2 for _ in range(20)]
+    assert abs(np.mean(noise)) < 0.05
     pair = (sizes[:, 0] > 8) * (sizes[:, 1] > 8) * 1.0
     assert 0.5 < fit_effects(pair, sizes).r2 < 0.95
+    assert fit_effects(summed[:20], sizes[:20]) is None
 
 
 def test_what_cannot_be_told_apart_is_not_fitted():
@@ -62,6 +71,7 @@ def test_what_cannot_be_told_apart_is_not_fitted():
     scores = np.random.default_rng(3).normal(size=200)
     assert fit_effects(scores[:20], sizes[:20]) is None
     assert fit_effects(np.ones(200), sizes) is None
+    assert fit_effects(scores, np.full((200, 2), 8)) is None
     assert fit_effects(scores, sizes[:, [0, 1, 0]]) is None
     constant = np.column_stack([sizes[:, 0], np.full(200, 8)])
     assert {field for field, _ in fit_effects(scores, constant).effects} == {0}

@@ -58,7 +58,7 @@ def fit_effects(scores: Array, sizes: NDArray[np.int64]) -> Additive | None:
         sizes: (allocations, fields).
 
     Returns:
-        None for scores without variance, or too few allocations to tell all effects apart.
+        None for scores or sizes without variance, or too few allocations to tell all effects apart.
     """
     terms: list[list[Term]] = []
     columns = [np.ones(len(scores))]
@@ -70,25 +70,26 @@ def fit_effects(scores: Array, sizes: NDArray[np.int64]) -> Additive | None:
     design = np.stack(columns, axis=1)
     left = len(scores) - design.shape[1]
     total = float(np.square(scores - scores.mean()).sum())
-    if left < 1 or total == 0 or np.linalg.matrix_rank(design) < design.shape[1]:
+    is_full = np.linalg.matrix_rank(design) == design.shape[1]
+    if left < 1 or total == 0 or not terms or not is_full:
         return None
     solution = np.linalg.lstsq(design, scores, rcond=None)[0]
     variance = float(np.square(scores - design @ solution).sum()) / left
     covariance = np.linalg.inv(design.T @ design) * variance
-    half_width = float(stats.t.ppf(0.975, left))
-    effects, start = {}, 1
+    means, errors, start = [], [], 1
     for own in terms:
         rows = slice(start, start + len(own) - 1)
         # The solution tells a field's sizes from its first, here they are told from their mean.
         centre = (np.eye(len(own)) - 1 / len(own))[:, 1:]
-        means = centre @ solution[rows]
-        errors = np.sqrt(np.diag(centre @ covariance[rows, rows] @ centre.T))
-        for term, mean, error in zip(own, means.round(_DIGITS), errors.round(_DIGITS), strict=True):
-            p = float(2 * stats.t.sf(abs(mean / error), left)) if error > 0 else None
-            half = half_width * error
-            effects[term] = Effect(float(mean), float(mean - half), float(mean + half), p)
+        means.append(centre @ solution[rows])
+        errors.append(np.sqrt(np.diag(centre @ covariance[rows, rows] @ centre.T)))
         start = rows.stop
-    return Additive(effects, round(1.0 - variance * (len(scores) - 1) / total, _DIGITS))
+    effects = _estimates(
+        np.concatenate(means).round(_DIGITS), np.concatenate(errors).round(_DIGITS), left
+    )
+    flat = [term for own in terms for term in own]
+    r2 = round(1.0 - variance * (len(scores) - 1) / total, _DIGITS)
+    return Additive(dict(zip(flat, effects, strict=True)), r2)
 
 
 def worth(inherited: Array, alone: Array) -> Effect | None:
@@ -108,6 +109,16 @@ def worth(inherited: Array, alone: Array) -> Effect | None:
     if left < 1 or np.ptp(inherited) == 0:
         return None
     found = stats.linregress(inherited, alone)
-    half = float(stats.t.ppf(0.975, left)) * found.stderr
-    mean = float(found.slope)
-    return Effect(mean, float(mean - half), float(mean + half), float(found.pvalue))
+    (slope,) = _estimates(np.array([found.slope]), np.array([found.stderr]), left)
+    return slope
+
+
+def _estimates(means: Array, errors: Array, left: int) -> list[Effect]:
+    """Return estimates as effects: their standard errors have so many degrees of freedom left."""
+    halves = stats.t.ppf(0.975, left) * errors
+    ratios = np.divide(np.abs(means), errors, out=np.full_like(means, np.nan), where=errors > 0)
+    p_values = 2 * stats.t.sf(ratios, left)
+    return [
+        Effect(mean, mean - half, mean + half, None if np.isnan(p) else p)
+        for mean, half, p in zip(*(a.tolist() for a in (means, halves, p_values)), strict=True)
+    ]

@@ -100,9 +100,11 @@ def effects_findings(evidence: Evidence) -> list[str]:
         text += f" {len(own.gap.effects)} effects of a field's size on AUC beyond chance"
         if clear:
             field, size = worst = max(clear, key=lambda term: abs(own.gap.effects[term].mean))
-            inherited, alone = own.inherited.effects[worst].mean, own.alone.effects[worst].mean
+            inherited, alone = (
+                cells.signed(fit.effects[worst].mean).text for fit in (own.inherited, own.alone)
+            )
             text += f", most of all size {size} of {evidence.alone.fields[field]}"
-            text += f" ({_signed(inherited)} where training alone has {_signed(alone)})"
+            text += f" ({inherited} where training alone has {alone})"
         mean, low, high = (
             cells.signed(_UNIT * value, ".5f").text
             for value in (own.worth.mean, own.worth.low, own.worth.high)
@@ -167,7 +169,3 @@ def _draw_field(axis: Axes, field: int, found: dict[str, Judgement]) -> None:
 
 def _interval(effect: Effect) -> list[Cell]:
     return [cells.signed(value) for value in (effect.mean, effect.low, effect.high)]
-
-
-def _signed(value: float) -> str:
-    return cells.signed(value).text

@@ -202,7 +202,7 @@ def _findings(evidence: Evidence) -> list[str]:
 
 
 def _sign(value: float) -> str:
-    return f"{value:+.3f}".replace("-", "−")
+    return cells.signed(value, "+.3f").text
 
 
 def _tau_cells(tau: Tau | None, best: float | None) -> list[Cell]:
