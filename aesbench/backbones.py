@@ -50,6 +50,8 @@ class Backbone(nn.Module):
         default_unification: how mixed sizes enter it unless a run says otherwise.
         sums_over_fields: whether ``summands``, ``first_order`` and ``logits_of_sums`` are defined:
             a supernet then scores its subnets many times faster. Optional.
+        has_fixed_shapes: whether a step does the same work on every batch of one shape; a GPU then
+            replays one that it recorded (``capture.py``). Optional.
     """
 
     name: ClassVar[str]
@@ -57,6 +59,7 @@ class Backbone(nn.Module):
     Config: ClassVar[type] = BackboneConfig
     default_unification: ClassVar[str]
     sums_over_fields: ClassVar[bool] = False
+    has_fixed_shapes: bool = False
 
     def __init__(
         self,
@@ -130,6 +133,7 @@ class WideDeep(Backbone):
     ) -> None:
         super().__init__(fields, embedding, config, generator)
         self.wide = FirstOrder(fields)
+        self.has_fixed_shapes = embedding.has_fixed_shapes and self.wide.has_fixed_shapes
         self.mlp = make_mlp(sum(embedding.widths), config, generator)
 
     def forward(self, ids: Tensor) -> Tensor:
@@ -179,6 +183,7 @@ class DeepFM(Backbone):
                 f" {list(embedding.widths)}; use the unification 'transform'"
             )
         self.wide = FirstOrder(fields)
+        self.has_fixed_shapes = embedding.has_fixed_shapes and self.wide.has_fixed_shapes
         self.pair_scale = nn.Parameter(torch.tensor(0.01 if embedding.normalised else 1.0))
         self.mlp = make_mlp(sum(embedding.widths), config, generator)
 

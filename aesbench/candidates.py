@@ -30,6 +30,8 @@ class CandidateTables(nn.Module):
     Attributes:
         fields: the M fields.
         candidates: the T sizes, ascending.
+        has_fixed_shapes: as an embedding's: no field has several values, of which some may be
+            padding.
     """
 
     def __init__(
@@ -66,7 +68,7 @@ class CandidateTables(nn.Module):
         )
         self._columns: Tensor
         self._offsets: Tensor
-        self._single = all(field.columns == 1 for field in fields)
+        self.has_fixed_shapes = all(field.columns == 1 for field in fields)
 
     def table(self, candidate: int) -> nn.Embedding:
         """Return the table, of all fields, that holds the vectors of a size."""
@@ -102,7 +104,7 @@ class CandidateTables(nn.Module):
         """
         dim = self.candidates[candidate]
         table = self.table(candidate)
-        if self._single:
+        if self.has_fixed_shapes:
             columns, offsets = self._columns, self._offsets
             if fields is not None:
                 chosen = torch.tensor(fields, device=ids.device)

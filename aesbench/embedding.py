@@ -26,10 +26,13 @@ class FieldEmbedding(nn.Module):
             It need not be the fields' order: no backbone tells fields apart.
         normalised: whether the vectors have unit variance (batch normalisation), which decides
             the initial scale of DeepFM's interaction term.
+        has_fixed_shapes: whether all tensors of ``forward`` are shaped by the shape of ``ids``
+            alone, whatever the ids are, so that a GPU can replay a step (``capture.py``).
     """
 
     widths: tuple[int, ...]
     normalised: bool = False
+    has_fixed_shapes: bool = False
 
     def forward(self, ids: Tensor) -> Tensor:
         """Map ``ids (batch, columns)`` to vectors ``(batch, sum(widths))``."""
@@ -130,6 +133,7 @@ class MixedEmbedding(FieldEmbedding):
             self.register_buffer(f"columns_{dim}", chosen, persistent=False)
             self.register_buffer(f"offsets_{dim}", offsets, persistent=False)
             widths += [final_dim if self.normalised else dim] * len(chosen)
+        self.has_fixed_shapes = not any(part.width for part in self._parts)
         self._takes_all = len(simple) == 1 and not self._parts and 0 not in simple
         self.widths = (*widths, *(part.width for part in self._parts if part.width))
         self.norm = (
@@ -211,7 +215,12 @@ def column_ranges(fields: Sequence[Field]) -> list[tuple[int, int]]:
 
 
 class FirstOrder(nn.Module):
-    """The linear term of Wide&Deep and DeepFM: one weight per value of every field, summed."""
+    """The linear term of Wide&Deep and DeepFM: one weight per value of every field, summed.
+
+    Attributes:
+        has_fixed_shapes: as an embedding's: no field has several values, of which some may be
+            padding.
+    """
 
     def __init__(self, fields: Sequence[Field]) -> None:
         super().__init__()
@@ -224,12 +233,12 @@ class FirstOrder(nn.Module):
             start += field.cardinality
         self.register_buffer("offsets", torch.tensor(offsets, dtype=torch.int32), persistent=False)
         self.offsets: Tensor
-        self._single = all(field.columns == 1 for field in fields)
+        self.has_fixed_shapes = all(field.columns == 1 for field in fields)
         self._columns = [field.columns for field in fields]
 
     def forward(self, ids: Tensor) -> Tensor:
         """Map ``ids (batch, columns)`` to ``(batch,)``; a multi-valued field counts its mean."""
-        if self._single:
+        if self.has_fixed_shapes:
             total: Tensor = self.weights(ids + self.offsets).flatten(1).sum(1)
             return total + self.bias
         parts = []

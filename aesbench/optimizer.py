@@ -167,7 +167,7 @@ def group_rows_without_wait(ids: Tensor) -> RowGroups:
     is_first = _is_first(ordered)
     places = torch.arange(len(ids), device=ids.device)
     # The starts, then as often as need be the end, where nothing is left to add up.
-    starts = torch.where(is_first, places, len(ids)).sort().values
+    starts = places.masked_fill(~is_first, len(ids)).sort().values
     repeats = torch.minimum(places, is_first.sum() - 1)
     rows = ordered.index_select(0, starts.index_select(0, repeats))
     return RowGroups(rows, order, starts, repeats)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -16,6 +17,8 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from aesbench import metrics
+from aesbench.backbones import Backbone
+from aesbench.capture import CapturedStep, CudaGraphs, Step
 from aesbench.config import TrainConfig
 from aesbench.datasets.base import Split
 from aesbench.metrics import Metrics
@@ -68,13 +71,14 @@ def fit(
     """
     optimizer = ModelAdam(model, learning_rate=config.learning_rate, l2=config.l2)
     device = next(model.parameters()).device
+    take_step = make_step(model, optimizer, device)
     history: list[float] = []
     best = Metrics(auc=-1.0, logloss=float("inf"))
     best_epoch, best_weights = 0, dict[str, Tensor]()
     for epoch in range(1, config.epochs + 1):
         model.train()
         for ids, labels in train.batches(config.batch_size, device=device, shuffle=generator):
-            step(model, optimizer, ids, labels)
+            take_step(ids, labels)
         current = metrics.score(validation.labels, predict(model, validation))
         history.append(current.auc)
         if current.auc > best.auc:
@@ -100,12 +104,22 @@ def keep(weights: Mapping[str, Tensor], kept: dict[str, Tensor]) -> None:
             kept[name] = weight.detach().clone()
 
 
+def make_step(model: nn.Module, optimizer: ModelAdam, device: torch.device) -> Step:
+    """Return what takes a step for each batch, all of one shape: on a GPU captured if it can be."""
+    as_it_is = partial(step, model, optimizer)
+    if device.type == "cuda" and isinstance(model, Backbone) and model.has_fixed_shapes:
+        return CapturedStep(as_it_is, CudaGraphs(device))
+    return as_it_is
+
+
 def step(model: nn.Module, optimizer: ModelAdam, ids: Tensor, labels: Tensor) -> None:
     """Descend the loss of one batch once."""
-    loss = binary_cross_entropy_with_logits(model(ids), labels)
-    loss.backward()  # type: ignore[no-untyped-call]
-    optimizer.step()
-    optimizer.zero_grad()
+    try:
+        loss = binary_cross_entropy_with_logits(model(ids), labels)
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+    finally:  # A capture that fails half-way leaves no gradients to the next step.
+        optimizer.zero_grad()
 
 
 @torch.no_grad()

@@ -174,6 +174,7 @@ class MaskedEmbedding(FieldEmbedding):
         (size,) = tables.candidates
         self.widths = (size,) * len(tables.fields)
         self.tables = tables
+        self.has_fixed_shapes = tables.has_fixed_shapes
         self.register_buffer("mask", torch.ones(len(tables.fields), size), persistent=False)
         self.mask: Tensor
 
