@@ -22,7 +22,6 @@ greatest resident set during the pass, and what of it no file backs.
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import multiprocessing
 import sys
 import time
@@ -34,7 +33,7 @@ from typing import TypeVar
 
 import numpy as np
 import torch
-from contenders import MAKERS, PACKAGES, Task
+from contenders import MAKERS, PACKAGES, Task, installed_peers
 from machine import describe_machine
 from resident import Resident
 
@@ -217,11 +216,7 @@ def main() -> None:
     data = load_dataset(
         arguments.dataset, data_dir=arguments.data_dir, cache_dir=arguments.cache_dir
     )
-    peers = [
-        name
-        for name, package in PACKAGES.items()
-        if arguments.peer_rows and importlib.util.find_spec(package.replace("-", "_"))
-    ]
+    peers = installed_peers() if arguments.peer_rows else []
     print(f"{describe_machine([PACKAGES[name] for name in peers])}\n", flush=True)
     if not arguments.slice_only:
         show_whole(data, alone(train_whole, data.folder, dim, threads), dim)

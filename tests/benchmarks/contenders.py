@@ -1,4 +1,4 @@
-"""Wide&Deep as we, DeepCTR-Torch and FuxiCTR train it, on the same rows with the same shape.
+"""A backbone as we, DeepCTR-Torch and FuxiCTR train it, on the same rows with the same shape.
 
 A step is everything from getting the batch to the updated parameters, so each contender uses its
 own loader:
@@ -6,8 +6,8 @@ own loader:
 - DeepCTR-Torch trains through ``model.fit`` with ``verbose=0`` on arrays in memory; above 0 it
   computes metrics in every step.
 - FuxiCTR trains through ``train_step`` on batches of its npz loader without workers, its fastest.
-  Its wheel has no Wide&Deep, so one is built from its own layers. Its step always clips the
-  gradient norm, which is part of what its user waits for.
+  Its wheel has neither Wide&Deep nor DeepFM, so they are built from its own layers. Its step always
+  clips the gradient norm, which is part of what its user waits for.
 
 The peers run without regularisation; ours keeps its weight decay on the rows of the batch, its
 default.
@@ -21,21 +21,23 @@ import tempfile
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from aesbench import training
 from aesbench.allocation import Allocation
-from aesbench.backbones import BackboneConfig, WideDeep
+from aesbench.backbones import Backbone, BackboneConfig
 from aesbench.config import TrainConfig
 from aesbench.datasets.base import Field, Split
 from aesbench.embedding import MixedEmbedding
 from aesbench.optimizer import ModelAdam
+from aesbench.registry import BACKBONES
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,8 @@ class Task:
         dim: the embedding size of every field.
         batch_size: rows per step.
         hidden: widths of the MLP.
+        backbone: ``widedeep`` or ``deepfm``.
+        device: ``cpu`` or ``cuda``.
     """
 
     split: Split
@@ -55,6 +59,8 @@ class Task:
     dim: int
     batch_size: int
     hidden: tuple[int, ...]
+    backbone: str = "widedeep"
+    device: str = "cpu"
 
     @property
     def names(self) -> list[str]:
@@ -83,7 +89,27 @@ class Contender:
 
 
 def make_ours(task: Task) -> Contender:
-    """Build our Wide&Deep and the loop body of ``training.fit``."""
+    """Build our model and the loop body of ``training.fit``."""
+    model, optimizer, generator = build_ours(task)
+    return our_loop("aesbench", task, model, optimizer, generator)
+
+
+def make_uncaptured(task: Task) -> Contender:
+    """Build ours as it is on a GPU where a step can't be captured."""
+    model, optimizer, generator = build_ours(task)
+    model.has_fixed_shapes = False
+    return our_loop("aesbench, not captured", task, model, optimizer, generator)
+
+
+def make_compiled(task: Task) -> Contender:
+    """Build ours with ``torch.compile`` in place of the capture."""
+    model, optimizer, generator = build_ours(task)
+    compiled = torch.compile(model)
+    return our_loop("aesbench, torch.compile", task, compiled, optimizer, generator)
+
+
+def build_ours(task: Task) -> tuple[Backbone, ModelAdam, torch.Generator]:
+    """Build our model with the protocol's settings, its optimizer and what shuffles."""
     fields = [Field(*pair) for pair in zip(task.names, task.cardinalities, strict=True)]
     config = TrainConfig(batch_size=task.batch_size)
     generator = torch.Generator().manual_seed(0)
@@ -95,30 +121,48 @@ def make_ours(task: Task) -> Contender:
         table_std=config.table_std,
         generator=generator,
     )
-    model = WideDeep(fields, embedding, BackboneConfig(task.hidden), generator)
+    backbone = BACKBONES.get(task.backbone)
+    model = backbone(fields, embedding, BackboneConfig(task.hidden), generator).to(task.device)
     optimizer = ModelAdam(model, learning_rate=config.learning_rate, l2=config.l2)
+    return model, optimizer, generator
+
+
+def our_loop(
+    name: str, task: Task, model: nn.Module, optimizer: ModelAdam, generator: torch.Generator
+) -> Contender:
+    """Return the contender that trains this model as ``training.fit`` does."""
+    device = torch.device(task.device)
+    take_step = training.make_step(model, optimizer, device)
 
     def train() -> None:
         model.train()
-        for ids, labels in task.split.batches(config.batch_size, shuffle=generator):
-            training.step(model, optimizer, ids, labels)
+        for ids, labels in task.split.batches(task.batch_size, device=device, shuffle=generator):
+            take_step(ids, labels)
 
-    return Contender("aesbench", train, lambda: training.predict(model, task.split))
+    return Contender(name, train, lambda: training.predict(model, task.split))
 
 
 def make_deepctr(task: Task) -> Contender:
-    """Build DeepCTR-Torch's Wide&Deep.
+    """Build DeepCTR-Torch's model.
 
     Raises:
         ImportError: DeepCTR-Torch is not installed.
     """
     from deepctr_torch.inputs import SparseFeat
-    from deepctr_torch.models import WDL
+    from deepctr_torch.models import WDL, DeepFM
 
     columns = [
         SparseFeat(*pair, task.dim) for pair in zip(task.names, task.cardinalities, strict=True)
     ]
-    model = WDL(columns, columns, task.hidden, l2_reg_linear=0, l2_reg_embedding=0)
+    kind = {"widedeep": WDL, "deepfm": DeepFM}[task.backbone]
+    model = kind(
+        columns,
+        columns,
+        dnn_hidden_units=task.hidden,
+        l2_reg_linear=0,
+        l2_reg_embedding=0,
+        device=task.device,
+    )
     model.compile("adam", "binary_crossentropy")
     inputs = task.columns
     labels = task.split.labels.astype(np.float32)
@@ -133,34 +177,44 @@ def make_deepctr(task: Task) -> Contender:
 
 
 def make_fuxictr(task: Task) -> Contender:
-    """Build a Wide&Deep from FuxiCTR's layers and write the rows to a file for its npz loader.
+    """Build the model from FuxiCTR's layers and write the rows to a file for its npz loader.
 
     Raises:
         ImportError: FuxiCTR is not installed.
     """
     from fuxictr.features import FeatureMap
     from fuxictr.pytorch.dataloaders import RankDataLoader
-    from fuxictr.pytorch.layers import FeatureEmbedding, LogisticRegression, MLP_Block
+    from fuxictr.pytorch.layers import (
+        FactorizationMachine,
+        FeatureEmbedding,
+        LogisticRegression,
+        MLP_Block,
+    )
     from fuxictr.pytorch.models import BaseModel
 
-    class FuxiWideDeep(BaseModel):  # type: ignore[misc]
-        """Wide&Deep as FuxiCTR's model zoo writes its models."""
+    class FuxiModel(BaseModel):  # type: ignore[misc]
+        """Wide&Deep or DeepFM as FuxiCTR's model zoo writes its models."""
 
         def __init__(self, feature_map: Any, **settings: Any) -> None:
             super().__init__(feature_map, **settings)
             self._max_gradient_norm = 10.0  # The default of its ``fit``.
             self.embedding_layer = FeatureEmbedding(feature_map, task.dim)
-            self.lr_layer = LogisticRegression(feature_map)
+            multiplies = task.backbone == "deepfm"
+            self.fm = FactorizationMachine(feature_map) if multiplies else None
+            self.lr_layer = None if multiplies else LogisticRegression(feature_map)
             width = feature_map.sum_emb_out_dim()
             self.mlp = MLP_Block(width, list(task.hidden), output_dim=1)
             self.compile("adam", "binary_crossentropy", lr=1e-3)
             self.reset_parameters()
+            self.model_to_device()
 
         def forward(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
             """Map a batch to ``y_pred (batch, 1)``."""
             features = self.get_inputs(inputs)
-            deep = self.mlp(self.embedding_layer(features, flatten_emb=True))
-            return {"y_pred": self.output_activation(self.lr_layer(features) + deep)}
+            vectors = self.embedding_layer(features)  # (batch, fields, dim)
+            deep = self.mlp(vectors.flatten(1))
+            wide = self.fm(features, vectors) if self.fm else self.lr_layer(features)
+            return {"y_pred": self.output_activation(wide + deep)}
 
     feature_map = FeatureMap("generated", "")
     feature_map.features = OrderedDict(
@@ -185,7 +239,8 @@ def make_fuxictr(task: Task) -> Contender:
             )[0]
 
         shuffled, in_order = load(True), load(False)
-    model = FuxiWideDeep(feature_map, metrics=["logloss"], model_root="", verbose=0)
+    gpu = 0 if torch.device(task.device).type == "cuda" else -1
+    model = FuxiModel(feature_map, gpu=gpu, metrics=["logloss"], model_root="", verbose=0)
 
     def train() -> None:
         model.train()
@@ -208,5 +263,16 @@ MAKERS: dict[str, Callable[[Task], Contender]] = {
 }
 """Ours first."""
 
+VARIANTS: dict[str, Callable[[Task], Contender]] = {
+    "not-captured": make_uncaptured,
+    "compiled": make_compiled,
+}
+"""Ours in other ways, to tell what each is worth."""
+
 PACKAGES = {"DeepCTR-Torch": "deepctr-torch", "FuxiCTR": "fuxictr"}
 """The distributions of the peers."""
+
+
+def installed_peers() -> list[str]:
+    """Return the peers that can be imported here."""
+    return [name for name, package in PACKAGES.items() if find_spec(package.replace("-", "_"))]

@@ -1,14 +1,18 @@
 """Time our training step beside DeepCTR-Torch's and FuxiCTR's, and beside this machine's floor.
 
-Every contender (``contenders.py``) trains Wide&Deep (hidden layers 128-64) with Adam on the same
-rows: ML-1M's ten cardinalities, embedding size 32, batches of 512 in random order.
+Every contender (``contenders.py``) trains the same backbone with Adam on the same generated rows
+(``shapes.py``), embedding size 32, in random order. The floor (``floor.py``) is the bytes that must
+move at this machine's copying speed and the matrix products at its multiplying speed.
 
 Contenders take turns within every round, and ratios are taken within a round, because other work
 on the machine changes its speed from one minute to the next. The log loss on the training rows
-before and after shows that each contender learns.
+before and after shows that each contender learns. The first pass, outside the rounds, holds what a
+contender does once: to capture a step or to compile it.
 
     pip install aesbench[peers]
     python tests/benchmarks/training_step.py --steps 200 --rounds 9 --threads 2
+    python tests/benchmarks/training_step.py --device cuda --shapes ml1m,criteo \\
+        --backbones widedeep,deepfm --batches 512,8192 --variants not-captured,compiled
 """
 
 from __future__ import annotations
@@ -16,110 +20,26 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Callable
+from itertools import product
 from statistics import median
 
-import numpy as np
 import torch
-from contenders import MAKERS, PACKAGES, Contender, Task
+from contenders import MAKERS, PACKAGES, VARIANTS, Contender, Task, installed_peers
+from floor import measure_floor, wait_for
 from machine import describe_machine
+from shapes import SHAPES, draw_rows
 
 from aesbench import metrics
-from aesbench.datasets.base import Split
 
-CARDINALITIES = (6041, 3707, 3440, 3, 8, 22, 82, 302, 3, 25)
-"""Distinct ids per field of ML-1M, out-of-vocabulary ids included."""
 DIM = 32
-BATCH = 512
-HIDDEN = (128, 64)
-SKEW = 0.5
-"""Frequency falls as rank to this power: the most frequent item takes 0.8 % of the rows. It takes
-0.3 % of ML-1M's. A steeper fall would leave fewer distinct rows per batch and flatter ours."""
 
 
-def draw_rows(rows: int) -> Split:
-    """Draw skewed ids and labels that depend on them through one weight per value."""
-    rng = np.random.default_rng(0)
-    ids = np.empty((rows, len(CARDINALITIES)), dtype=np.int32)
-    logits = np.zeros(rows)
-    for column, cardinality in enumerate(CARDINALITIES):
-        frequencies = np.arange(1, cardinality + 1) ** -SKEW
-        ids[:, column] = rng.choice(cardinality, size=rows, p=frequencies / frequencies.sum())
-        logits += rng.normal(0, 0.7, size=cardinality)[ids[:, column]]
-    labels = rng.random(rows) < 1 / (1 + np.exp(-logits))
-    return Split(ids, labels.astype(np.uint8))
-
-
-def time_rounds(contenders: list[Contender], steps: int, rounds: int) -> list[list[float]]:
-    """Return the seconds per step of each contender, one list per round; contenders take turns."""
-    for contender in contenders:
-        contender.train()  # Warm-up, outside the clock.
-    measured = []
-    for _ in range(rounds):
-        step_s = []
-        for contender in contenders:
-            start_s = time.perf_counter()
-            contender.train()
-            step_s.append((time.perf_counter() - start_s) / steps)
-        measured.append(step_s)
-    return measured
-
-
-def median_time_s(work: Callable[[], object], repeats: int = 300) -> float:
-    """Return the median seconds that a call of ``work`` takes."""
-    times = []
-    for _ in range(repeats):
-        start_s = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - start_s)
-    return median(times)
-
-
-def measure_products_s() -> float:
-    """Return the seconds of the MLP's matrix products: forward, and backward to both factors."""
-    widths = (len(CARDINALITIES) * DIM, *HIDDEN, 1)
-    layers = []
-    for inputs, outputs in zip(widths[:-1], widths[1:], strict=True):
-        x, weight = torch.randn(BATCH, inputs), torch.randn(outputs, inputs)
-        gradient = torch.randn(BATCH, outputs)
-        results = torch.empty(BATCH, outputs), torch.empty_like(weight), torch.empty_like(x)
-        layers.append((x, weight, gradient, results))
-
-    def multiply() -> None:
-        for x, weight, gradient, (forward, to_weight, to_input) in layers:
-            torch.mm(x, weight.t(), out=forward)  # (batch, outputs)
-            torch.mm(gradient.t(), x, out=to_weight)  # (outputs, inputs)
-            torch.mm(gradient, weight, out=to_input)  # (batch, inputs)
-
-    return median_time_s(multiply)
-
-
-def count_bytes(split: Split) -> int:
-    """Count the bytes of a step that no implementation avoids, each read or written once.
-
-    Ids and labels in; vectors gathered and written side by side; their gradients read and summed
-    by row; and for each touched row and each dense parameter the summed gradient read, and value
-    and both moments read and written. A first-order weight is one more component of its row.
-    """
-    offsets = np.concatenate([[0], np.cumsum(CARDINALITIES[:-1])])
-    touched = [
-        len(np.unique(split.ids[start : start + BATCH] + offsets))
-        for start in range(0, len(split), BATCH)
-    ]
-    looked_up = BATCH * len(CARDINALITIES)
-    widths = (len(CARDINALITIES) * DIM, *HIDDEN, 1)
-    dense = sum((a + 1) * b for a, b in zip(widths[:-1], widths[1:], strict=True)) + 1
-    gathered = 2 * looked_up * (DIM + 1)  # Read from the table, written to the activations.
-    gradients = (looked_up + median(touched)) * (DIM + 1)  # Read per look-up, written per row.
-    updates = 7 * (median(touched) * (DIM + 1) + dense)
-    return int(4 * (looked_up + BATCH + gathered + gradients + updates))
-
-
-def measure_bandwidth(size_bytes: int) -> float:
-    """Return the bytes per second, read and written, of copying half that many bytes."""
-    source = torch.ones(size_bytes // 8)  # Half of the bytes are read, half are written.
-    target = torch.empty_like(source)
-    return size_bytes / median_time_s(lambda: target.copy_(source))
+def time_pass_s(contender: Contender, device: str) -> float:
+    """Return the seconds of a pass over the rows, until its last step is done."""
+    start_s = time.perf_counter()
+    contender.train()
+    wait_for(device)
+    return time.perf_counter() - start_s
 
 
 def spread(values: list[float], digits: int) -> str:
@@ -127,55 +47,86 @@ def spread(values: list[float], digits: int) -> str:
     return f"{median(values):.{digits}f} ({min(values):.{digits}f}-{max(values):.{digits}f})"
 
 
-def main() -> None:
-    """Time all contenders that are installed and print the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--steps", type=int, default=200, help="steps per round")
-    parser.add_argument("--rounds", type=int, default=9, help="rounds, all contenders in each")
-    parser.add_argument("--threads", type=int, default=2, help="threads of torch")
-    arguments = parser.parse_args()
-    torch.set_num_threads(arguments.threads)
+def show_task(task: Task, names: list[str], rounds: int) -> bool:
+    """Time these contenders on one task and print the table; return whether all learned."""
+    contenders = [{**MAKERS, **VARIANTS}[name](task) for name in names]
+    before = [metrics.logloss(task.split.labels, c.predict()) for c in contenders]
+    first_s = [time_pass_s(contender, task.device) for contender in contenders]
+    steps = len(task.split) // task.batch_size
+    measured = [[time_pass_s(c, task.device) / steps for c in contenders] for _ in range(rounds)]
+    after = [metrics.logloss(task.split.labels, c.predict()) for c in contenders]
+    floor = measure_floor(task)
 
-    split = draw_rows(arguments.steps * BATCH)
-    task = Task(split, CARDINALITIES, DIM, BATCH, HIDDEN)
-    contenders, missing = list[Contender](), list[str]()
-    for name, make in MAKERS.items():
-        try:
-            contenders.append(make(task))
-        except ImportError:
-            missing.append(name)
-    before = [metrics.logloss(split.labels, c.predict()) for c in contenders]
-    measured = time_rounds(contenders, arguments.steps, arguments.rounds)
-    after = [metrics.logloss(split.labels, c.predict()) for c in contenders]
-    products_s = measure_products_s()
-    step_bytes = count_bytes(split)
-    bandwidth = measure_bandwidth(step_bytes)
-    floor_s = products_s + step_bytes / bandwidth
-
-    packages = [PACKAGES[contender.name] for contender in contenders[1:]]
-    print(f"`python {' '.join(sys.argv)}`\n\n{describe_machine(packages)}\n")
-    print("| | ms per step | samples/s | ours / theirs, samples/s | log loss before, after |")
-    print("| --- | --- | --- | --- | --- |")
+    print("| | ms per step | samples/s | ours / theirs, samples/s | first pass s | log loss |")
+    print("| --- | --- | --- | --- | --- | --- |")
     for number, contender in enumerate(contenders):
         step_ms = [1000 * step_s[number] for step_s in measured]
         ratios = [step_s[number] / step_s[0] for step_s in measured]
         print(
-            f"| {contender.name} | {spread(step_ms, 2)} | {1000 * BATCH / median(step_ms):,.0f}"
-            f" | {spread(ratios, 2) if number else ''}"
+            f"| {contender.name} | {spread(step_ms, 2)}"
+            f" | {1000 * task.batch_size / median(step_ms):,.0f}"
+            f" | {spread(ratios, 2) if number else ''} | {first_s[number]:.1f}"
             f" | {before[number]:.4f}, {after[number]:.4f} |"
         )
-    print(f"| floor | {1000 * floor_s:.2f} | {BATCH / floor_s:,.0f} | | |")
+    floor_s = floor.products_s + floor.copies_s
+    print(f"| floor | {1000 * floor_s:.2f} | {task.batch_size / floor_s:,.0f} | | | |")
     print(
-        f"\nMedian (least-greatest) of {arguments.rounds} rounds of {arguments.steps} steps."
-        f" Floor: matrix products {1000 * products_s:.2f} ms, and {step_bytes / 1e6:.1f} MB at"
-        f" {bandwidth / 1e9:.1f} GB/s {1000 * step_bytes / bandwidth:.2f} ms."
+        f"\nMedian (least-greatest) of {rounds} rounds of {steps} steps. Floor: matrix products"
+        f" {1000 * floor.products_s:.3f} ms at {floor.operations_per_s / 1e9:,.0f} GFLOP/s, and"
+        f" {floor.size_bytes / 1e6:.1f} MB at {floor.bytes_per_s / 1e9:,.1f} GB/s"
+        f" {1000 * floor.copies_s:.3f} ms."
     )
-    if len(contenders) > 1:
-        ratios = [min(step_s[1:]) / step_s[0] for step_s in measured]
+    peers = [number for number, contender in enumerate(contenders) if contender.name in PACKAGES]
+    if peers:
+        ratios = [min(step_s[n] for n in peers) / step_s[0] for step_s in measured]
         print(f"\nOur samples per second over the faster peer's: {spread(ratios, 2)}.")
-    if missing:
-        print(f"\nNot installed: {', '.join(missing)}. Run pip install aesbench[peers]")
-    if any(end >= start for start, end in zip(before, after, strict=True)):
+    return all(end < start for start, end in zip(before, after, strict=True))
+
+
+def chosen(text: str) -> list[str]:
+    """Return the words of a list such as ``ml1m,criteo``."""
+    return [word for word in text.split(",") if word]
+
+
+def main() -> None:
+    """Time every task and print its table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--shapes", type=chosen, default="ml1m", help=", ".join(SHAPES))
+    parser.add_argument("--backbones", type=chosen, default="widedeep", help="widedeep, deepfm")
+    parser.add_argument("--batches", type=chosen, default="512", help="rows per step")
+    parser.add_argument("--variants", type=chosen, default="", help=", ".join(VARIANTS))
+    parser.add_argument("--steps", type=int, default=200, help="steps per round")
+    parser.add_argument("--rounds", type=int, default=9, help="rounds, all contenders in each")
+    parser.add_argument("--threads", type=int, default=2, help="threads of torch")
+    parser.add_argument("--device", default="cpu", help="cpu or cuda")
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+
+    peers = installed_peers()
+    here = [name for name in MAKERS if name in peers or name not in PACKAGES]
+    machine = describe_machine([PACKAGES[name] for name in peers])
+    print(f"`python {' '.join(sys.argv)}`\n\n{machine}")
+    if torch.device(arguments.device).type == "cuda":
+        print(f"GPU {torch.cuda.get_device_name(arguments.device)}")
+    learned = True
+    for name, batch in product(arguments.shapes, map(int, arguments.batches)):
+        shape = SHAPES[name]
+        split = draw_rows(shape.cardinalities, arguments.steps * batch)
+        for backbone in arguments.backbones:
+            task = Task(
+                split, shape.cardinalities, DIM, batch, shape.hidden, backbone, arguments.device
+            )
+            print(
+                f"\n## {name}, {backbone}, batch {batch}\n\n{len(shape.cardinalities)} fields,"
+                f" {sum(shape.cardinalities):,} values, embedding size {DIM}, hidden layers"
+                f" {'-'.join(map(str, shape.hidden))}\n",
+                flush=True,
+            )
+            learned = show_task(task, here + arguments.variants, arguments.rounds) and learned
+    if len(peers) < len(PACKAGES):
+        missing = ", ".join(sorted(PACKAGES.keys() - set(peers)))
+        print(f"\nNot installed: {missing}. Run pip install aesbench[peers]")
+    if not learned:
         sys.exit("A contender did not learn: its log loss did not fall.")
 
 
