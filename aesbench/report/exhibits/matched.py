@@ -16,9 +16,9 @@ from aesbench.config import REFERENCE_DIM
 from aesbench.record import RunRecord
 from aesbench.report import cells
 from aesbench.report.exhibit import Exhibit, FigureData, TableData
+from aesbench.report.mean_mark import BAR_CAPTION, draw_mean
 from aesbench.report.names import dataset_name, display_name, method_of
 from aesbench.report.paired import Comparison, compare, corrected
-from aesbench.report.palette import look_of
 from aesbench.report.power import ALPHA
 from aesbench.report.scores import (
     Place,
@@ -55,7 +55,8 @@ class Match:
     Attributes:
         share: of UES-32's embedding parameters.
         uniform: the label of the uniform size that takes as much; empty if there is none.
-        methods: {method: its successful runs}, controls last, the uniform size first.
+        methods: {method: its successful runs}, controls last, the uniform size first, on the seeds
+            of the others.
     """
 
     share: float
@@ -96,8 +97,11 @@ def matches(groups: Mapping[str, list[RunRecord]]) -> list[Match]:
     for share, own in sorted(shares.items()):
         dim = share * REFERENCE_DIM
         uniform = f"ues:{dim:.0f}" if dim == int(dim) else ""
-        equal = {uniform: groups.get(uniform, [])} if uniform else {}
         methods = {name: own.get(name, []) for name in ordered}
+        seeds = {record.spec.seed for runs in methods.values() for record in runs}
+        # Table 3 may have given the uniform sizes seeds that no method has here.
+        even = [record for record in groups.get(uniform, []) if record.spec.seed in seeds]
+        equal = {uniform: even} if uniform else {}
         result.append(Match(share, uniform, {**equal, **methods}))
     return result
 
@@ -204,8 +208,8 @@ def _figure(place: Place, found: Sequence[Match], data: TableData) -> FigureData
         title=data.title,
         caption=(
             "Test AUC by budget, a share of UES-32's embedding parameters (dashed lines); within a"
-            " budget methods stand side by side, not by what they used. Means; bars: Student's"
-            f" 95 % interval, n = {n} seeds.{absent}"
+            f" budget methods stand side by side, not by what they used. {BAR_CAPTION}, n = {n}"
+            f" seeds.{absent}"
         ),
         alternative=" ".join(_findings(place, found)),
         data=data,
@@ -220,22 +224,13 @@ def _draw(figure: Figure, found: Sequence[Match]) -> None:
     for place, match in enumerate(found):
         step = 0.8 / max(1, len(match.methods) - 1)
         for number, (name, own) in enumerate(match.methods.items()):
-            auc, look = over_seeds(own, test_auc), look_of(name)
-            label = "UES of that size" if _UNIFORM.fullmatch(name) else display_name(name)
+            auc = over_seeds(own, test_auc)
             if auc is None:
                 continue
-            half = 0.0 if auc.high is None else auc.high - auc.mean
-            axis.errorbar(
-                place - 0.4 + number * step,
-                auc.mean,
-                yerr=half,
-                color=look.colour,
-                marker=look.marker,
-                ms=6,
-                lw=1.3,
-                label=None if label in named else label,
-            )
-            named.add(label)
+            text = "UES of that size" if _UNIFORM.fullmatch(name) else display_name(name)
+            x = place - 0.4 + number * step
+            draw_mean(axis, x, auc, name, None if text in named else text)
+            named.add(text)
         if place:
             axis.axvline(place - 0.5, color="#999999", ls="--", lw=0.8)
     axis.set_xticks(range(len(found)), [f"{match.share:.0%}" for match in found])

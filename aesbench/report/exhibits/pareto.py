@@ -11,8 +11,9 @@ from aesbench.record import RunRecord
 from aesbench.report import cells
 from aesbench.report.exhibit import Cell, Exhibit, FigureData, TableData
 from aesbench.report.front import pareto_front
+from aesbench.report.mean_mark import BAR_CAPTION, draw_mean
 from aesbench.report.names import dataset_name, display_name, method_of
-from aesbench.report.palette import GREY, look_of
+from aesbench.report.palette import GREY
 from aesbench.report.scores import (
     GIVEN_SIZES,
     Place,
@@ -33,8 +34,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 LEAST_METHODS = 3
-SEEDS_OF_A_BAR = 3
-"""With two seeds Student's interval is 13 standard errors to each side: it would hide the rest."""
 UES = "UES"
 ABLATION = {variant.label for variant in VARIANTS if variant.settings}
 """AdaS&S with a choice made otherwise is judged in an exhibit of its own, on few seeds."""
@@ -138,15 +137,17 @@ def _figure(
     ground = ""
     if given:
         least = min(point.auc.n for point in given)
-        ground = f" Small dots: {len(given)} allocations given by hand, n = {least} or more each."
+        ground = (
+            f" Small dots: {len(given)} allocations that no method chose, such as Table 4's random"
+            f" ones, n = {least} or more each."
+        )
     return FigureData(
         name=f"pareto-{place.dataset}-{place.backbone}",
         title=data.title,
         caption=(
-            "Test AUC over embedding parameters (logarithmic); means, bars: Student's 95 %"
-            f" interval from {SEEDS_OF_A_BAR} seeds on, n = {n} seeds; line: the Pareto front of"
-            " the means. Several points of one method are its settings and budgets, without those"
-            f" of the ablation; UES is marked with its size.{ground}"
+            f"Test AUC over embedding parameters (logarithmic). {BAR_CAPTION}, n = {n} seeds; line:"
+            " the Pareto front of the means. Several points of one method are its settings and"
+            f" budgets, without those of the ablation; UES is marked with its size.{ground}"
         ),
         alternative=_finding(place, points),
         data=data,
@@ -164,26 +165,14 @@ def _draw(figure: Figure, points: Sequence[Point], given: Sequence[Point]) -> No
             ".",
             color="#BBBBBB",
             ms=4,
-            label="allocations given by hand",
+            label="chosen by no method",
             zorder=1,
         )
     waiting = {_family(point.label) for point in points}
     for point in sorted(points, key=lambda point: method_order(point.label)):
-        look, family = look_of(point.label), _family(point.label)
-        half = 0.0
-        if point.auc.high is not None and point.auc.n >= SEEDS_OF_A_BAR:
-            half = point.auc.high - point.auc.mean
-        axis.errorbar(
-            point.params,
-            point.auc.mean,
-            yerr=half,
-            color=look.colour,
-            marker=look.marker,
-            ms=6,
-            lw=1,
-            alpha=0.85,
-            label=family if family in waiting else None,
-        )
+        family = _family(point.label)
+        name = family if family in waiting else None
+        draw_mean(axis, point.params, point.auc, point.label, name)
         waiting.discard(family)
         if family == UES:
             text = display_name(point.label).removeprefix("UES-")
