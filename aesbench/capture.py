@@ -1,9 +1,9 @@
 """A training step that is recorded once and then replayed: on a GPU, a CUDA graph.
 
-A step of a small model is some hundred kernels of a few microseconds each, and a CPU takes longer
-to launch them than the GPU to run them. A graph launches all of them by one call. ``torch.compile``
-fuses kernels besides, but compiles for half a minute (2.13, one core of a server), anew for each
-allocation, whose shapes are its own: longer than a GPU should train.
+A step of a small model is many kernels so short that to launch each takes a CPU as long as a GPU to
+run it, or longer. A graph launches all of them by one call. ``torch.compile`` fuses kernels
+besides, but compiles for half a minute (2.13, one core of a server), anew for each allocation,
+whose shapes are its own: longer than a GPU should train.
 """
 
 from __future__ import annotations
