@@ -7,6 +7,7 @@ looks vectors of several sizes up in them, the retrained model never does.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -107,7 +108,7 @@ class CandidateTables(nn.Module):
         if self.has_fixed_shapes:
             columns, offsets = self._columns, self._offsets
             if fields is not None:
-                chosen = torch.tensor(fields, device=ids.device)
+                chosen = sent(fields, ids.device)
                 columns, offsets = columns[chosen], offsets[chosen]
             found: Tensor = table(ids.index_select(1, columns) + offsets)
             return found[..., :dim]
@@ -182,3 +183,8 @@ class SizeTransforms(nn.Module):
             return mapped
         parts = [layers[field](own) for field, own in zip(fields, vectors.unbind(1), strict=True)]
         return torch.stack(parts, 1)
+
+
+def sent(numbers: Sequence[Any], device: torch.device) -> Tensor:
+    """Return numbers as a tensor on a device, where they arrive without a wait for its queue."""
+    return torch.tensor(numbers).to(device, non_blocking=True)

@@ -154,11 +154,11 @@ class AutoDim(Method):
             model.train()
             for (ids, labels), validation in batches.epoch():
                 tau = config.temperature(batches.step - 1, batches.steps)
-                noise = gumbel(shape, context.generator).to(context.device)
+                noise = gumbel(shape, context.generator).to(context.device, non_blocking=True)
                 embedding.weights = soft_choice(architecture.detach(), tau, noise)
                 step(model, optimizer, ids, labels)
                 if validation is not None:
-                    noise = gumbel(shape, context.generator).to(context.device)
+                    noise = gumbel(shape, context.generator).to(context.device, non_blocking=True)
                     embedding.weights = soft_choice(architecture, tau, noise)
                     loss = binary_cross_entropy_with_logits(model(validation[0]), validation[1])
                     # Of the a_it only: tables, layers and backbone stand still.

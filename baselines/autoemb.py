@@ -135,7 +135,8 @@ class AutoEmb(Method):
         )
         weights = torch.zeros(len(context.fields), sizes, device=context.device)
         weights[:, 0] = 1
-        mean_loss = 1.0
+        # Doubles on the device: to read each loss would make a GPU wait in every step.
+        mean_loss = torch.ones((), dtype=torch.float64, device=context.device)
         total = torch.zeros_like(weights)
         patience = Patience(config.patience)
         for _ in range(config.epochs):
@@ -146,7 +147,8 @@ class AutoEmb(Method):
                     embedding.weights = controller(state_of(weights, mean_loss)).softmax(dim=1)
                     loss = binary_cross_entropy_with_logits(model(validation[0]), validation[1])
                     descend(loss, controller, upper)
-                    mean_loss += (1 - config.loss_decay) * (loss.item() - mean_loss)
+                    change = loss.detach().double() - mean_loss
+                    mean_loss = mean_loss + (1 - config.loss_decay) * change
                 with torch.no_grad():
                     weights = controller(state_of(weights, mean_loss)).softmax(dim=1)
                 embedding.weights = weights
@@ -155,7 +157,7 @@ class AutoEmb(Method):
                 if batches.is_traced():
                     context.trace("weight", batches.step, weights.tolist())
                     context.trace("entropy_nats", batches.step, entropy(weights).tolist())
-                    context.trace("validation_loss", batches.step, mean_loss)
+                    context.trace("validation_loss", batches.step, mean_loss.item())
             current = auc(context.validation.labels, predict(model, context.validation))
             context.trace("validation_auc", batches.step, current)
             if patience.is_over(current):
@@ -170,9 +172,9 @@ class AutoEmb(Method):
         inherit_chosen_tables(model, self.model, allocation)
 
 
-def state_of(weights: Tensor, mean_loss: float) -> Tensor:
+def state_of(weights: Tensor, mean_loss: Tensor) -> Tensor:
     """Return the controller's state ``(fields, candidates + 1)``: previous weights and the loss."""
-    return torch.cat([weights, weights.new_full((len(weights), 1), mean_loss)], dim=1)
+    return torch.cat([weights, mean_loss.to(weights.dtype).expand(len(weights), 1)], dim=1)
 
 
 def descend(loss: Tensor, controller: FieldController, optimizer: ModelAdam) -> None:

@@ -16,7 +16,7 @@ def test_the_state_is_the_previous_weights_and_the_loss():
     """One row per field, the loss the same for all."""
     weights = torch.tensor([[1.0, 0.0], [0.25, 0.75]])
     expected = torch.tensor([[1.0, 0.0, 0.6], [0.25, 0.75, 0.6]])
-    torch.testing.assert_close(state_of(weights, 0.6), expected)
+    torch.testing.assert_close(state_of(weights, torch.tensor(0.6)), expected)
 
 
 def test_entropy_by_hand():

@@ -17,6 +17,7 @@ from torch.utils._pytree import tree_leaves, tree_map
 
 from aesbench import Allocation, Field, Split, TrainConfig, fit
 from aesbench.backbones import BackboneConfig, DeepFM, WideDeep
+from aesbench.bilevel import BilevelBatches
 from aesbench.config import build_config
 from aesbench.embedding import MixedEmbedding
 from aesbench.example import EXAMPLE_SHAPES, example_context
@@ -92,11 +93,12 @@ class Pretend(TorchDispatchMode):
             return function(*args, **kwargs)
         name = function._schema.name
         masked = name in INDEXING and any(t.dtype == torch.bool for t in tree_leaves(args[1]))
-        if name in READS or masked:
+        counted = name == "aten::repeat_interleave" and kwargs.get("output_size") is None
+        if name in READS or masked or counted:
             self.waits[name] += 1
         elif name in COPIES:
             stays = len(there) == len(tensors) and goes_there
-            self.waits[name] += not stays
+            self.waits[name] += not stays and not kwargs.get("non_blocking", False)
         elif there:
             strangers = [t.shape for t in tensors if not isinstance(t, OnDevice) and t.dim() > 0]
             if strangers:
@@ -139,6 +141,12 @@ PRESETS = [
 SEVERAL_VALUES = (*EXAMPLE_SHAPES[:2], ("kind", 5, 2))
 
 
+def quick(method, preset):
+    """A method with its settings for checks."""
+    settings = {**method.preset(preset), **method.presets.get("quick", {})}
+    return method(build_config(method.Config, settings, method.name))
+
+
 def test_what_cuda_refuses_is_refused():
     """The device is worth something only if it tells an error from what is none."""
     with Pretend() as pretend:
@@ -163,17 +171,36 @@ def test_what_cuda_refuses_is_refused():
 @pytest.mark.parametrize(("method", "preset"), PRESETS)
 def test_every_method_searches_off_the_cpu(method, preset, shapes):
     """No tensor is left behind on the CPU, from the first draw to a model with the sizes."""
-    quick = method.presets.get("quick", {})
-    config = build_config(method.Config, {**method.preset(preset), **quick}, method.name)
     with Pretend():
         context = example_context(
             device=torch.device(NAME), shapes=shapes, train_config=TrainConfig(256, epochs=1)
         )
-        chosen = method(config)
+        chosen = quick(method, preset)
         found = chosen.search(context, chosen.prepare(context))
         model = context.build_model(context.build_embedding(found))
         assert all(isinstance(weight.data, OnDevice) for weight in model.parameters())
         assert np.isfinite(predict(model, context.validation)).all()
+
+
+@pytest.mark.parametrize("name", ["adass", "autodim", "autoemb"])
+def test_no_step_of_a_search_waits(name, monkeypatch):
+    """But for what is traced, a few hundred times in a search.
+
+    AdaS&S's steps are its supernet's; what it searches then, it scores, and reads each score.
+    """
+    monkeypatch.setattr(BilevelBatches, "is_traced", lambda batches: False)
+    method, waits = METHODS.get(name), []
+    for batch_size in (256, 64):
+        with Pretend() as pretend:
+            context = example_context(
+                device=torch.device(NAME), train_config=TrainConfig(batch_size, epochs=1)
+            )
+            chosen = quick(method, method.default_presets[0])
+            prepared = chosen.prepare(context)
+            if name != "adass":
+                chosen.search(context, prepared)
+        waits.append(pretend.waits)
+    assert waits[0] == waits[1]
 
 
 @pytest.mark.parametrize("backbone", [WideDeep, DeepFM])

@@ -19,7 +19,7 @@ from torch import Tensor
 from torch.nn.functional import batch_norm, pad
 
 from aesbench import Context, FieldEmbedding
-from aesbench.candidates import CandidateTables, SizeTransforms
+from aesbench.candidates import CandidateTables, SizeTransforms, sent
 from aesbench_methods.adass.config import AdaSSConfig
 from aesbench_methods.adass.sampling import Draw, Observation
 from aesbench_methods.adass.scoring import Rows
@@ -94,12 +94,12 @@ class SubnetEmbedding(FieldEmbedding):
         """
         largest = self.tables.look_up(ids, len(self.prefixes) - 1)  # (batch, fields, largest size)
         draws = self.draws[: len(lengths)]
-        sizes = torch.tensor([draw.sizes for draw in draws], device=ids.device)
-        keep = torch.tensor([draw.keep for draw in draws], device=ids.device).unsqueeze(2)
+        sizes = sent([draw.sizes for draw in draws], ids.device)
+        keep = sent([draw.keep for draw in draws], ids.device).unsqueeze(2)
         used = self.prefixes[sizes] * keep  # (draws, fields, largest size)
         if self.observe or not self.normalised:
-            rows = torch.tensor(lengths, device=ids.device)
-            of_rows = used.repeat_interleave(rows, 0)
+            rows = sent(lengths, ids.device)
+            of_rows = used.repeat_interleave(rows, 0, output_size=len(ids))
             if self.observe:
                 largest.retain_grad()
                 self._looked_up = [_LookedUp(list(range(len(self.widths))), largest, of_rows)]
@@ -127,7 +127,7 @@ class SubnetEmbedding(FieldEmbedding):
         if dropped:
             # After the normalisation, and without 1/p: a dropped field says nothing.
             found.append(torch.zeros(len(ids), len(dropped), self._width, device=ids.device))
-        place = torch.tensor(order + dropped, device=ids.device).argsort()
+        place = sent(order + dropped, ids.device).argsort()
         return torch.cat(found, 1).index_select(1, place).flatten(1)
 
     def unified(self, ids: Tensor, size: int, fields: Sequence[int]) -> Tensor:
