@@ -22,6 +22,7 @@ FLOORS = {
     "aesbench.randomness": 0,
     "aesbench.search_space": 0,
     "aesbench.variants": 0,
+    "aesbench.capture": 0,
     "aesbench.record": 1,
     "aesbench.datasheet": 1,
     "aesbench.metrics": 1,
