@@ -47,7 +47,7 @@ class ContractError(AesbenchError):
 
 def check_config(method: type[Method], preset: str) -> None:
     """The preset names existing settings, and settings survive a record: frozen, plain values."""
-    config = _config(method, preset)
+    config = quick_config(method, preset)
     if not type(config).__dataclass_params__.frozen:
         raise ContractError(f"the Config of '{method.name}' is not frozen; settings never change")
     recorded = json.loads(json.dumps(dataclasses.asdict(config)))
@@ -267,7 +267,7 @@ class _Trial:
     prepared: Any = field(init=False)
 
     def __post_init__(self) -> None:
-        self.method = self.method_class(_config(self.method_class, self.preset))
+        self.method = self.method_class(quick_config(self.method_class, self.preset))
         context = replace(self._of_stage("prepare"), budget=None)
         self.prepared = self.method.prepare(context)
 
@@ -298,8 +298,12 @@ class _Trial:
         return found
 
 
-def _config(method: type[Method], preset: str) -> Any:
-    """Return the settings of a preset, sped up where the method says how."""
+def quick_config(method: type[Method], preset: str) -> Any:
+    """Return the settings of a preset, sped up where the method says how.
+
+    Raises:
+        ConfigError: the preset is unknown, or names settings that the method has not.
+    """
     quick = method.presets.get("quick", {})
     return build_config(method.Config, {**method.preset(preset), **quick}, method.name)
 

@@ -18,7 +18,7 @@ from torch.utils._pytree import tree_leaves, tree_map
 from aesbench import Allocation, Field, Split, TrainConfig, fit
 from aesbench.backbones import BackboneConfig, DeepFM, WideDeep
 from aesbench.bilevel import BilevelBatches
-from aesbench.config import build_config
+from aesbench.conformance import quick_config
 from aesbench.embedding import MixedEmbedding
 from aesbench.example import EXAMPLE_SHAPES, example_context
 from aesbench.registry import METHODS
@@ -141,12 +141,6 @@ PRESETS = [
 SEVERAL_VALUES = (*EXAMPLE_SHAPES[:2], ("kind", 5, 2))
 
 
-def quick(method, preset):
-    """A method with its settings for checks."""
-    settings = {**method.preset(preset), **method.presets.get("quick", {})}
-    return method(build_config(method.Config, settings, method.name))
-
-
 def test_what_cuda_refuses_is_refused():
     """The device is worth something only if it tells an error from what is none."""
     with Pretend() as pretend:
@@ -175,7 +169,7 @@ def test_every_method_searches_off_the_cpu(method, preset, shapes):
         context = example_context(
             device=torch.device(NAME), shapes=shapes, train_config=TrainConfig(256, epochs=1)
         )
-        chosen = quick(method, preset)
+        chosen = method(quick_config(method, preset))
         found = chosen.search(context, chosen.prepare(context))
         model = context.build_model(context.build_embedding(found))
         assert all(isinstance(weight.data, OnDevice) for weight in model.parameters())
@@ -195,7 +189,7 @@ def test_no_step_of_a_search_waits(name, monkeypatch):
             context = example_context(
                 device=torch.device(NAME), train_config=TrainConfig(batch_size, epochs=1)
             )
-            chosen = quick(method, method.default_presets[0])
+            chosen = method(quick_config(method, method.default_presets[0]))
             prepared = chosen.prepare(context)
             if name != "adass":
                 chosen.search(context, prepared)
