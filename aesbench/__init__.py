@@ -15,40 +15,40 @@ from typing import TYPE_CHECKING, Any
 from aesbench._version import __version__
 
 if TYPE_CHECKING:
-    from aesbench.allocation import Allocation, Block
-    from aesbench.backbones import Backbone, BackboneConfig
-    from aesbench.catalog import load_dataset
-    from aesbench.config import RunSpec, TrainConfig
+    from aesbench.core.allocation import Allocation, Block
+    from aesbench.core.frame import records_frame
+    from aesbench.core.metrics import Metrics
+    from aesbench.core.record import RunRecord, read_records
+    from aesbench.core.spec import RunSpec, TrainConfig
     from aesbench.datasets.base import Dataset, Field, Split
     from aesbench.datasets.source import Source
-    from aesbench.embedding import FieldEmbedding, MixedEmbedding
     from aesbench.errors import AesbenchError
     from aesbench.export.model import load_model
-    from aesbench.grid import Outcome, execute, plan
-    from aesbench.method import Context, Method
-    from aesbench.metrics import Metrics
-    from aesbench.record import RunRecord, read_records
-    from aesbench.report.frame import records_frame
-    from aesbench.runner import run
-    from aesbench.training import fit
+    from aesbench.harness.grid import Outcome, execute, plan
+    from aesbench.harness.load_data import load_dataset
+    from aesbench.harness.runner import run
+    from aesbench.models.backbones import Backbone, BackboneConfig
+    from aesbench.models.embedding import FieldEmbedding, MixedEmbedding
+    from aesbench.models.training import fit
+    from aesbench.plugins.method import Context, Method
 
 _HOMES = {
-    "aesbench.allocation": ("Allocation", "Block"),
-    "aesbench.backbones": ("Backbone", "BackboneConfig"),
-    "aesbench.catalog": ("load_dataset",),
-    "aesbench.config": ("RunSpec", "TrainConfig"),
+    "aesbench.core.allocation": ("Allocation", "Block"),
+    "aesbench.models.backbones": ("Backbone", "BackboneConfig"),
+    "aesbench.harness.load_data": ("load_dataset",),
+    "aesbench.core.spec": ("RunSpec", "TrainConfig"),
     "aesbench.datasets.base": ("Dataset", "Field", "Split"),
     "aesbench.datasets.source": ("Source",),
-    "aesbench.embedding": ("FieldEmbedding", "MixedEmbedding"),
+    "aesbench.models.embedding": ("FieldEmbedding", "MixedEmbedding"),
     "aesbench.errors": ("AesbenchError",),
     "aesbench.export.model": ("load_model",),
-    "aesbench.grid": ("Outcome", "execute", "plan"),
-    "aesbench.method": ("Context", "Method"),
-    "aesbench.metrics": ("Metrics",),
-    "aesbench.record": ("RunRecord", "read_records"),
-    "aesbench.report.frame": ("records_frame",),
-    "aesbench.runner": ("run",),
-    "aesbench.training": ("fit",),
+    "aesbench.harness.grid": ("Outcome", "execute", "plan"),
+    "aesbench.plugins.method": ("Context", "Method"),
+    "aesbench.core.metrics": ("Metrics",),
+    "aesbench.core.record": ("RunRecord", "read_records"),
+    "aesbench.core.frame": ("records_frame",),
+    "aesbench.harness.runner": ("run",),
+    "aesbench.models.training": ("fit",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -13,7 +13,8 @@ The search, in the paper's order:
        p_it = softmax_t((log_softmax(a_i)_t + g_it) / tau),        g_it standard Gumbel noise,
 
    drawn anew for each field and batch, and the field's vector is sum_t p_it BN(W_it v_it)
-   (``aesbench.soft``). The temperature tau falls during the search, from soft weights to choices.
+   (``aesbench.search.soft_selection``). The temperature tau falls during the search, from soft
+   weights to choices.
 2. Optimisation. Every train batch moves tables, layers and the backbone by its gradient; every
    tenth step a validation batch moves the a_it, and nothing else, at first order (DARTS).
 3. Parameter re-training. Each field keeps argmax_t a_it, without noise; the harness retrains.
@@ -45,16 +46,16 @@ from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from aesbench import Allocation, Context, Method
-from aesbench.backbones import Backbone
-from aesbench.bilevel import BilevelBatches, Patience
-from aesbench.candidates import SCHEMES, CandidateTables
-from aesbench.config import require, require_int
-from aesbench.inheritance import inherit_chosen_tables
-from aesbench.metrics import auc
-from aesbench.optimizer import ModelAdam
-from aesbench.search_space import Range
-from aesbench.soft import SoftEmbedding
-from aesbench.training import predict, step
+from aesbench.core.metrics import auc
+from aesbench.core.settings import require, require_int
+from aesbench.models.backbones import Backbone
+from aesbench.models.optimizer import ModelAdam
+from aesbench.models.training import predict, step
+from aesbench.plugins.search_space import Range
+from aesbench.search.bilevel import BilevelBatches, Patience
+from aesbench.search.candidates import SCHEMES, CandidateTables
+from aesbench.search.inheritance import inherit_chosen_tables
+from aesbench.search.soft_selection import SoftEmbedding
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,8 @@ Deviations:
 
 - Per field. The controller's input is a learnt vector per field, the field's log cardinality and
   log mean train count, the field's previous weights, and a moving average of the validation loss
-  (``aesbench.controller``). Previous weights start at one for the smallest size, and the loss at 1,
-  as in the code, where the loss is an option.
+  (``aesbench.search.controller``). Previous weights start at one for the smallest size, and the
+  loss at 1, as in the code, where the loss is an option.
 - Validation batches come from the validation split. The code takes the previous train batch, which
   the stream has just shown.
 - Batch normalisation is per field and size. In the code the sizes of a field share its running
@@ -43,17 +43,17 @@ from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from aesbench import Allocation, Context, Method
-from aesbench.backbones import Backbone
-from aesbench.bilevel import BilevelBatches, Patience
-from aesbench.candidates import SCHEMES, CandidateTables
-from aesbench.config import require, require_int
-from aesbench.controller import FieldController
-from aesbench.inheritance import inherit_chosen_tables
-from aesbench.metrics import auc
-from aesbench.optimizer import ModelAdam
-from aesbench.search_space import Range
-from aesbench.soft import SoftEmbedding
-from aesbench.training import predict, step
+from aesbench.core.metrics import auc
+from aesbench.core.settings import require, require_int
+from aesbench.models.backbones import Backbone
+from aesbench.models.optimizer import ModelAdam
+from aesbench.models.training import predict, step
+from aesbench.plugins.search_space import Range
+from aesbench.search.bilevel import BilevelBatches, Patience
+from aesbench.search.candidates import SCHEMES, CandidateTables
+from aesbench.search.controller import FieldController
+from aesbench.search.inheritance import inherit_chosen_tables
+from aesbench.search.soft_selection import SoftEmbedding
 
 
 @dataclass(frozen=True)

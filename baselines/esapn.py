@@ -19,9 +19,9 @@ that form no code is public.
 Deviations:
 
 - Per field. The policy's state is the field's size, one-hot, with the features of AutoEmb's
-  controller (``aesbench.controller``): a learnt vector, log cardinality, log mean train count and a
-  moving average of the validation loss. Enlarging copies the field's whole table through W_k. All
-  fields share one reward.
+  controller (``aesbench.search.controller``): a learnt vector, log cardinality, log mean train
+  count and a moving average of the validation loss. Enlarging copies the field's whole table
+  through W_k. All fields share one reward.
 - Decisions. A value of the original is decided upon whenever it occurs, some hundred times. A field
   occurs in every batch and would be enlarged to the end within T batches, before anything is
   learnt; decisions are due ``decisions_per_epoch`` times, but ``least_interval`` batches apart.
@@ -41,10 +41,10 @@ Deviations:
 
 What to expect. The published reward cannot tell an enlargement from none. A fresh row W_k e + b
 arrives at the end of the chain exactly where e did, so the loss right after enlarging is the loss
-before it, to rounding (``tests/test_esapn.py``). An advantage that does not depend on the action
-has an expected policy gradient of zero: the policy drifts by chance, and towards the action that it
-takes most often as long as the loss falls. On the data set ``planted`` (Wide&Deep, 5 seeds, up to
-124 decisions; records under ``results/``) the default settings left all fields at size 2
+before it, to rounding (``tests/baselines/test_esapn.py``). An advantage that does not depend on the
+action has an expected policy gradient of zero: the policy drifts by chance, and towards the action
+that it takes most often as long as the loss falls. On the data set ``planted`` (Wide&Deep, 5 seeds,
+up to 124 decisions; records under ``results/``) the default settings left all fields at size 2
 with two seeds, and with the other three enlarged one or two fields, never one that needs size: no
 better than a random allocation of as many parameters (``tests/benchmarks/planted_truth.py``).
 Without ``keep_bias`` about half of the fields, among them ones without any effect on the label,
@@ -65,17 +65,17 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, one_hot
 
 from aesbench import Allocation, Context, Method
-from aesbench.backbones import Backbone
-from aesbench.bilevel import Batch, BilevelBatches, Patience
-from aesbench.candidates import CandidateTables
-from aesbench.config import require, require_int
-from aesbench.controller import FieldController
-from aesbench.embedding import FieldEmbedding
-from aesbench.inheritance import inherit_weights
-from aesbench.metrics import auc
-from aesbench.optimizer import ModelAdam, RowSparseAdam
-from aesbench.search_space import Range
-from aesbench.training import predict, step
+from aesbench.core.metrics import auc
+from aesbench.core.settings import require, require_int
+from aesbench.models.backbones import Backbone
+from aesbench.models.embedding import FieldEmbedding
+from aesbench.models.optimizer import ModelAdam, RowSparseAdam
+from aesbench.models.training import predict, step
+from aesbench.plugins.search_space import Range
+from aesbench.search.bilevel import Batch, BilevelBatches, Patience
+from aesbench.search.candidates import CandidateTables
+from aesbench.search.controller import FieldController
+from aesbench.search.inheritance import inherit_weights
 
 KEEP, ENLARGE = 0, 1
 _EPSILON = 1e-5  # of batch normalisation, torch's default

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from aesbench import Allocation, Context, Method
-from aesbench.config import require, require_int
+from aesbench.core.settings import require, require_int
 from aesbench.errors import ConfigError
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 
 from aesbench import Allocation, Context, Method
-from aesbench.config import require, require_int
+from aesbench.core.settings import require, require_int
 from aesbench.errors import ConfigError
 
 

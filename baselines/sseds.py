@@ -43,15 +43,16 @@ from torch.func import functional_call
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from aesbench import Allocation, Context, Method
-from aesbench.backbones import Backbone
-from aesbench.bilevel import Batch
-from aesbench.candidates import CandidateTables
-from aesbench.config import REFERENCE_DIM, require, require_int
-from aesbench.embedding import FieldEmbedding
+from aesbench.core.settings import require, require_int
+from aesbench.core.spec import REFERENCE_DIM
 from aesbench.errors import ConfigError
-from aesbench.inheritance import inherit_weights
-from aesbench.search_space import Range
-from aesbench.training import fit
+from aesbench.models.backbones import Backbone
+from aesbench.models.embedding import FieldEmbedding
+from aesbench.models.training import fit
+from aesbench.plugins.search_space import Range
+from aesbench.search.bilevel import Batch
+from aesbench.search.candidates import CandidateTables
+from aesbench.search.inheritance import inherit_weights
 
 
 @dataclass(frozen=True)

@@ -24,9 +24,9 @@ from dataclasses import dataclass
 import torch
 
 from aesbench import Allocation, Context, Method
-from aesbench.config import require, require_int
+from aesbench.core.settings import require, require_int
 from aesbench.errors import ConfigError
-from aesbench.training import fit
+from aesbench.models.training import fit
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from aesbench import Allocation, Context, Method
-from aesbench.config import require
+from aesbench.core.settings import require
 
 
 @dataclass(frozen=True)

@@ -13,14 +13,14 @@ import pytest
 import torch
 from hypothesis import settings
 
-from aesbench.allocation import Allocation, Block
-from aesbench.config import RunSpec
+from aesbench.core.allocation import Allocation, Block
+from aesbench.core.record import RunRecord
+from aesbench.core.spec import RunSpec
 from aesbench.datasets.base import Dataset
 from aesbench.datasets.store import open_dataset
 from aesbench.datasets.writer import DatasetWriter
-from aesbench.example import example_context
-from aesbench.method import Context
-from aesbench.record import RunRecord
+from aesbench.plugins.method import Context
+from aesbench.testing.tiny_context import example_context
 
 # The same examples on every machine; no deadline, since a shared processor can stall.
 settings.register_profile("aesbench", deadline=None, derandomize=True, max_examples=50)
@@ -72,7 +72,7 @@ def cache_dir(tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def planted_tiny(cache_dir) -> Dataset:
     """The data set `planted-tiny`, with its true probabilities."""
-    from aesbench.catalog import load_dataset
+    from aesbench.harness.load_data import load_dataset
 
     return load_dataset("planted-tiny", cache_dir=cache_dir)
 

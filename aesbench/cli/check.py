@@ -15,7 +15,7 @@ from rich.table import Table
 from aesbench.cli.options import load_settings, plugin_option
 
 if TYPE_CHECKING:
-    from aesbench.record import RunRecord
+    from aesbench.core.record import RunRecord
 
 NOT_READY = 1
 
@@ -28,7 +28,7 @@ def check(name: str, plugins: tuple[Path, ...]) -> int:
 
     The exit status is 0 if the method is ready for others and 1 if not.
     """
-    from aesbench.checking import check_contract, chosen, run_beside_control
+    from aesbench.testing.verdict import check_contract, chosen, run_beside_control
 
     load_settings(plugins, ())
     console = Console(highlight=False)
@@ -64,7 +64,7 @@ def check(name: str, plugins: tuple[Path, ...]) -> int:
 
 def _show_runs(console: Console, records: Sequence[RunRecord]) -> None:
     """Print what each run reached and how long it took, and why it failed if it did."""
-    from aesbench.checking import place_of
+    from aesbench.testing.verdict import place_of
 
     table = Table(box=SIMPLE_HEAD, pad_edge=False, title="One run on planted-tiny, Wide&Deep")
     table.title_justify = "left"

@@ -31,8 +31,8 @@ def data_prepare(name: str, **options: Any) -> None:
 @data_options
 def data_info(name: str, **options: Any) -> None:
     """Print the paper's row of Table 2 beside ours, the fields, and the cold-start rates."""
-    from aesbench.catalog import find_source
-    from aesbench.display import show_dataset
+    from aesbench.harness.load_data import find_source
+    from aesbench.terminal.display import show_dataset
 
     dataset = _dataset(name, **options)
     show_dataset(Console(), dataset, find_source(name).published)

@@ -14,7 +14,7 @@ from aesbench.errors import ConfigError
 
 if TYPE_CHECKING:
     from aesbench.datasets.base import Dataset
-    from aesbench.executors import Executor
+    from aesbench.harness.executors.local import Executor
 
 
 def executor_options(command: Command) -> Command:
@@ -44,7 +44,7 @@ def check_executor(executor: str, address: str | None) -> None:
         ConfigError: it cannot, or the address is of no use to it.
     """
     if executor == "ray":
-        from aesbench.ray_cluster import find_cluster
+        from aesbench.harness.executors.ray_cluster import find_cluster
 
         find_cluster(address)
     elif address is not None:
@@ -74,11 +74,11 @@ def choose_executor(
         data_dir, cache_dir: the options.
     """
     if executor == "local":
-        from aesbench.executors import run_jobs
+        from aesbench.harness.executors.local import run_jobs
 
         return run_jobs
-    from aesbench.catalog import find_source
-    from aesbench.ray_executor import RayExecutor
+    from aesbench.harness.executors.ray_executor import RayExecutor
+    from aesbench.harness.load_data import find_source
 
     def of_all(option: str, folder: Path | None) -> Path | None:
         given = click.get_current_context().get_parameter_source(option)

@@ -13,8 +13,8 @@ from aesbench.cli.options import data_options, load_settings, results_option
 from aesbench.errors import ConfigError
 
 if TYPE_CHECKING:
+    from aesbench.core.record import RunRecord
     from aesbench.export.model import ModelExport
-    from aesbench.record import RunRecord
 
 
 @click.command()
@@ -51,7 +51,8 @@ def export(
     'torch' trains the run's model again, for runs keep no weights, and says whether its metrics
     equal the record's; aesbench.load_model(FOLDER) returns it.
     """
-    from aesbench.record import find_record, write_atomically
+    from aesbench.core.files import write_atomically
+    from aesbench.core.record import find_record
 
     console = Console()
     record = find_record(results, run_id)
@@ -102,7 +103,7 @@ def _load(
 ) -> Any:
     """Return the data set of a run."""
     from aesbench.cli.preparation import load
-    from aesbench.registry import SOURCES
+    from aesbench.plugins.registry import SOURCES
 
     settings = load_settings(plugins, changes)
     name = record.spec.dataset

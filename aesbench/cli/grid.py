@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 if TYPE_CHECKING:
-    from aesbench.config import RunSpec
+    from aesbench.core.spec import RunSpec
     from aesbench.datasets.base import Dataset
-    from aesbench.grid import Outcome
+    from aesbench.harness.grid import Outcome
 
 FAILED_RUNS = 1
 """The exit code of a command some of whose runs failed."""
@@ -27,9 +27,9 @@ def run_grid(
     force: bool = False,
     **how: Any,
 ) -> Outcome:
-    """Run specs under a progress display; ``how`` is handed to ``aesbench.grid.execute``."""
-    from aesbench.display import GridDisplay
-    from aesbench.grid import execute
+    """Run specs under a progress display; ``how`` is handed to ``execute``."""
+    from aesbench.harness.grid import execute
+    from aesbench.terminal.display import GridDisplay
 
     with GridDisplay(console, specs, results, workers=jobs, force=force) as display:
         return execute(

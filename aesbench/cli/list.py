@@ -19,8 +19,8 @@ def list_plugins(kind: str, plugins: tuple[Path, ...], results: Path) -> None:
 
     Only runs look at --results.
     """
-    from aesbench.display import show_plugins, show_runs
-    from aesbench.registry import BACKBONES, METHODS, SOURCES
+    from aesbench.plugins.registry import BACKBONES, METHODS, SOURCES
+    from aesbench.terminal.display import show_plugins, show_runs
 
     if kind == "runs":
         show_runs(Console(), results)

@@ -23,7 +23,7 @@ def merge(folders: tuple[Path, ...], into: Path) -> None:
     Nothing is copied if they do not compare: other data under one name, another schema, or two
     different successful records of one run. Merging again changes nothing.
     """
-    from aesbench.merge import merge as merge_records
+    from aesbench.harness.merge import merge as merge_records
 
     merged = merge_records(folders, into)
     click.echo(

@@ -21,7 +21,7 @@ def new_method(name: str, folder: Path | None) -> None:
 
     It works as it is: put your search in place of the one in method.py.
     """
-    from aesbench.scaffold import Scaffold
+    from aesbench.plugins.scaffold import Scaffold
 
     console = Console(highlight=False)
     place = folder or Path(name)

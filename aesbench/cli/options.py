@@ -63,7 +63,7 @@ def data_options(command: Command) -> Command:
 
 def load_settings(plugins: tuple[Path, ...], changes: tuple[str, ...]) -> dict[str, dict[str, str]]:
     """Load the plugin files and return the settings as {owner: {name: text}}."""
-    from aesbench.registry import load_plugin
+    from aesbench.plugins.registry import load_plugin
 
     for path in plugins:
         load_plugin(path)

@@ -98,7 +98,7 @@ def load(
         cache_dir: where prepared data go.
         on_bad_row: ``stop``, ``skip``, or None for the data set's own setting.
     """
-    from aesbench.catalog import load_dataset
+    from aesbench.harness.load_data import load_dataset
 
     if on_bad_row is not None:
         settings.setdefault(name, {})["on_bad_row"] = on_bad_row

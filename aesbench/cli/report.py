@@ -20,7 +20,7 @@ def report(run_id: str | None, results: Path) -> None:
 
     With --run: print one run's sizes, and draw what its search traced.
     """
-    from aesbench.display import show_report, show_run
+    from aesbench.terminal.display import show_report, show_run
 
     if run_id is None:
         show_report(Console(), results)

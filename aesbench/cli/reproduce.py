@@ -79,8 +79,8 @@ def reproduce(
     draws them.
     """
     # Imported here because torch takes a second, which --help should not.
-    from aesbench.display import show_plans, show_what_is_drawn
-    from aesbench.studies import Options, choose_studies, plan_studies
+    from aesbench.harness.studies import Options, choose_studies, plan_studies
+    from aesbench.terminal.display import show_plans, show_what_is_drawn
 
     check_executor(executor, address)
     settings = load_settings(plugins, changes)

@@ -87,10 +87,10 @@ def run(
     compared with stand-alone runs of the same allocations by 'aesbench reproduce table4'.
     """
     # Imported here because torch takes a second, which --help should not.
-    from aesbench.display import show_overall, show_searches
-    from aesbench.executors import Limits
-    from aesbench.grid import choose_methods, plan, without_budget
-    from aesbench.sharding import Shard
+    from aesbench.harness.executors.local import Limits
+    from aesbench.harness.grid import choose_methods, plan, without_budget
+    from aesbench.harness.sharding import Shard
+    from aesbench.terminal.display import show_overall, show_searches
 
     limits = Limits(run_timeout, run_memory)
     part = None if shard is None else Shard.from_text(shard)
@@ -100,7 +100,7 @@ def run(
     data = load(dataset, settings, data_dir=data_dir, cache_dir=cache_dir, on_bad_row=on_bad_row)
     choose = choose_methods
     if tuned is not None:
-        from aesbench.tuning.winners import Winners
+        from aesbench.harness.tuning.winners import Winners
 
         winners = Winners.read(tuned)
         winners.check_fits(data, budget)

@@ -16,7 +16,7 @@ from aesbench.cli.preparation import load
 from aesbench.errors import ConfigError
 
 if TYPE_CHECKING:
-    from aesbench.record import RunRecord
+    from aesbench.core.record import RunRecord
 
 
 @click.command()
@@ -59,8 +59,8 @@ def search(
     """
     if out is not None and out.suffix != ".json":
         raise ConfigError(f"--out {out}: expected a file that ends in .json")
-    from aesbench.config import SEARCH_ONLY
-    from aesbench.grid import plan, without_budget
+    from aesbench.core.spec import SEARCH_ONLY
+    from aesbench.harness.grid import plan, without_budget
 
     settings = load_settings(plugins, changes)
     console = Console()
@@ -91,15 +91,16 @@ def search(
 
 def _show(console: Console, record: RunRecord, path: Path, *, is_new: bool) -> None:
     """Print the sizes of a search, write them to a .json file, and draw them beside it."""
+    from aesbench.core.files import write_atomically
+    from aesbench.core.record import run_title
     from aesbench.export.allocation_file import (
         allocation_json,
         found_allocation,
         share_of_reference,
     )
-    from aesbench.record import write_atomically
-    from aesbench.report.figure_files import draw
-    from aesbench.report.run_page import run_title, sizes_table
-    from aesbench.report.sizes_figure import sizes_figure
+    from aesbench.report.draw.figure_files import draw
+    from aesbench.report.draw.sizes_figure import sizes_figure
+    from aesbench.terminal.run_page import sizes_table
 
     spec, allocation = record.spec, found_allocation(record)
     console.print(run_title(spec), sizes_table(allocation), sep="\n", markup=False)

@@ -14,8 +14,8 @@ from aesbench.cli.options import data_options, load_settings, names, results_opt
 from aesbench.cli.preparation import load
 
 if TYPE_CHECKING:
-    from aesbench.tuning.tune import TrialEnded
-    from aesbench.tuning.winners import Winners
+    from aesbench.harness.tuning.tune import TrialEnded
+    from aesbench.harness.tuning.winners import Winners
 
 NO_WINNER = 1
 
@@ -63,8 +63,8 @@ def tune(
     split is not touched. After an interruption, give the same command again; several processes
     that give it at once share the trials.
     """
-    from aesbench.tuning.study import Budget
-    from aesbench.tuning.tune import tune as run_tuning
+    from aesbench.harness.tuning.study import Budget
+    from aesbench.harness.tuning.tune import tune as run_tuning
 
     settings = load_settings(plugins, changes)
     console = Console()

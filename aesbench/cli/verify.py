@@ -50,10 +50,10 @@ def verify(
     """
     import torch
 
-    from aesbench.leaderboard.display import show_verification
-    from aesbench.leaderboard.verify import find_published
-    from aesbench.leaderboard.verify import verify as train_and_test
-    from aesbench.runner import checked_device
+    from aesbench.harness.runner import checked_device
+    from aesbench.leaderboards.verify import find_published
+    from aesbench.leaderboards.verify import verify as train_and_test
+    from aesbench.terminal.verification import show_verification
 
     settings = load_settings(plugins, ())
     find_published(name, backbone)

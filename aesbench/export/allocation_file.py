@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from aesbench.allocation import Allocation
-from aesbench.config import REFERENCE_DIM
+from aesbench.core.allocation import Allocation
+from aesbench.core.record import RunRecord
+from aesbench.core.spec import REFERENCE_DIM
 from aesbench.errors import RecordError
-from aesbench.record import RunRecord
 
 
 def found_allocation(record: RunRecord) -> Allocation:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from aesbench.core.record import RunRecord
 from aesbench.errors import ConfigError
 from aesbench.export.allocation_file import found_allocation
-from aesbench.record import RunRecord
 
 
 @dataclass(frozen=True)

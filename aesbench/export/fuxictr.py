@@ -12,10 +12,10 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from aesbench.core.record import RunRecord
 from aesbench.datasets.base import Field
 from aesbench.errors import ConfigError
 from aesbench.export.fixed_sizes import FieldSize, field_sizes
-from aesbench.record import RunRecord
 
 MAP_FILE, SPECS_FILE = "feature_map.json", "feature_specs.yaml"
 

@@ -24,17 +24,17 @@ import safetensors.torch
 import torch
 from safetensors import SafetensorError
 
-from aesbench.allocation import Allocation
-from aesbench.backbones import Backbone
-from aesbench.config import build_config
+from aesbench.core.allocation import Allocation
+from aesbench.core.record import RunRecord
+from aesbench.core.settings import build_config
 from aesbench.datasets.base import Dataset, Field
-from aesbench.embedding import MixedEmbedding
 from aesbench.errors import AesbenchError, ConfigError, RecordError
 from aesbench.export.allocation_file import found_allocation
-from aesbench.record import RunRecord
-from aesbench.registry import BACKBONES
-from aesbench.runner import checked_device, retrain, score_test
-from aesbench.training import Progress, predict
+from aesbench.harness.runner import checked_device, retrain, score_test
+from aesbench.models.backbones import Backbone
+from aesbench.models.embedding import MixedEmbedding
+from aesbench.models.training import Progress, predict
+from aesbench.plugins.registry import BACKBONES
 
 FORMAT = 1
 MODEL_FILE, WEIGHTS_FILE = "model.json", "weights.safetensors"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
+from aesbench.core.record import RunRecord
 from aesbench.export.fixed_sizes import FieldSize, field_sizes
-from aesbench.record import RunRecord
 
 FILE = "torchrec_tables.py"
 FUSED_MULTIPLE = 4

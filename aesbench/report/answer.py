@@ -10,17 +10,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import mean
 
-from aesbench.record import RunRecord
-from aesbench.report import cells
+from aesbench.core.phrasing import many, span
+from aesbench.core.record import RunRecord
 from aesbench.report.claims import claims_at, reduction, tally
 from aesbench.report.contenders import BEST, Contender, contenders
 from aesbench.report.names import backbone_name, dataset_name
-from aesbench.report.paired import Comparison
-from aesbench.report.power import ALPHA
+from aesbench.report.page import cells
 from aesbench.report.published import TABLE3
 from aesbench.report.score_tables import differences
-from aesbench.report.scores import REFERENCE, Place, by_place, over_seeds, test_auc
-from aesbench.report.wording import many, span
+from aesbench.report.statistics.paired import Comparison
+from aesbench.report.statistics.power import ALPHA
+from aesbench.report.statistics.scores import REFERENCE, Place, by_place, over_seeds, test_auc
 
 _LEAST_SEEDS = 2
 """A method with fewer leads nothing."""

@@ -6,13 +6,13 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from aesbench.record import RunRecord
+from aesbench.core.record import RunRecord
 from aesbench.report.contenders import PAST, Contender
 from aesbench.report.names import display_name
-from aesbench.report.paired import Comparison, compare, corrected
-from aesbench.report.power import ALPHA
 from aesbench.report.published import TABLE3, published_place
-from aesbench.report.scores import (
+from aesbench.report.statistics.paired import Comparison, compare, corrected
+from aesbench.report.statistics.power import ALPHA
+from aesbench.report.statistics.scores import (
     REFERENCE,
     Place,
     Value,

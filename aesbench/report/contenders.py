@@ -6,10 +6,10 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from aesbench.config import UNIFICATIONS
-from aesbench.record import RunRecord
+from aesbench.core.record import RunRecord
+from aesbench.core.spec import UNIFICATIONS
 from aesbench.report.names import display_name, method_of
-from aesbench.report.scores import REFERENCE, compared, metric, over_seeds
+from aesbench.report.statistics.scores import REFERENCE, compared, metric, over_seeds
 
 Groups = Mapping[str, Sequence[RunRecord]]
 """{label: its records} of one place."""

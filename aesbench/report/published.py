@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from aesbench.report.scores import Place
+from aesbench.report.statistics.scores import Place
 
 
 @dataclass(frozen=True)

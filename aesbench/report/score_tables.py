@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from aesbench.report import cells
 from aesbench.report.claims import VERDICTS, Claim, reduction
 from aesbench.report.contenders import Contender
-from aesbench.report.exhibit import Cell, TableData
 from aesbench.report.names import backbone_name, dataset_name
-from aesbench.report.paired import Comparison, compare, corrected
+from aesbench.report.page import cells
+from aesbench.report.page.exhibit import Cell, TableData
 from aesbench.report.published import TABLE3, Score, published_place
-from aesbench.report.scores import (
+from aesbench.report.statistics.paired import Comparison, compare, corrected
+from aesbench.report.statistics.scores import (
     REFERENCE,
     Place,
     Value,

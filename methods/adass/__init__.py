@@ -8,7 +8,7 @@ paper:
 paper           what                               module
 ==============  =================================  =====================================
 Eq. 4, 5, 6     adaptive sampling and its rivals   ``sampling``
-Eq. 7           subnets: tables and transform      ``subnet`` (``aesbench.candidates``)
+Eq. 7           subnets: tables and transform      ``subnet`` (``aesbench.search.candidates``)
 Alg. 1          training of the supernet           ``supernet``
 section 3.2     subnets scored, the reward         ``scoring``, ``objective``
 section 3.2     policy                             ``policy``
@@ -30,8 +30,8 @@ from typing import Any
 
 from aesbench import Allocation, Backbone, Context, Method, Metrics
 from aesbench.errors import ConfigError
-from aesbench.inheritance import inherit_chosen_tables
-from aesbench.search_space import Range
+from aesbench.plugins.search_space import Range
+from aesbench.search.inheritance import inherit_chosen_tables
 from aesbench_methods.adass import controls, rl
 from aesbench_methods.adass.config import EFFECT_FIRST, LITERAL, RESOURCE_FIRST, AdaSSConfig
 from aesbench_methods.adass.objective import Memo, Objective

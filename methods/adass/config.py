@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from aesbench.config import require, require_int
+from aesbench.core.settings import require, require_int
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from aesbench.randomness import global_generators
+from aesbench.models.randomness import global_generators
 
 WIDTH, LAYERS, HEADS, FEEDFORWARD = 64, 2, 4, 128
 """The paper names a transformer and no sizes; these are ours."""

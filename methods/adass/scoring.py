@@ -21,8 +21,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import embedding_bag, pad
 
-from aesbench import Backbone, Context, Field, Metrics, Split, metrics
-from aesbench.embedding import column_ranges
+from aesbench import Backbone, Context, Field, Metrics, Split
+from aesbench.core import metrics
+from aesbench.models.embedding import column_ranges
 from aesbench_methods.adass.sampling import Draw
 
 CHUNK = 2048

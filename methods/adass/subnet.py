@@ -19,7 +19,7 @@ from torch import Tensor
 from torch.nn.functional import batch_norm, pad
 
 from aesbench import Context, FieldEmbedding
-from aesbench.candidates import CandidateTables, SizeTransforms, sent
+from aesbench.search.candidates import CandidateTables, SizeTransforms, sent
 from aesbench_methods.adass.config import AdaSSConfig
 from aesbench_methods.adass.sampling import Draw, Observation
 from aesbench_methods.adass.scoring import Rows

@@ -13,9 +13,9 @@ from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from aesbench import Backbone, Context
-from aesbench.candidates import CandidateTables
-from aesbench.optimizer import ModelAdam
-from aesbench.training import keep
+from aesbench.models.optimizer import ModelAdam
+from aesbench.models.training import keep
+from aesbench.search.candidates import CandidateTables
 from aesbench_methods.adass.config import AdaSSConfig
 from aesbench_methods.adass.sampling import Draw, Sampler, make_sampler
 from aesbench_methods.adass.scoring import Rows, Scorer

@@ -16,9 +16,9 @@ from pathlib import Path
 import torch
 
 from aesbench import load_dataset
-from aesbench.grid import plan
-from aesbench.record import RunRecord
-from aesbench.runner import PreparedCache, run
+from aesbench.core.record import RunRecord
+from aesbench.harness.grid import plan
+from aesbench.harness.runner import PreparedCache, run
 
 
 def main() -> None:

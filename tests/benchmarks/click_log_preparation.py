@@ -26,8 +26,8 @@ from pathlib import Path
 
 import click_logs
 
-from aesbench.datasets.avazu import LAYOUT as AVAZU
-from aesbench.datasets.criteo import LAYOUT as CRITEO
+from aesbench.datasets.sources.avazu import LAYOUT as AVAZU
+from aesbench.datasets.sources.criteo import LAYOUT as CRITEO
 
 LAYOUTS = {"criteo": CRITEO, "avazu": AVAZU}
 SAMPLE_S = 0.25

@@ -31,15 +31,16 @@ from rich.console import Console
 
 from aesbench import Dataset, load_dataset
 from aesbench.cli.options import load_settings
-from aesbench.display import GridDisplay
+from aesbench.core.files import write_atomically
+from aesbench.core.record import RunRecord
 from aesbench.errors import AesbenchError
-from aesbench.executors import Limits
-from aesbench.grid import execute, plan
-from aesbench.record import RunRecord, write_atomically
-from aesbench.registry import METHODS
-from aesbench.report.exhibit import MISSING, Cell, TableData
+from aesbench.harness.executors.local import Limits
+from aesbench.harness.grid import execute, plan
+from aesbench.plugins.registry import METHODS
 from aesbench.report.names import display_name
-from aesbench.report.table_files import as_csv, as_markdown
+from aesbench.report.page.exhibit import MISSING, Cell, TableData
+from aesbench.report.page.table_files import as_csv, as_markdown
+from aesbench.terminal.display import GridDisplay
 
 TOLD = ("ues", "fixed")
 """Methods that are told their sizes."""

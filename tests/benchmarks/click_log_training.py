@@ -37,11 +37,12 @@ from contenders import MAKERS, PACKAGES, Task, installed_peers
 from machine import describe_machine
 from resident import Resident
 
-from aesbench import Allocation, Dataset, TrainConfig, fit, load_dataset, metrics
-from aesbench.backbones import BackboneConfig, WideDeep
+from aesbench import Allocation, Dataset, TrainConfig, fit, load_dataset
+from aesbench.core import metrics
 from aesbench.datasets.base import Split
 from aesbench.datasets.store import open_dataset
-from aesbench.embedding import MixedEmbedding
+from aesbench.models.backbones import BackboneConfig, WideDeep
+from aesbench.models.embedding import MixedEmbedding
 
 T = TypeVar("T")
 

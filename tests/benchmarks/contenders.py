@@ -30,14 +30,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from aesbench import training
-from aesbench.allocation import Allocation
-from aesbench.backbones import Backbone, BackboneConfig
-from aesbench.config import TrainConfig
+from aesbench.core.allocation import Allocation
+from aesbench.core.spec import TrainConfig
 from aesbench.datasets.base import Field, Split
-from aesbench.embedding import MixedEmbedding
-from aesbench.optimizer import ModelAdam
-from aesbench.registry import BACKBONES
+from aesbench.models import training
+from aesbench.models.backbones import Backbone, BackboneConfig
+from aesbench.models.embedding import MixedEmbedding
+from aesbench.models.optimizer import ModelAdam
+from aesbench.plugins.registry import BACKBONES
 
 
 @dataclass(frozen=True)

@@ -22,16 +22,16 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from aesbench import metrics
-from aesbench.allocation import Allocation
-from aesbench.backbones import BackboneConfig, DeepFM, WideDeep
-from aesbench.config import TrainConfig
+from aesbench.core import metrics
+from aesbench.core.allocation import Allocation
+from aesbench.core.spec import TrainConfig
 from aesbench.datasets.base import Dataset
-from aesbench.datasets.planted import Planted
+from aesbench.datasets.sources.planted import Planted
 from aesbench.datasets.store import prepare
-from aesbench.embedding import MixedEmbedding
-from aesbench.randomness import stage_seed
-from aesbench.training import fit, predict
+from aesbench.models.backbones import BackboneConfig, DeepFM, WideDeep
+from aesbench.models.embedding import MixedEmbedding
+from aesbench.models.randomness import stage_seed
+from aesbench.models.training import fit, predict
 
 CANDIDATES = (2, 8, 16, 32, 64)
 BASE = 16

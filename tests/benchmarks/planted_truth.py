@@ -25,9 +25,9 @@ import torch
 from scipy.stats import spearmanr
 
 from aesbench import Dataset, RunRecord, RunSpec, execute, load_dataset, plan, read_records
-from aesbench.allocation import Allocation
-from aesbench.report.stats import Summary, summarise
-from aesbench.runner import make_context
+from aesbench.core.allocation import Allocation
+from aesbench.harness.runner import make_context
+from aesbench.report.statistics.summary import Summary, summarise
 from aesbench_baselines.random_allocation import RandomAllocation
 
 CHANCE_ALLOCATIONS = 1000

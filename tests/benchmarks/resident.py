@@ -8,7 +8,7 @@ from types import TracebackType
 
 import torch
 
-from aesbench.cost import peak_memory_bytes, reset_peak_memory
+from aesbench.models.cost import peak_memory_bytes, reset_peak_memory
 
 CPU = torch.device("cpu")
 SAMPLE_S = 0.1

@@ -29,7 +29,7 @@ from floor import measure_floor, wait_for
 from machine import describe_machine
 from shapes import SHAPES, draw_rows
 
-from aesbench import metrics
+from aesbench.core import metrics
 
 DIM = 32
 

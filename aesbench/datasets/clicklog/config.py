@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from aesbench.config import require
+from aesbench.core.settings import require
 from aesbench.datasets.encode import check_min_count
 from aesbench.datasets.splits import SplitRule
 

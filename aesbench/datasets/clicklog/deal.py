@@ -15,12 +15,7 @@ from numpy.typing import NDArray
 
 from aesbench.datasets.base import SPLITS
 from aesbench.datasets.clicklog.parallel import in_order
-from aesbench.datasets.clicklog.staging import (
-    BlockInfo,
-    block_path,
-    read_field,
-    read_labels,
-)
+from aesbench.datasets.clicklog.staging import BlockInfo, block_path, read_field, read_labels
 from aesbench.datasets.clicklog.vocabulary import Lookup
 from aesbench.datasets.writer import DatasetWriter
 

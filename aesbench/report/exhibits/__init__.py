@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from aesbench.record import RunRecord
-from aesbench.report.exhibit import Exhibit
+from aesbench.core.record import RunRecord
 from aesbench.report.exhibits import (
     ablation,
     fig4,
@@ -24,6 +23,7 @@ from aesbench.report.exhibits import (
     table3,
     table4,
 )
+from aesbench.report.page.exhibit import Exhibit
 
 Builder = Callable[[Sequence[RunRecord]], list[Exhibit]]
 

@@ -10,20 +10,21 @@ from statistics import mean
 
 import numpy as np
 
-from aesbench.record import RunRecord
-from aesbench.report import cells
-from aesbench.report.ablation import Ablation, Row, ablations
-from aesbench.report.agreement import pairwise_agreement
+from aesbench.core.phrasing import many, span
+from aesbench.core.record import RunRecord
 from aesbench.report.claims import reduction
-from aesbench.report.consistency import RESAMPLES, Tau
-from aesbench.report.exhibit import Cell, Exhibit, TableData
 from aesbench.report.names import dataset_name
-from aesbench.report.paired import Comparison, compare, corrected
-from aesbench.report.power import ALPHA
-from aesbench.report.scores import Value, metric, over_seeds, seed_means, test_auc
-from aesbench.report.stability import end_to_end, modal_shares
-from aesbench.report.supernets import METRICS, difference
-from aesbench.report.wording import many, ranking, span, where
+from aesbench.report.page import cells
+from aesbench.report.page.exhibit import Cell, Exhibit, TableData
+from aesbench.report.statistics.ablation import Ablation, Row, ablations
+from aesbench.report.statistics.agreement import pairwise_agreement
+from aesbench.report.statistics.consistency import RESAMPLES, Tau
+from aesbench.report.statistics.paired import Comparison, compare, corrected
+from aesbench.report.statistics.places import ranking, where
+from aesbench.report.statistics.power import ALPHA
+from aesbench.report.statistics.scores import Value, metric, over_seeds, seed_means, test_auc
+from aesbench.report.statistics.stability import end_to_end, modal_shares
+from aesbench.report.statistics.supernets import METRICS, difference
 
 validation_auc = metric("validation", "auc")
 

@@ -12,14 +12,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from aesbench.config import SEARCH_ONLY
-from aesbench.record import RunRecord
-from aesbench.report.agreement import Sizes, entropies, pairwise_agreement, size_shares
-from aesbench.report.exhibit import Cell, Exhibit, FigureData, TableData
+from aesbench.core.phrasing import span
+from aesbench.core.record import RunRecord
+from aesbench.core.spec import SEARCH_ONLY
+from aesbench.report.draw.share_maps import ShareMap, draw_share_maps, maps_size
 from aesbench.report.names import dataset_name, display_name
-from aesbench.report.scores import Place, by_place
-from aesbench.report.share_maps import ShareMap, draw_share_maps, maps_size
-from aesbench.report.wording import span, where
+from aesbench.report.page.exhibit import Cell, Exhibit, FigureData, TableData
+from aesbench.report.statistics.agreement import Sizes, entropies, pairwise_agreement, size_shares
+from aesbench.report.statistics.places import where
+from aesbench.report.statistics.scores import Place, by_place
 
 PAPER = ("adass:r", "adass:e", "autodim", "autoemb", "esapn")
 """Whose searches the paper compares, in our order."""

@@ -8,17 +8,18 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-from aesbench.config import content_hash
-from aesbench.record import RunRecord
-from aesbench.report import cells
+from aesbench.core.phrasing import span
+from aesbench.core.record import RunRecord
+from aesbench.core.settings import content_hash
 from aesbench.report.claims import reduction
-from aesbench.report.exhibit import Cell, Exhibit, FigureData, TableData
+from aesbench.report.draw.palette import look_of
+from aesbench.report.draw.trace_panels import clean
 from aesbench.report.names import dataset_name, display_name, method_of
-from aesbench.report.paired import compare
-from aesbench.report.palette import look_of
-from aesbench.report.scores import Place, Value, over_seeds, seed_means, test_auc
-from aesbench.report.trace_panels import clean
-from aesbench.report.wording import span, where
+from aesbench.report.page import cells
+from aesbench.report.page.exhibit import Cell, Exhibit, FigureData, TableData
+from aesbench.report.statistics.paired import compare
+from aesbench.report.statistics.places import where
+from aesbench.report.statistics.scores import Place, Value, over_seeds, seed_means, test_auc
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

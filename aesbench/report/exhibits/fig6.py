@@ -6,16 +6,24 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from aesbench.record import RunRecord
-from aesbench.report import cells
+from aesbench.core.phrasing import span
+from aesbench.core.record import RunRecord
 from aesbench.report.contenders import BEST, contenders
-from aesbench.report.exhibit import Cell, Exhibit, FigureData, TableData
+from aesbench.report.draw.palette import GREY, look_of
+from aesbench.report.draw.trace_panels import clean
 from aesbench.report.names import dataset_name, display_name
-from aesbench.report.palette import GREY, look_of
-from aesbench.report.scores import REFERENCE, Place, Value, by_place, over_seeds, seed_means
-from aesbench.report.stats import Summary, summarise
-from aesbench.report.trace_panels import clean
-from aesbench.report.wording import span, where
+from aesbench.report.page import cells
+from aesbench.report.page.exhibit import Cell, Exhibit, FigureData, TableData
+from aesbench.report.statistics.places import where
+from aesbench.report.statistics.scores import (
+    REFERENCE,
+    Place,
+    Value,
+    by_place,
+    over_seeds,
+    seed_means,
+)
+from aesbench.report.statistics.summary import Summary, summarise
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

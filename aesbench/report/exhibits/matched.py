@@ -12,15 +12,18 @@ from dataclasses import dataclass
 from statistics import mean
 from typing import TYPE_CHECKING
 
-from aesbench.config import REFERENCE_DIM
-from aesbench.record import RunRecord
-from aesbench.report import cells
-from aesbench.report.exhibit import Exhibit, FigureData, TableData
-from aesbench.report.mean_mark import BAR_CAPTION, draw_mean
+from aesbench.core.phrasing import span
+from aesbench.core.record import RunRecord
+from aesbench.core.spec import REFERENCE_DIM
+from aesbench.report.draw.mean_mark import BAR_CAPTION, draw_mean
+from aesbench.report.draw.trace_panels import clean
 from aesbench.report.names import dataset_name, display_name, method_of
-from aesbench.report.paired import Comparison, compare, corrected
-from aesbench.report.power import ALPHA
-from aesbench.report.scores import (
+from aesbench.report.page import cells
+from aesbench.report.page.exhibit import Exhibit, FigureData, TableData
+from aesbench.report.statistics.paired import Comparison, compare, corrected
+from aesbench.report.statistics.places import where
+from aesbench.report.statistics.power import ALPHA
+from aesbench.report.statistics.scores import (
     Place,
     by_place,
     compared,
@@ -31,8 +34,6 @@ from aesbench.report.scores import (
     test_auc,
     test_logloss,
 )
-from aesbench.report.trace_panels import clean
-from aesbench.report.wording import span, where
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

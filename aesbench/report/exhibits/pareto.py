@@ -7,14 +7,18 @@ from dataclasses import dataclass
 from statistics import mean
 from typing import TYPE_CHECKING
 
-from aesbench.record import RunRecord
-from aesbench.report import cells
-from aesbench.report.exhibit import Cell, Exhibit, FigureData, TableData
-from aesbench.report.front import pareto_front
-from aesbench.report.mean_mark import BAR_CAPTION, draw_mean
+from aesbench.core.phrasing import span
+from aesbench.core.record import RunRecord
+from aesbench.core.variants import VARIANTS
+from aesbench.report.draw.mean_mark import BAR_CAPTION, draw_mean
+from aesbench.report.draw.palette import GREY
+from aesbench.report.draw.trace_panels import clean
 from aesbench.report.names import dataset_name, display_name, method_of
-from aesbench.report.palette import GREY
-from aesbench.report.scores import (
+from aesbench.report.page import cells
+from aesbench.report.page.exhibit import Cell, Exhibit, FigureData, TableData
+from aesbench.report.statistics.pareto_front import pareto_front
+from aesbench.report.statistics.places import where
+from aesbench.report.statistics.scores import (
     GIVEN_SIZES,
     Place,
     by_place,
@@ -25,10 +29,7 @@ from aesbench.report.scores import (
     seed_means,
     test_auc,
 )
-from aesbench.report.stats import Summary, summarise
-from aesbench.report.trace_panels import clean
-from aesbench.report.wording import span, where
-from aesbench.variants import VARIANTS
+from aesbench.report.statistics.summary import Summary, summarise
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -10,13 +10,15 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from aesbench.allocation import Allocation
-from aesbench.record import RunRecord
-from aesbench.report import cells
+from aesbench.core.allocation import Allocation
+from aesbench.core.phrasing import span
+from aesbench.core.record import RunRecord
 from aesbench.report.contenders import BEST, Contender, contenders
-from aesbench.report.exhibit import Cell, Exhibit, FigureData, TableData
+from aesbench.report.draw.size_map import draw_size_map
 from aesbench.report.names import backbone_name, dataset_name
-from aesbench.report.scores import (
+from aesbench.report.page import cells
+from aesbench.report.page.exhibit import Cell, Exhibit, FigureData, TableData
+from aesbench.report.statistics.scores import (
     Place,
     Value,
     by_place,
@@ -25,9 +27,7 @@ from aesbench.report.scores import (
     over_seeds,
     reference_params,
 )
-from aesbench.report.size_map import draw_size_map
-from aesbench.report.stats import Summary
-from aesbench.report.wording import span
+from aesbench.report.statistics.summary import Summary
 
 Truth = Mapping[str, Mapping[str, Any]]
 """{field: {rank, importance, noise}}."""

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from aesbench.record import RunRecord
-from aesbench.report import cells
+from aesbench.core.record import RunRecord
 from aesbench.report.contenders import BEST, contenders
-from aesbench.report.exhibit import Cell, Exhibit, FigureData, TableData
+from aesbench.report.draw.palette import GREY, look_of
 from aesbench.report.names import display_name
-from aesbench.report.palette import GREY, look_of
-from aesbench.report.ranks import LEAST_BLOCKS, LEAST_METHODS, Ranking, rank_methods
-from aesbench.report.scores import Place, by_place, over_seeds, test_auc
-from aesbench.report.wording import where
+from aesbench.report.page import cells
+from aesbench.report.page.exhibit import Cell, Exhibit, FigureData, TableData
+from aesbench.report.statistics.places import where
+from aesbench.report.statistics.ranks import LEAST_BLOCKS, LEAST_METHODS, Ranking, rank_methods
+from aesbench.report.statistics.scores import Place, by_place, over_seeds, test_auc
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

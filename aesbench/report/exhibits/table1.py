@@ -10,15 +10,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import mean
 
-from aesbench.config import SEARCH_ONLY
-from aesbench.record import RunRecord
-from aesbench.report import cells
+from aesbench.core.record import RunRecord
+from aesbench.core.spec import SEARCH_ONLY
 from aesbench.report.contenders import best_uniform
-from aesbench.report.exhibit import Cell, Exhibit, TableData
 from aesbench.report.names import backbone_name, dataset_name, display_name, method_of
-from aesbench.report.paired import Comparison, compare, corrected
+from aesbench.report.page import cells
+from aesbench.report.page.exhibit import Cell, Exhibit, TableData
 from aesbench.report.published import TABLE1, Capability
-from aesbench.report.scores import (
+from aesbench.report.statistics.paired import Comparison, compare, corrected
+from aesbench.report.statistics.scores import (
     Place,
     by_place,
     compared,
@@ -26,7 +26,7 @@ from aesbench.report.scores import (
     seed_means,
     test_auc,
 )
-from aesbench.report.stability import end_to_end, modal_shares, of_one_state
+from aesbench.report.statistics.stability import end_to_end, modal_shares, of_one_state
 
 CLAIM = (
     "MDE and AdaS&S are stable, AdaS&S alone performs better, MDE, SSEDS and AdaS&S obey limits."

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from aesbench.record import RunRecord
-from aesbench.report import cells
-from aesbench.report.exhibit import Cell, Exhibit, TableData
+from aesbench.core.record import RunRecord
 from aesbench.report.names import dataset_name
+from aesbench.report.page import cells
+from aesbench.report.page.exhibit import Cell, Exhibit, TableData
 from aesbench.report.published import RELATIVES, TABLE2
 
 _HEADER = (

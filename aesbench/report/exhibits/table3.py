@@ -6,23 +6,25 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from itertools import groupby
 
-from aesbench.record import RunRecord
-from aesbench.report import cells
+from aesbench.core.phrasing import many, span
+from aesbench.core.record import RunRecord
 from aesbench.report.claims import Claim, claims_at, tally
 from aesbench.report.contenders import BEST, Contender, contenders
-from aesbench.report.exhibit import Cell, Exhibit, FigureData, TableData
-from aesbench.report.forest import Branch, Panel, draw_forest
+from aesbench.report.draw.forest import Branch, Panel, draw_forest
 from aesbench.report.names import backbone_name, dataset_name
-from aesbench.report.paired import Comparison
+from aesbench.report.page import cells
+from aesbench.report.page.exhibit import Cell, Exhibit, FigureData, TableData
 from aesbench.report.published import RELATIVES, TABLE2
-from aesbench.report.score_tables import (
-    claims_table,
-    differences,
-    differences_table,
-    scores_table,
+from aesbench.report.score_tables import claims_table, differences, differences_table, scores_table
+from aesbench.report.statistics.paired import Comparison
+from aesbench.report.statistics.scores import (
+    REFERENCE,
+    Place,
+    by_place,
+    over_seeds,
+    test_auc,
+    test_logloss,
 )
-from aesbench.report.scores import REFERENCE, Place, by_place, over_seeds, test_auc, test_logloss
-from aesbench.report.wording import many, span
 
 CLAIM = (
     "AdaS&S-E raises AUC by about .3 % over UES-32 and saves about 20 % of the parameters; AdaS&S-R"

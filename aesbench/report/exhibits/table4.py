@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from aesbench.record import RunRecord
-from aesbench.report import cells
-from aesbench.report.consistency import RESAMPLES, Tau
-from aesbench.report.dots import Dot, DotPanel, draw_dots
-from aesbench.report.exhibit import Cell, Exhibit, FigureData, TableData
-from aesbench.report.misjudged import (
+from aesbench.core.phrasing import many, span
+from aesbench.core.record import RunRecord
+from aesbench.report.draw.dots import Dot, DotPanel, draw_dots
+from aesbench.report.names import dataset_name
+from aesbench.report.page import cells
+from aesbench.report.page.exhibit import Cell, Exhibit, FigureData, TableData
+from aesbench.report.statistics.consistency import RESAMPLES, Tau
+from aesbench.report.statistics.misjudged import (
     effects_figure,
     effects_findings,
     effects_table,
     judgements,
 )
-from aesbench.report.names import dataset_name
-from aesbench.report.supernets import (
+from aesbench.report.statistics.places import ranking, where
+from aesbench.report.statistics.supernets import (
     KINDS,
     METRICS,
     SAMPLINGS,
@@ -26,7 +28,6 @@ from aesbench.report.supernets import (
     difference,
     gather,
 )
-from aesbench.report.wording import many, ranking, span, where
 
 CLAIM = (
     "Adaptive sampling ranks subnets best (tau of .79 by LogLoss and .80 by AUC with independent"

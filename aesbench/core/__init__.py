@@ -1,0 +1,1 @@
+"""What everything speaks of: allocations, specs, records, metrics, traces. No torch."""

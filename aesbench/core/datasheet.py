@@ -1,0 +1,54 @@
+"""What a data set is, kept beside its records, so that a report needs neither the data nor torch.
+
+One small JSON file per data set and hash: ``datasets/<name>-<first digits of its hash>.json``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from aesbench.core.files import write_atomically
+from aesbench.core.spec import RunSpec
+from aesbench.errors import RecordError
+
+_KEPT = ("name", "hash", "settings", "fields", "splits", "facts", "truth")
+"""Of a manifest (``datasets/store.py``); the rest is about how and from what it was prepared."""
+
+
+def write_datasheet(results: Path, manifest: Mapping[str, Any]) -> Path:
+    """Keep what a manifest says of a data set, unless it is kept already.
+
+    Raises:
+        RecordError: the folder cannot be written.
+    """
+    path = datasheet_path(results, manifest["name"], manifest["hash"])
+    if not path.exists():
+        sheet = {name: manifest[name] for name in _KEPT}
+        write_atomically(path, json.dumps(sheet, indent=1) + "\n")
+    return path
+
+
+def read_datasheet(results: Path, spec: RunSpec) -> dict[str, Any]:
+    """Return what is known of the data of a run; empty where nothing was kept.
+
+    Raises:
+        RecordError: the file does not hold the description of these data; the message names it.
+    """
+    path = datasheet_path(results, spec.dataset, spec.data_hash)
+    if not path.exists():
+        return {}
+    try:
+        sheet: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        if sheet["hash"] != spec.data_hash:
+            raise RecordError(f"describes data of hash {sheet['hash'][:16]}")
+    except (OSError, ValueError, KeyError, TypeError, RecordError) as error:
+        raise RecordError(f"{path}: {error}; delete the file and run aesbench run again") from error
+    return sheet
+
+
+def datasheet_path(results: Path, name: str, data_hash: str) -> Path:
+    """Return where the description of a data set lies."""
+    return results / "datasets" / f"{name}-{data_hash[:16]}.json"

@@ -1,0 +1,26 @@
+"""Numbers and counts in words, and the format that a set of numbers needs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+
+
+def span(values: Iterable[float], text: Callable[[float], str] = str) -> str:
+    """Return the least and the greatest of some values: ``3 to 10``, or ``3`` if they are one."""
+    ordered = sorted(values) or [0]
+    return " to ".join(dict.fromkeys(text(value) for value in (ordered[0], ordered[-1])))
+
+
+def many(count: int, noun: str) -> str:
+    """Return a count with its noun, which takes an s in the plural."""
+    return f"{count:,} {noun}" + ("" if count == 1 else "s")
+
+
+def number_form(numbers: Sequence[float], *, signed: bool) -> str:
+    """Return the format in which the largest of these numbers has three digits."""
+    largest = max((abs(number) for number in numbers if math.isfinite(number)), default=1.0)
+    sign = "+" if signed else ""
+    if largest == 0 or not 1e-5 <= largest < 1e5:
+        return f"{sign}.2g"
+    return f"{sign}.{max(0, 2 - math.floor(math.log10(largest)))}f"

@@ -1,0 +1,220 @@
+"""A run's record: measurements only, one JSON file per run, never half-written.
+
+What a search traced of its course lies in a file of its own, so that records stay small.
+
+Everything comparative (parameter reduction, means, intervals, tests) is derived from records in
+``aesbench.report``.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from aesbench.core.allocation import Allocation
+from aesbench.core.files import write_atomically
+from aesbench.core.spec import RunSpec
+from aesbench.core.trace import Trace
+from aesbench.errors import AesbenchError, RecordError, did_you_mean
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """What one run measured.
+
+    Attributes:
+        spec: what was run.
+        status: ``ok`` or ``failed``.
+        error: of a failed run, its ``type``, ``message``, ``phase`` and ``traceback``.
+        allocation: the sizes that were found and, unless the spec says otherwise, retrained.
+        prepare_id: names the prepared state that was searched; equal ids shared one.
+        takes_budget: whether the method can keep to a budget; None in records older than this.
+        scores: {sizes: {auc, logloss}} on validation with inherited weights, of the allocations
+            that the spec asks for; sizes as ``sizes_text`` writes them.
+        metrics: {validation, test} -> {auc, logloss}; for generated data also
+            ``test_expected``, scored against the true probabilities.
+        epochs: ``epochs``, ``best_epoch`` and ``history`` of the retraining.
+        parameters: trainable parameters: embedding, transform, wide, dense.
+        flops: per predicted sample; a multiply-add counts once.
+        seconds: by phase: prepare, search, retrain, evaluate. A shared ``prepare`` counts in full
+            in every record that used it.
+        cpu_seconds: processor time by phase, all threads together; empty in records older than it.
+        peak_memory_bytes: of the process, or allocated on the GPU.
+        environment: versions, hardware, threads, providers, git commit, time.
+        traces: {stage: what it traced}; not part of the record's file, read by ``read_traces``.
+        datasheet: what its data set is; not part of the file either, read by ``read_datasheet``.
+    """
+
+    spec: RunSpec
+    status: str
+    error: Mapping[str, str] | None = None
+    allocation: Allocation | None = None
+    prepare_id: str | None = None
+    takes_budget: bool | None = None
+    scores: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    metrics: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    epochs: Mapping[str, Any] = field(default_factory=dict)
+    parameters: Mapping[str, int] = field(default_factory=dict)
+    flops: int | None = None
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    cpu_seconds: Mapping[str, float] = field(default_factory=dict)
+    peak_memory_bytes: int | None = None
+    environment: Mapping[str, Any] = field(default_factory=dict)
+    traces: Mapping[str, Trace] = field(default_factory=dict, compare=False, repr=False)
+    datasheet: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
+
+    @property
+    def ok(self) -> bool:
+        """Whether the run succeeded."""
+        return self.status == "ok"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the record as plain JSON values."""
+        plain = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        del plain["traces"], plain["datasheet"]
+        plain["spec"] = self.spec.to_dict()
+        plain["allocation"] = self.allocation.to_dict() if self.allocation else None
+        return {"schema": SCHEMA, "run_id": self.spec.run_id, **plain}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> RunRecord:
+        """Read what ``to_dict`` wrote.
+
+        Raises:
+            RecordError: another schema, or a key is missing, unknown or malformed.
+        """
+        if not isinstance(data, Mapping):
+            raise RecordError(f"a record is a JSON object, got a {type(data).__name__}")
+        values = dict(data)
+        schema, run_id = values.pop("schema", None), values.pop("run_id", None)
+        if schema != SCHEMA:
+            raise RecordError(f"schema {schema!r}, this version of aesbench reads {SCHEMA}")
+        for name in ("traces", "datasheet"):
+            if name in values:
+                raise RecordError(f"malformed record: its {name} lies in a file of its own")
+        try:
+            values["spec"] = RunSpec.from_dict(values["spec"])
+            if values.get("allocation") is not None:
+                values["allocation"] = Allocation.from_dict(values["allocation"])
+            record = cls(**values)
+        except (AesbenchError, KeyError, TypeError) as error:
+            raise RecordError(f"malformed record: {error}") from error
+        if record.spec.run_id != run_id:
+            raise RecordError(f"run_id {run_id!r} does not match its spec: the file was edited")
+        return record
+
+
+def record_path(results: Path, spec: RunSpec) -> Path:
+    """Return where a run's record lies: ``records/<dataset>/<backbone>/<label>/<run_id>.json``."""
+    return results / "records" / _place(spec)
+
+
+def trace_path(results: Path, spec: RunSpec) -> Path:
+    """Return where a run's traces lie: under ``traces/`` as the record does under ``records/``."""
+    return results / "traces" / _place(spec)
+
+
+def _place(spec: RunSpec) -> Path:
+    label = re.sub(r"[^A-Za-z0-9.+=-]+", "-", spec.label).strip("-")
+    return Path(spec.dataset, spec.backbone, label, f"{spec.run_id}.json")
+
+
+def write_record(results: Path, record: RunRecord) -> Path:
+    """Write a record and its traces, if any, each under a temporary name that is then renamed.
+
+    The record comes last: a run that has one has its traces too.
+
+    Raises:
+        RecordError: the disk is full or the folder cannot be written; nothing else is lost.
+    """
+    _write_traces(trace_path(results, record.spec), record)
+    path = record_path(results, record.spec)
+    text = json.dumps(record.to_dict(), indent=1) + "\n"
+    write_atomically(path, text)
+    return path
+
+
+def _write_traces(path: Path, record: RunRecord) -> None:
+    stages = {stage: trace.to_dict() for stage, trace in record.traces.items() if trace.series}
+    if stages:
+        data = {"schema": SCHEMA, "run_id": record.spec.run_id, "stages": stages}
+        write_atomically(path, json.dumps(data, allow_nan=False) + "\n")
+    elif path.is_file():
+        path.unlink()  # Of an earlier run of this spec, which traced something.
+
+
+def read_traces(results: Path, spec: RunSpec) -> dict[str, Trace]:
+    """Return ``{stage: trace}`` of a run; empty if it traced nothing.
+
+    Raises:
+        RecordError: the file does not hold the traces of this run; the message names it.
+    """
+    path = trace_path(results, spec)
+    if not path.exists():
+        return {}
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+        if (data["schema"], data["run_id"]) != (SCHEMA, spec.run_id):
+            raise RecordError(f"holds no traces of run {spec.run_id} in schema {SCHEMA}")
+        return {stage: Trace.from_dict(series) for stage, series in data["stages"].items()}
+    except (OSError, AesbenchError, AttributeError, KeyError, TypeError, ValueError) as error:
+        raise RecordError(f"{path}: {error}; delete or move the file") from error
+
+
+def read_record(path: Path) -> RunRecord:
+    """Read one record.
+
+    Raises:
+        RecordError: the file is not a record of this schema; the message names it.
+    """
+    try:
+        return RunRecord.from_dict(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, RecordError) as error:
+        raise RecordError(f"{path}: {error}; delete or move the file") from error
+
+
+def read_records(results: Path) -> Iterator[RunRecord]:
+    """Yield every record under a results folder, in the order of their paths.
+
+    Raises:
+        RecordError: a file is not a record of this schema.
+    """
+    for path in sorted((results / "records").rglob("*.json")):
+        yield read_record(path)
+
+
+def find_record(results: Path, text: str) -> RunRecord:
+    """Return the record of a run by its id, or by the first digits of it.
+
+    Raises:
+        RecordError: no run has it or several have; the message says how to find ids.
+    """
+    paths = {path.stem: path for path in (results / "records").rglob("*.json")}
+    found = sorted(run_id for run_id in paths if text and run_id.startswith(text))
+    if len(found) == 1:
+        return read_record(paths[found[0]])
+    hint = f"'aesbench list runs --results {results}' shows the ids"
+    if found:
+        shown = ", ".join(found[:5]) + (", ..." if len(found) > 5 else "")
+        raise RecordError(f"{len(found)} runs begin with '{text}': {shown}; {hint}")
+    nearest = did_you_mean(text, paths)
+    raise RecordError(f"no run '{text}' under {results / 'records'}{nearest} {hint}")
+
+
+def run_title(spec: RunSpec) -> str:
+    """Return what distinguishes a run, in words."""
+    title = f"{spec.label} on {spec.dataset}, {spec.backbone}, seed {spec.seed}"
+    return f"{title}, search {spec.search_index}" if spec.search_index else title
+
+
+def field_names(record: RunRecord, count: int) -> list[str]:
+    """Return the names of a run's fields; numbers where it failed before it had an allocation."""
+    if record.allocation is not None and len(record.allocation.names) == count:
+        return list(record.allocation.names)
+    return [f"field {number}" for number in range(count)]

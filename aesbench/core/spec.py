@@ -1,0 +1,157 @@
+"""What a run is, as data: frozen settings whose hash names the run's record."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from aesbench.core.settings import build_config, content_hash, require, require_int
+
+UNIFICATIONS = ("plain", "transform")
+"""How vectors of different sizes enter a backbone: as they are, or mapped to one size."""
+
+REFERENCE_DIM = 32
+"""UES-32 is what budgets and parameter reductions refer to (paper, section 4.2)."""
+
+SEARCH_ONLY = "+search-only"
+"""What the label of a run that retrains nothing ends in."""
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """The one training protocol, the same for every method (paper, section 4.2, unless noted).
+
+    Attributes:
+        batch_size: rows per step.
+        learning_rate: Adam's, for tables and dense parameters.
+        epochs: the most passes over the train split; not given in the paper, ours.
+        patience: epochs without a better validation AUC before training stops; ours.
+        l2: weight decay on the embedding rows of the batch, coupled as in Adam; ours.
+        table_std: standard deviation of a table's initial values, the same for every size, so that
+            no size starts ahead of another; ours.
+    """
+
+    batch_size: int = 512
+    learning_rate: float = 1e-3
+    epochs: int = 20
+    patience: int = 2
+    l2: float = 1e-6
+    table_std: float = 0.01
+
+    def __post_init__(self) -> None:
+        require_int(self.batch_size, "train.batch_size", 2)
+        require(self.learning_rate > 0, "train.learning_rate", self.learning_rate, "above 0")
+        require_int(self.epochs, "train.epochs", 1)
+        require_int(self.patience, "train.patience", 1)
+        require(self.l2 >= 0, "train.l2", self.l2, "at least 0")
+        require(self.table_std > 0, "train.table_std", self.table_std, "above 0")
+        # A record gives back 0.0 for l2=0: both must have one hash.
+        for name in ("learning_rate", "l2", "table_std"):
+            object.__setattr__(self, name, float(getattr(self, name)))
+
+
+@dataclass(frozen=True)
+class RunSpec:
+    """One run: everything that determines its result, and nothing else.
+
+    Attributes:
+        dataset: the data set's name.
+        data_hash: the prepared data set's hash, so that no result outlives its data.
+        backbone: the registered name of the backbone.
+        backbone_config: its settings, defaults included.
+        unification: how mixed sizes enter the backbone, one of ``UNIFICATIONS``.
+        method: the registered name of the method.
+        method_config: its settings, defaults included.
+        label: how tables call this method with these settings, ``ues:32+transform`` for example.
+        final_dim: the width that ``transform`` maps every vector to (the paper's d_f).
+        candidates: the sizes a search may choose from (the paper's D).
+        budget: the most embedding parameters, or None.
+        seed: the run's seed; the seeds of its stages derive from it.
+        search_index: which of several searches on one prepared state.
+        train: the training protocol.
+        retrain: whether the allocation is retrained and tested, or only recorded.
+        inherit: whether the retrained model starts from the weights of the search.
+        scores: of how many random allocations the method predicts the metrics with inherited
+            weights, in place of a search; 0 searches.
+    """
+
+    dataset: str
+    data_hash: str
+    backbone: str
+    backbone_config: Mapping[str, Any]
+    unification: str
+    method: str
+    method_config: Mapping[str, Any]
+    label: str
+    final_dim: int = 32
+    candidates: tuple[int, ...] = (2, 8, 16, 32, 64)
+    budget: int | None = None
+    seed: int = 0
+    search_index: int = 0
+    train: TrainConfig = field(default_factory=TrainConfig)
+    retrain: bool = True
+    inherit: bool = False
+    scores: int = 0
+
+    def __post_init__(self) -> None:
+        require(
+            self.unification in UNIFICATIONS,
+            "unification",
+            self.unification,
+            "one of " + ", ".join(UNIFICATIONS),
+        )
+        require_int(self.final_dim, "final_dim", 1)
+        for size in self.candidates:
+            require_int(size, "a size of candidates", 1)
+        require(
+            len(self.candidates) > 0 and list(self.candidates) == sorted(set(self.candidates)),
+            "candidates",
+            self.candidates,
+            "distinct sizes of at least 1 in ascending order",
+        )
+        if self.budget is not None:
+            require_int(self.budget, "budget", 1)
+        require_int(self.seed, "seed")
+        require_int(self.search_index, "search_index", 0)
+        require(type(self.retrain) is bool, "retrain", self.retrain, "true or false")
+        require(type(self.inherit) is bool, "inherit", self.inherit, "true or false")
+        require(
+            self.retrain or not self.inherit,
+            "inherit",
+            self.inherit,
+            "false where nothing is retrained (search only)",
+        )
+        require_int(self.scores, "scores", 0)
+        require(
+            not (self.scores and self.retrain), "scores", self.scores, "0 where a run is retrained"
+        )
+
+    @cached_property
+    def run_id(self) -> str:
+        """Sixteen hexadecimal digits that change with any setting, seed or data."""
+        return content_hash(self.to_dict())
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the spec as plain JSON values; settings of ``_LATER`` only if they are changed."""
+        plain: dict[str, Any] = dataclasses.asdict(self)
+        plain["candidates"] = list(self.candidates)
+        for name, default in _LATER.items():
+            if plain[name] == default:
+                del plain[name]
+        return plain
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> RunSpec:
+        """Read what ``to_dict`` wrote.
+
+        Raises:
+            ConfigError: a key is unknown or a value has the wrong type.
+        """
+        return build_config(cls, data, "spec")
+
+
+_LATER = {"retrain": True, "inherit": False, "scores": 0}
+"""Settings younger than the first records, whose ids must stay what they are."""

@@ -1,0 +1,1 @@
+"""One's own data, described in a TOML file."""

@@ -1,0 +1,260 @@
+"""Your own data: a TOML file names the files, the label, the fields and the split.
+
+``examples/custom.toml`` is a commented example. Files are read as streams (CSV, TSV or parquet,
+compressed with gzip or zstd or not), except those with a separator of several characters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import polars as pl
+
+from aesbench.datasets.buckets import bucket
+from aesbench.datasets.custom.config import (
+    CustomConfig,
+    CustomField,
+    Join,
+    Table,
+    read_config,
+)
+from aesbench.datasets.custom.conversions import (
+    Conversion,
+    caster,
+    check_conversions,
+    moment,
+    number_types,
+)
+from aesbench.datasets.custom.tables import check_lines, first_line, scan
+from aesbench.datasets.custom.timestamps import PARTS
+from aesbench.datasets.encode import LABEL, FieldSpec, encode
+from aesbench.datasets.source import Source
+from aesbench.datasets.splits import GIVEN, TIMESTAMP, USER
+from aesbench.datasets.writer import DatasetWriter
+from aesbench.errors import ConfigError, DataError, did_you_mean
+
+
+class CustomSource(Source):
+    """A data set described by a TOML file; its name is the file's, without the ending."""
+
+    Config = CustomConfig
+    config: CustomConfig
+
+    def __init__(self, config: CustomConfig, *, name: str, folder: Path) -> None:
+        super().__init__(config)
+        self.name = self.title = name
+        self._folder = folder
+
+    @classmethod
+    def from_toml(cls, path: Path) -> CustomSource:
+        """Read the description.
+
+        Raises:
+            ConfigError: see ``read_config``.
+        """
+        return cls(read_config(path), name=path.stem, folder=path.parent)
+
+    def files(self, data_dir: Path | None, cache: Path) -> Mapping[str, Path]:
+        """Find every file the TOML file names, in the data folder or beside the TOML file."""
+        places = [*([] if data_dir is None else [data_dir]), self._folder]
+        found = {}
+        for _, names in self._tables():
+            for name in names:
+                paths = [place / name for place in places if (place / name).is_file()]
+                if not paths:
+                    raise DataError(
+                        f"data set '{self.name}' lacks {name}; put it into"
+                        f" {' or '.join(str(place) for place in places)}, or correct its name"
+                    )
+                found[name] = paths[0]
+        return found
+
+    def build(self, files: Mapping[str, Path], writer: DatasetWriter) -> None:
+        """Read, join, split and encode the files."""
+        config = self.config
+        rule = config.split.resolved
+        for table, names in self._tables():
+            check_lines(table, names, files)
+        rows = self._joined(files)
+        conversions = [self._conversion(field, rows) for field in config.field]
+        keys = self._keys(rows)
+        label, views = self._label(rows)
+        specs = [
+            FieldSpec(field.name, multi=field.kind == "multi", allow_constant=field.allow_constant)
+            for field in config.field
+        ]
+        if config.sort_by:
+            self._check_columns(config.sort_by, rows, "sort_by")
+            types = number_types(rows, config.sort_by)
+            rows = rows.sort(
+                [pl.col(name).cast(types[name]) for name in config.sort_by], maintain_order=True
+            )
+        # The label's columns become numbers under their own names, so the fields are taken first.
+        numbered = [f"__field_{place}__" for place in range(len(specs))]
+        taken = rows.select(
+            *(c.convert(True).alias(n) for c, n in zip(conversions, numbered, strict=True)),
+            *(c.convert(True).alias(c.name) for c in keys),
+            *(c.convert(True).alias(c.name) for c in views),
+        )
+        final = taken.select(
+            *(pl.col(n).alias(spec.name) for n, spec in zip(numbered, specs, strict=True)),
+            *rule.keys,
+            label.alias(LABEL),
+        )
+        try:
+            encode(final, specs, rule, writer, min_count=config.min_count)
+        except pl.exceptions.PolarsError as error:
+            check_conversions(rows, [*conversions, *keys, *views])
+            raise DataError(
+                f"cannot read data set '{self.name}': {first_line(error)}; check the label"
+                f" ({config.label!r}), the expressions and the files"
+            ) from error
+
+    def _tables(self) -> Iterable[tuple[Table, Sequence[str]]]:
+        """Yield each table with the names of its files, those of a given split among them."""
+        rows, split = self.config.rows, self.config.split
+        yield rows, (*rows.files, *split.train, *split.validation, *split.test)
+        for join in self.config.join:
+            yield join, join.files
+
+    def _joined(self, files: Mapping[str, Path]) -> pl.LazyFrame:
+        """Return the rows with the columns of their side tables, and ``GIVEN`` if it is given."""
+        table, split = self.config.rows, self.config.split
+        if split.resolved.rule == "given":
+            parts = [
+                scan(table, names, files).with_columns(pl.lit(place, pl.UInt8).alias(GIVEN))
+                for place, names in enumerate((split.train, split.validation, split.test))
+            ]
+            # Read all files at once to see that they agree.
+            scan(table, (*split.train, *split.validation, *split.test), files)
+            rows = pl.concat(parts)
+        else:
+            rows = scan(table, table.files, files)
+        for join in self.config.join:
+            rows = self._attach(rows, join, files)
+        return rows
+
+    def _attach(self, rows: pl.LazyFrame, join: Join, files: Mapping[str, Path]) -> pl.LazyFrame:
+        what = f"the join with {', '.join(join.files)}"
+        side = scan(join, join.files, files)
+        on = list(join.on)
+        self._check_columns(on, rows, what)
+        self._check_columns(on, side, what)
+        both = {*_names(side)} & {*_names(rows)} - {*on}
+        if both:
+            raise ConfigError(
+                f"{what}: the rows have a column '{min(both)}' already; give the side table's"
+                " another name with columns = [...], or leave it out of the file"
+            )
+        side, rows = (frame.with_columns(pl.col(on).cast(pl.String)) for frame in (side, rows))
+        twice = side.group_by(on).len().filter(pl.col("len") > 1).head(1).collect()
+        if twice.height:
+            raise DataError(
+                f"{what}: {', '.join(on)} = {', '.join(map(repr, twice.row(0)[:-1]))} stands there"
+                f" {twice['len'][0]} times; keep one line for each"
+            )
+        return rows.join(side, on=on, how="left", maintain_order="left")
+
+    def _check_columns(self, names: Iterable[str], rows: pl.LazyFrame, what: str) -> None:
+        present = _names(rows)
+        for name in names:
+            if name not in present:
+                raise ConfigError(
+                    f"data set '{self.name}': {what} names the column '{name}', which the files"
+                    f" do not have{did_you_mean(name, present)} Columns: {', '.join(present)}"
+                )
+
+    def _expression(self, sql: str, rows: pl.LazyFrame, what: str) -> pl.Expr:
+        try:
+            expression = pl.sql_expr(sql)
+        except pl.exceptions.PolarsError as error:
+            raise ConfigError(
+                f"data set '{self.name}': {what} is no SQL expression: {sql!r}:"
+                f" {first_line(error)}; write something like rating > 3, text in single quotes"
+            ) from error
+        self._check_columns(expression.meta.root_names(), rows, f"{what} ({sql!r})")
+        return expression
+
+    def _conversion(self, field: CustomField, rows: pl.LazyFrame) -> Conversion:
+        what = f"field '{field.name}'"
+        if field.expression:
+            raw = self._expression(field.expression, rows, what)
+        else:
+            column = field.column or field.name
+            self._check_columns([column], rows, what)
+            raw = pl.col(column)
+        dtype = self._dtype(rows, raw, what)
+        if field.kind == "numeric":
+            return Conversion(
+                field.name, raw, "a number", lambda s: bucket(raw.cast(pl.Float64, strict=s))
+            )
+        if field.kind in PARTS:
+            expected = f"a time {field.format}" if field.format else f"a time in {field.unit}"
+            return Conversion(
+                field.name,
+                raw,
+                expected,
+                lambda s: PARTS[field.kind](moment(raw, dtype, field.unit, field.format, s)),
+            )
+        if field.kind == "multi":
+            lists = raw if isinstance(dtype, pl.List) else raw.str.split(field.separator)
+            values = lists.cast(pl.List(pl.String))
+            filled = values.list.eval(pl.element().filter(pl.element() != ""))
+            return Conversion(field.name, raw, "text", lambda _: filled)
+        return Conversion(field.name, raw, "text", lambda _: raw.cast(pl.String))
+
+    def _dtype(self, rows: pl.LazyFrame, raw: pl.Expr, what: str) -> pl.DataType:
+        try:
+            return rows.select(raw).collect_schema().dtypes()[0]
+        except pl.exceptions.PolarsError as error:
+            raise ConfigError(
+                f"data set '{self.name}': {what}: {first_line(error)}; columns of text files are"
+                " text in an expression: CAST(column AS DOUBLE) makes numbers of them"
+            ) from error
+
+    def _keys(self, rows: pl.LazyFrame) -> list[Conversion]:
+        """Return the columns of the split rule."""
+        split, keys = self.config.split, []
+        needed = split.resolved.keys
+        for key, name in ((USER, split.user), (TIMESTAMP, split.timestamp)):
+            if key in needed:
+                self._check_columns([name], rows, "the split")
+        if GIVEN in needed:
+            keys.append(Conversion(GIVEN, pl.col(GIVEN), "a split", lambda _: pl.col(GIVEN)))
+        if USER in needed:
+            user = pl.col(split.user)
+            keys.append(Conversion(USER, user, "text", lambda _: user.cast(pl.String)))
+        if TIMESTAMP in needed:
+            raw = pl.col(split.timestamp)
+            dtype = self._dtype(rows, raw, "the split")
+            if split.format:
+                keys.append(
+                    Conversion(
+                        TIMESTAMP,
+                        raw,
+                        f"a time {split.format}",
+                        lambda s: moment(raw, dtype, "s", split.format, s),
+                    )
+                )
+            else:
+                number = number_types(rows, [split.timestamp])[split.timestamp]
+                keys.append(Conversion(TIMESTAMP, raw, "a number", caster(raw, number)))
+        return keys
+
+    def _label(self, rows: pl.LazyFrame) -> tuple[pl.Expr, list[Conversion]]:
+        """Return the label's expression and its columns, as numbers where they hold numbers."""
+        label = self._expression(self.config.label, rows, "the label")
+        names = list(dict.fromkeys(label.meta.root_names()))
+        types = number_types(rows, names)
+        views = []
+        for name in names:
+            # Whole numbers at the start of a file do not promise whole numbers to its end.
+            number = pl.Float64() if types[name] == pl.Int64 else types[name]
+            raw = pl.col(name)
+            views.append(Conversion(name, raw, "a number", caster(raw, number)))
+        return label, views
+
+
+def _names(rows: pl.LazyFrame) -> list[str]:
+    return rows.collect_schema().names()

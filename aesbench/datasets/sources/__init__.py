@@ -1,0 +1,1 @@
+"""Data sets that are built in, a file each."""

@@ -1,0 +1,1 @@
+"""From names to records: specs, workers, runs, resuming."""

@@ -1,0 +1,300 @@
+"""Grids of runs: from names to specs, and from specs to records on disk.
+
+``plan`` turns what a user names into ``RunSpec``s; ``execute`` runs those that have no record yet.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from aesbench.core.datasheet import write_datasheet
+from aesbench.core.record import RunRecord, read_record, record_path, write_record
+from aesbench.core.settings import build_config, content_hash, plain_settings, require, require_int
+from aesbench.core.spec import REFERENCE_DIM, SEARCH_ONLY, UNIFICATIONS, RunSpec, TrainConfig
+from aesbench.datasets.base import Dataset
+from aesbench.errors import ConfigError, did_you_mean
+from aesbench.harness.executors.local import (
+    Event,
+    Executor,
+    Finished,
+    Job,
+    Limits,
+    WorkerSettings,
+    run_jobs,
+)
+from aesbench.harness.runner import prepare_key_of
+from aesbench.plugins.method import Method
+from aesbench.plugins.registry import BACKBONES, METHODS
+
+Settings = Mapping[str, Mapping[str, Any]]
+"""{owner: {setting: value}}, where the owner is a method, a backbone, a data set or ``train``."""
+
+
+@dataclass(frozen=True)
+class MethodChoice:
+    """One row of a comparison: a method, its settings, and how its sizes are unified.
+
+    Attributes:
+        tuned: {backbone: the settings that were tuned on it}, in place of ``config``.
+    """
+
+    method: type[Method]
+    config: Any
+    label: str
+    unification: str | None
+    tuned: Mapping[str, Any] = field(default_factory=dict)
+
+    def config_on(self, backbone: str) -> Any:
+        """Return the settings on a backbone.
+
+        Raises:
+            ConfigError: they were tuned, but not on this one.
+        """
+        if self.tuned and backbone not in self.tuned:
+            raise ConfigError(
+                f"'{self.label}' was tuned on {', '.join(self.tuned)}, not on '{backbone}'; run"
+                f" aesbench tune with --backbones {backbone}"
+            )
+        return self.tuned.get(backbone, self.config)
+
+    def spec_label(self, default_unification: str, budget: float | None) -> str:
+        """Return what tables call it, with what differs from the protocol's defaults."""
+        label = self.label
+        if self.unification not in (None, default_unification):
+            label += f"+{self.unification}"
+        return label if budget is None else f"{label}@{budget:g}"
+
+
+def choose_methods(text: str, settings: Settings | None = None) -> list[MethodChoice]:
+    """Read ``name[:preset][+unification]``; a bare name means its default presets.
+
+    Raises:
+        ConfigError: the method, the preset, the unification or a setting is unknown.
+    """
+    rest, plus, unification = text.partition("+")
+    if plus and unification not in UNIFICATIONS:
+        raise ConfigError(
+            f"unknown unification '{unification}' in '{text}'"
+            f"{did_you_mean(unification, UNIFICATIONS)} It is one of: {', '.join(UNIFICATIONS)}"
+        )
+    name, colon, preset = rest.partition(":")
+    method = METHODS.get(name)
+    changed = dict((settings or {}).get(name, {}))
+    choices = []
+    for chosen in (preset,) if colon else method.default_presets:
+        config: Any = build_config(method.Config, {**method.preset(chosen), **changed}, name)
+        label = f"{name}:{chosen}" if chosen else name
+        if changed:
+            label += "[" + ",".join(f"{k}={v}" for k, v in sorted(changed.items())) + "]"
+        choices.append(MethodChoice(method, config, label, unification or None))
+    return choices
+
+
+def plan(
+    dataset: Dataset,
+    methods: Iterable[str],
+    *,
+    backbones: Sequence[str] = ("widedeep",),
+    seeds: Iterable[int] = range(10),
+    budget: float | None = None,
+    settings: Settings | None = None,
+    searches: int = 1,
+    retrain: bool = True,
+    inherit: bool = False,
+    scores: int = 0,
+    choose: Callable[[str, Settings], list[MethodChoice]] = choose_methods,
+) -> list[RunSpec]:
+    """Return the specs of a grid, seed by seed, so that early records already compare.
+
+    Args:
+        dataset: the prepared data set.
+        methods: as ``choose_methods`` reads them.
+        backbones: registered names.
+        seeds: one run per seed.
+        budget: the most embedding parameters, as a share of UES-32's; for methods that take one.
+        settings: changed settings of methods, backbones and ``train``.
+        searches: runs per seed, which share what the method prepares.
+        retrain: False records what each search found and tests nothing.
+        inherit: True starts the retraining from the weights of the search.
+        scores: random allocations to score with inherited weights, in place of a search.
+        choose: reads a method's text; ``Winners.choose`` gives it the settings that were tuned.
+
+    Raises:
+        ConfigError: a name or setting is unknown, a value is out of range, or a method has no
+            weights to inherit or to score with.
+    """
+    settings = settings or {}
+    require_int(searches, "searches", 1)
+    choices = [choice for text in methods for choice in choose(text, settings)]
+    check_owners(settings, [*(c.method.name for c in choices), *backbones, "train", dataset.name])
+    if inherit:
+        _check_can(
+            choices,
+            "inherit",
+            "has no weights to inherit; leave it out, or run it without --inherit",
+        )
+    if scores:
+        _check_can(choices, "score", "cannot score an allocation without training it; leave it out")
+    if budget is not None:
+        require(budget > 0, "budget", budget, "a share of UES-32's parameters above 0, as in 0.75")
+    train = build_config(TrainConfig, settings.get("train", {}), "train")
+    reference = REFERENCE_DIM * sum(f.cardinality for f in dataset.fields)
+    specs: dict[str, RunSpec] = {}  # By run id: presets may name one run twice.
+    for seed in seeds:
+        for backbone_name in backbones:
+            backbone = BACKBONES.get(backbone_name)
+            changed = settings.get(backbone_name, {})
+            backbone_config: Any = build_config(backbone.Config, changed, backbone_name)
+            for choice, search_index in product(choices, range(searches)):
+                share = budget if choice.method.honours_budget else None
+                label = choice.spec_label(backbone.default_unification, share)
+                label += "+inherit" * inherit
+                label += f"+{scores}-scores" if scores else SEARCH_ONLY * (not retrain)
+                spec = RunSpec(
+                    dataset=dataset.name,
+                    data_hash=dataset.hash,
+                    backbone=backbone_name,
+                    backbone_config=plain_settings(backbone_config),
+                    unification=choice.unification or backbone.default_unification,
+                    method=choice.method.name,
+                    method_config=dataclasses.asdict(choice.config_on(backbone_name)),
+                    label=label,
+                    budget=None if share is None else int(share * reference),
+                    seed=seed,
+                    search_index=search_index,
+                    train=train,
+                    retrain=retrain and not scores,
+                    inherit=inherit,
+                    scores=scores,
+                )
+                specs.setdefault(spec.run_id, spec)
+    return list(specs.values())
+
+
+def without_budget(specs: Iterable[RunSpec]) -> list[str]:
+    """Return the names of the methods that cannot take a budget, each once."""
+    names = dict.fromkeys(spec.method for spec in specs)
+    return [name for name in names if not METHODS.get(name).honours_budget]
+
+
+def check_owners(settings: Settings, known: Sequence[str]) -> None:
+    """Check that settings are of these methods, backbones, the data set or ``train``.
+
+    Raises:
+        ConfigError: an owner is none of them.
+    """
+    for owner in settings:
+        if owner not in known:
+            raise ConfigError(
+                f"--set names '{owner}', which is not part of this run{did_you_mean(owner, known)}"
+                f" It has: {', '.join(dict.fromkeys(known))}"
+            )
+
+
+def _check_can(choices: Iterable[MethodChoice], what: str, otherwise: str) -> None:
+    for choice in choices:
+        if getattr(choice.method, what) is getattr(Method, what):
+            raise ConfigError(f"method '{choice.method.name}' {otherwise}")
+
+
+@dataclass
+class Outcome:
+    """What became of a grid: the records of its specs, in their order, and how many were new."""
+
+    records: list[RunRecord] = field(default_factory=list)
+    ran: int = 0
+    failed: int = 0
+
+
+def execute(
+    specs: Sequence[RunSpec],
+    dataset: Dataset,
+    results: Path,
+    *,
+    workers: int = 1,
+    threads: int | None = None,
+    device: str = "cpu",
+    plugins: Sequence[Path] = (),
+    force: bool = False,
+    limits: Limits | None = None,
+    executor: Executor = run_jobs,
+    listen: Callable[[Event], None] | None = None,
+) -> Outcome:
+    """Run the specs that have no successful record yet, each in a worker process.
+
+    Args:
+        specs: what to run; all on ``dataset``.
+        dataset: the prepared data set.
+        results: where ``records/`` lies or shall lie, and what their data set is.
+        workers: processes at a time.
+        threads: torch threads of each; default: the processors, divided among the workers.
+        device: ``cpu`` or ``cuda``.
+        plugins: Python files that the workers load.
+        force: run everything again.
+        limits: what each run may use; one that exceeds them fails, and costs no other run.
+        executor: where they run; default: on this machine.
+        listen: told of every event, after a finished record is on disk.
+
+    Raises:
+        ConfigError: a value is out of range or the device is missing.
+        RecordError: a record cannot be written; those written so far are kept.
+    """
+    require(workers >= 1, "jobs", workers, "at least 1")
+    write_datasheet(results, dataset.manifest)
+    waiting = [spec for spec in specs if force or not is_done(results, spec)]
+    jobs = [Job(tuple(group), dataset.folder) for group in by_prepared_state(waiting)]
+    outcome = Outcome()
+    if jobs:
+        pool = WorkerSettings(device, threads, tuple(plugins), limits or Limits())
+        events = executor(jobs, workers, pool)
+        try:
+            for event in events:
+                if isinstance(event, Finished):
+                    write_record(results, event.record)
+                    outcome.ran += 1
+                    outcome.failed += not event.record.ok
+                if listen is not None:
+                    listen(event)
+        finally:
+            events.close()  # Ends the workers, also when writing or listening failed.
+    outcome.records = [read_record(_record_path(results, spec)) for spec in specs]
+    return outcome
+
+
+def by_prepared_state(specs: Sequence[RunSpec]) -> list[list[RunSpec]]:
+    """Group the specs that share a prepared state, in the order of their first members.
+
+    A method whose state is not worth sharing (the usual: every seed has its own) gives groups of
+    one, which is what lets workers share the load.
+    """
+    groups: dict[str, list[RunSpec]] = {}
+    for spec in specs:
+        method = METHODS.get(spec.method)
+        if method.prepare is Method.prepare:
+            key = spec.run_id
+        else:
+            config: Any = build_config(method.Config, spec.method_config, spec.method)
+            key = content_hash(prepare_key_of(spec, method(config)))
+        groups.setdefault(key, []).append(spec)
+    return list(groups.values())
+
+
+def is_done(results: Path, spec: RunSpec) -> bool:
+    """Whether a successful record of this spec exists, or of one that holds it."""
+    path = _record_path(results, spec)
+    return path.exists() and read_record(path).ok
+
+
+def _record_path(results: Path, spec: RunSpec) -> Path:
+    """Return where the record of a spec lies, or of the run that also retrained the same search."""
+    own = record_path(results, spec)
+    if spec.retrain or spec.scores or own.exists():
+        return own
+    label = spec.label.removesuffix(SEARCH_ONLY)
+    retrained = record_path(results, dataclasses.replace(spec, retrain=True, label=label))
+    return retrained if retrained.exists() else own

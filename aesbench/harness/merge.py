@@ -1,0 +1,127 @@
+"""Brings the records of several machines into one folder, or refuses to and changes nothing.
+
+Records are copied as the bytes they are, with their traces and what is kept of their data sets;
+only a record that is not there yet, or takes the place of a failed one, is written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from aesbench.core.datasheet import datasheet_path, read_datasheet
+from aesbench.core.files import write_atomically
+from aesbench.core.record import RunRecord, read_record, read_traces, record_path, trace_path
+from aesbench.core.spec import RunSpec
+from aesbench.errors import RecordError
+
+
+@dataclass(frozen=True)
+class Merged:
+    """What a merge did: records copied, those of them that replaced a failed one, and the rest."""
+
+    copied: int
+    replaced: int
+    already_there: int
+
+
+@dataclass(frozen=True)
+class _Found:
+    """A record, the results folder that it belongs to, and its file."""
+
+    record: RunRecord
+    results: Path
+    path: Path
+
+
+def merge(folders: Sequence[Path], into: Path) -> Merged:
+    """Copy the records of results folders, and what their searches traced, into another one.
+
+    Where a folder holds a run that another one has too, equal records are one; of two that differ,
+    one that succeeded takes the place of one that failed, and of two failures the later stays.
+    Everything is checked before anything is written. An interrupted merge leaves whole records
+    only, and the same command completes it.
+
+    Args:
+        folders: each as ``--results`` named it: it holds ``records/``.
+        into: likewise; need not exist.
+
+    Raises:
+        RecordError: a folder holds no record, a file is no record of this schema, two runs of one
+            data set have data of different hashes, or two successful records of one run differ.
+    """
+    chosen: dict[str, _Found] = {}
+    data: dict[str, _Found] = {}
+    there = _read(into)
+    for found in there:
+        _check_data(data, found)
+        chosen[found.record.spec.run_id] = found
+    before = dict(chosen)
+    seen = 0
+    for folder in folders:
+        read = _read(folder)
+        if not read:
+            raise RecordError(
+                f"{folder} holds no records; name the folders that --results named, in which"
+                " records/ lies"
+            )
+        for found in read:
+            _check_data(data, found)
+            run_id = found.record.spec.run_id
+            chosen[run_id] = _better(chosen[run_id], found) if run_id in chosen else found
+            seen += 1
+    new = [found for run_id, found in chosen.items() if before.get(run_id) is not found]
+    for found in new:
+        read_traces(found.results, found.record.spec)  # These refuse what they cannot read.
+        read_datasheet(found.results, found.record.spec)
+    for found in new:
+        _copy(found, into)
+    replaced = sum(found.record.spec.run_id in before for found in new)
+    return Merged(len(new), replaced, seen - len(new))
+
+
+def _read(results: Path) -> list[_Found]:
+    paths = sorted((results / "records").rglob("*.json"))
+    return [_Found(read_record(path), results, path) for path in paths]
+
+
+def _check_data(known: dict[str, _Found], found: _Found) -> None:
+    """Check that all runs of a data set are on the same data."""
+    spec = found.record.spec
+    other = known.setdefault(spec.dataset, found)
+    if other.record.spec.data_hash != spec.data_hash:
+        raise RecordError(
+            f"{found.path} is of '{spec.dataset}' with data {spec.data_hash[:16]}, {other.path}"
+            f" with {other.record.spec.data_hash[:16]}: they do not compare; nothing was copied."
+            " Prepare the same data on every machine (aesbench data info) and run them again"
+        )
+
+
+def _better(kept: _Found, found: _Found) -> _Found:
+    """Return the one of two records of a run to keep."""
+    if kept.record == found.record:
+        return kept
+    if kept.record.ok and found.record.ok:
+        raise RecordError(
+            f"{kept.path} and {found.path} are different records of one run,"
+            f" {found.record.spec.run_id}; nothing was copied. Delete the one that shall not count"
+        )
+    if kept.record.ok != found.record.ok:
+        return kept if kept.record.ok else found
+    return max(kept, found, key=lambda f: str(f.record.environment.get("finished", "")))
+
+
+def _copy(found: _Found, into: Path) -> None:
+    """Copy a record, its traces and its data sheet; the record last: with one the rest is there."""
+    spec: RunSpec = found.record.spec
+    sheet = datasheet_path(found.results, spec.dataset, spec.data_hash)
+    kept = datasheet_path(into, spec.dataset, spec.data_hash)
+    if sheet.exists() and not kept.exists():
+        write_atomically(kept, sheet.read_bytes())
+    trace, target = trace_path(found.results, spec), trace_path(into, spec)
+    if trace.exists():
+        write_atomically(target, trace.read_bytes())
+    else:
+        target.unlink(missing_ok=True)  # Of the failed run whose place this one takes.
+    write_atomically(record_path(into, spec), found.path.read_bytes())

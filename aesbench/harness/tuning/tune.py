@@ -1,0 +1,250 @@
+"""Runs the trials: each contender in turn, its trials in worker processes.
+
+A trial is a run like any other, searched and retrained by the protocol, but for its end: it is
+judged by the validation AUC of its best epoch, and the test split is not touched.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from aesbench.core.metrics import Metrics
+from aesbench.core.record import RunRecord
+from aesbench.core.settings import build_config, content_hash, require, require_int
+from aesbench.core.spec import RunSpec
+from aesbench.datasets.base import Dataset
+from aesbench.harness.executors.local import Finished, Job, WorkerSettings, run_jobs
+from aesbench.harness.grid import MethodChoice, Settings, plan
+from aesbench.harness.runner import checked_device
+from aesbench.harness.tuning.choices import Tunable, contenders
+from aesbench.harness.tuning.locks import Presence
+from aesbench.harness.tuning.study import OUT_OF_TIME, Budget, Claim, Spent, TrialStudy
+from aesbench.harness.tuning.winners import Winner, Winners
+
+
+@dataclass(frozen=True)
+class TrialEnded:
+    """What ``tune`` tells of a trial: whose it was, how it went, and what has been spent so far."""
+
+    label: str
+    backbone: str
+    claim: Claim
+    record: RunRecord | None
+    spent: Spent
+    best: Metrics | None
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What all trials of a tuning share: data, seed, the parameter budget, changed settings."""
+
+    dataset: Dataset
+    seed: int
+    parameter_budget: float | None
+    settings: Settings
+
+    def spec(self, tunable: Tunable, backbone: str, claim: Claim | None = None) -> RunSpec:
+        """Return the run of a trial, or without one that of the given settings.
+
+        Raises:
+            ConfigError: a setting is unknown or out of range.
+        """
+        choice = tunable.choice
+        if claim is not None:
+            method = choice.method
+            config = {**dataclasses.asdict(choice.config), **claim.settings}
+            choice = dataclasses.replace(
+                choice,
+                config=build_config(method.Config, config, method.name),
+                label=f"{choice.label} trial {claim.number}",
+            )
+        relevant = {choice.method.name, backbone, "train"}
+
+        def choose(text: str, settings: Settings) -> list[MethodChoice]:
+            return [choice]
+
+        (spec,) = plan(
+            self.dataset,
+            [choice.label],
+            backbones=[backbone],
+            seeds=[self.seed],
+            budget=self.parameter_budget,
+            settings={owner: own for owner, own in self.settings.items() if owner in relevant},
+            choose=choose,
+        )
+        return spec
+
+
+def tune(
+    dataset: Dataset,
+    methods: Sequence[str],
+    folder: Path,
+    *,
+    budget: Budget,
+    backbones: Sequence[str] = ("widedeep",),
+    seed: int = 0,
+    parameter_budget: float | None = None,
+    settings: Settings | None = None,
+    workers: int = 1,
+    threads: int | None = None,
+    device: str = "cpu",
+    plugins: Sequence[Path] = (),
+    listen: Callable[[TrialEnded], None] | None = None,
+) -> Winners:
+    """Give every method the same trials and seconds; return the best settings of each.
+
+    Args:
+        dataset: the prepared data set; its test split is not touched.
+        methods: as ``tunables`` reads them.
+        folder: where the journal lies; the same call goes on with it, and several processes may
+            make the call at once to share the trials.
+        budget: what every method gets on every backbone.
+        backbones: registered names.
+        seed: of the trials' runs, and of the draw of their settings.
+        parameter_budget: as ``plan`` takes it.
+        settings: changed settings of methods, backbones and ``train``, which are not tuned.
+        workers: processes at a time.
+        threads: torch threads of each; default: the machine's, divided among the workers.
+        device: ``cpu`` or ``cuda``.
+        plugins: Python files that the workers load.
+        listen: told of every trial that ended.
+
+    Raises:
+        ConfigError: a name or setting is unknown, a method has nothing to tune, or a value is out
+            of range.
+        RecordError: the folder cannot be written.
+    """
+    require_int(budget.trials, "trials", 1)
+    require(budget.seconds is None or budget.seconds > 0, "seconds", budget.seconds, "above 0")
+    require(workers >= 1, "jobs", workers, "at least 1")
+    checked_device(device)
+    settings = settings or {}
+    # Finds every mistake before the first trial.
+    plan(dataset, methods, backbones=backbones, seeds=[seed], budget=parameter_budget,
+         settings=settings)  # fmt: skip
+    setting = Setting(dataset, seed, parameter_budget, settings)
+    pool = WorkerSettings(device, threads, tuple(plugins))
+    presence = Presence(folder / "processes")
+    winners = []
+    try:
+        for backbone in backbones:
+            for tunable in contenders(list(methods), settings):
+                given = setting.spec(tunable, backbone)
+                study = _study(folder, tunable, given, budget, presence)
+                _run_trials(study, tunable, backbone, setting, workers, pool, listen)
+                winner = _winner(study, tunable, backbone)
+                if winner is not None:
+                    winners.append(winner)
+    finally:
+        presence.leave()
+    return Winners(
+        dataset=dataset.name,
+        data_hash=dataset.hash,
+        parameter_budget=parameter_budget,
+        seed=seed,
+        budget=budget,
+        settings=settings,
+        winners=tuple(winners),
+    )
+
+
+def _study(
+    folder: Path, tunable: Tunable, given: RunSpec, budget: Budget, presence: Presence
+) -> TrialStudy:
+    """Return the contender's study, whose name tells data, given settings, space and seed."""
+    space = {name: repr(values) for name, values in tunable.space.items()}
+    config = dataclasses.asdict(tunable.choice.config)
+    name = f"{given.label} on {given.dataset}, {given.backbone}"
+    return TrialStudy(
+        folder,
+        f"{name}, {content_hash([given.to_dict(), space])}",
+        tunable.space,
+        {setting: config[setting] for setting in tunable.space},
+        budget,
+        given.seed,
+        presence,
+    )
+
+
+def _run_trials(
+    study: TrialStudy,
+    tunable: Tunable,
+    backbone: str,
+    setting: Setting,
+    workers: int,
+    pool: WorkerSettings,
+    listen: Callable[[TrialEnded], None] | None,
+) -> None:
+    """Run trials until the budget is spent; those in progress at the end of the time are stopped.
+
+    The clock of a trial runs from its first sign of life, so that starting a worker costs nothing.
+    """
+    claims: dict[str, Claim] = {}
+    since: dict[str, float] = {}
+
+    def jobs() -> Iterator[Job]:
+        while (claim := study.claim()) is not None:
+            spec = setting.spec(tunable, backbone, claim)
+            claims[spec.run_id] = claim
+            yield Job((spec,), setting.dataset.folder, test=False)
+
+    def end(run_id: str, record: RunRecord | None, now: float) -> None:
+        claim = claims.pop(run_id)
+        error = None
+        if record is None:
+            error = OUT_OF_TIME
+        elif record.error is not None:
+            error = f"{record.error['type']} in {record.error['phase']}: {record.error['message']}"
+        good = record is not None and error is None
+        study.finish(
+            claim,
+            validation=Metrics(**record.metrics["validation"]) if record and good else None,
+            error=error,
+            seconds=now - since.pop(run_id, now),
+            cpu_seconds=sum(record.cpu_seconds.values()) if record else 0.0,
+        )
+        if listen is not None:
+            best = study.best()
+            label = tunable.choice.label
+            told = best[1] if best else None
+            listen(TrialEnded(label, backbone, claim, record, study.spent(), told))
+
+    events = run_jobs(jobs(), workers, pool)
+    try:
+        for event in events:
+            now = time.perf_counter()
+            if isinstance(event, Finished):
+                end(event.record.spec.run_id, event.record, now)
+            else:
+                since.setdefault(event.spec.run_id, now)
+            if study.is_out_of_time(sum(now - start for start in since.values())):
+                break
+        else:
+            return
+    finally:
+        events.close()
+    for run_id in list(claims):
+        end(run_id, None, time.perf_counter())
+
+
+def _winner(study: TrialStudy, tunable: Tunable, backbone: str) -> Winner | None:
+    best = study.best()
+    if best is None:
+        return None
+    choice = tunable.choice
+    settings, validation = best
+    config = {**dataclasses.asdict(choice.config), **settings}
+    return Winner(
+        method=choice.method.name,
+        label=choice.label,
+        unification=choice.unification,
+        backbone=backbone,
+        settings=settings,
+        config=config,
+        validation=validation,
+        spent=study.spent(),
+    )

@@ -1,0 +1,141 @@
+"""The file of winners: what tuning chose, and what it spent; ``aesbench run --tuned`` reads it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from aesbench.core.files import write_atomically
+from aesbench.core.metrics import Metrics
+from aesbench.core.settings import build_config
+from aesbench.datasets.base import Dataset
+from aesbench.errors import ConfigError
+from aesbench.harness.grid import MethodChoice, Settings, choose_methods
+from aesbench.harness.tuning.choices import tunables
+from aesbench.harness.tuning.study import Budget, Spent
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Winner:
+    """The best settings of one contender on one backbone.
+
+    Attributes:
+        method: registered name.
+        label: what was tuned, as in ``adass:r``.
+        unification: the one that was named, or None for the backbone's default.
+        backbone: registered name.
+        settings: those that were tuned.
+        config: all of the method's settings with them.
+        validation: what they reached.
+        spent: what finding them took.
+    """
+
+    method: str
+    label: str
+    unification: str | None
+    backbone: str
+    settings: dict[str, Any]
+    config: dict[str, Any]
+    validation: Metrics
+    spent: Spent
+
+
+@dataclass(frozen=True)
+class Winners:
+    """All winners of a tuning, and what they are for.
+
+    Attributes:
+        dataset, data_hash: what they were tuned on.
+        parameter_budget: ``--budget`` of the trials.
+        seed: of the trials.
+        budget: what every contender got.
+        settings: what ``--set`` changed.
+        winners: one per contender and backbone.
+    """
+
+    dataset: str
+    data_hash: str
+    parameter_budget: float | None
+    seed: int
+    budget: Budget
+    settings: Settings
+    winners: tuple[Winner, ...]
+
+    def write(self, path: Path) -> None:
+        """Write the file as JSON.
+
+        Raises:
+            RecordError: the folder cannot be written.
+        """
+        write_atomically(path, json.dumps({"schema": SCHEMA, **asdict(self)}, indent=1) + "\n")
+
+    @classmethod
+    def read(cls, path: Path) -> Winners:
+        """Read what ``write`` wrote.
+
+        Raises:
+            ConfigError: it is something else.
+        """
+        try:
+            data = json.loads(path.read_text(encoding="utf-8"))
+            schema = data.pop("schema")
+            if schema != SCHEMA:
+                raise ConfigError(f"schema {schema!r}, this version of aesbench reads {SCHEMA}")
+            winners = tuple(
+                Winner(
+                    **{
+                        **winner,
+                        "validation": Metrics(**winner["validation"]),
+                        "spent": Spent(**winner["spent"]),
+                    }
+                )
+                for winner in data.pop("winners")
+            )
+            return cls(**{**data, "budget": Budget(**data["budget"]), "winners": winners})
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, ConfigError) as error:
+            raise ConfigError(
+                f"{path} is no file of winners ({error}); aesbench tune writes one"
+            ) from error
+
+    def check_fits(self, dataset: Dataset, parameter_budget: float | None) -> None:
+        """Check that these settings were tuned on these data under this budget.
+
+        Raises:
+            ConfigError: they were not.
+        """
+        if dataset.hash != self.data_hash:
+            raise ConfigError(
+                f"the winners were tuned on '{self.dataset}' with data {self.data_hash[:16]},"
+                f" '{dataset.name}' has {dataset.hash[:16]}; run aesbench tune on these data"
+            )
+        if parameter_budget != self.parameter_budget:
+            raise ConfigError(
+                f"the winners were tuned for --budget {self.parameter_budget}, this run has"
+                f" {parameter_budget}; run aesbench tune with the budget of the run"
+            )
+
+    def choose(self, text: str, settings: Settings | None = None) -> list[MethodChoice]:
+        """Read a method's text as ``choose_methods`` does, with the settings that were tuned.
+
+        Where nothing was tuned for it, it is read as if there were no winners.
+
+        Raises:
+            ConfigError: a name or a setting is unknown.
+        """
+        found = []
+        tuned_any = False
+        for tunable in tunables(text, settings):
+            choice = tunable.choice
+            own: dict[str, Any] = {
+                winner.backbone: build_config(choice.method.Config, winner.config, winner.method)
+                for winner in self.winners
+                if (winner.label, winner.unification) == (choice.label, choice.unification)
+            }
+            tuned_any = tuned_any or bool(own)
+            label = f"{choice.label}+tuned" if own else choice.label
+            found.append(replace(choice, label=label, tuned=own))
+        return found if tuned_any else choose_methods(text, settings)

@@ -1,1 +1,0 @@
-"""Our backbones on the splits of the public CTR leaderboard, beside its published numbers."""

@@ -1,0 +1,1 @@
+"""Published numbers that the harness's backbones are held against."""

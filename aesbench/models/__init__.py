@@ -1,0 +1,1 @@
+"""Embeddings, backbones, and how they are trained and counted."""

@@ -1,0 +1,132 @@
+"""The one training loop. Every method's allocation is retrained here, and only here.
+
+Batches in random order, binary cross-entropy (Eq. 2), Adam, and early stopping on the validation
+AUC with the best weights restored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn.functional import binary_cross_entropy_with_logits
+
+from aesbench.core import metrics
+from aesbench.core.metrics import Metrics
+from aesbench.core.spec import TrainConfig
+from aesbench.datasets.base import Split
+from aesbench.models.backbones import Backbone
+from aesbench.models.capture import CapturedStep, CudaGraphs, Step
+from aesbench.models.optimizer import ModelAdam
+
+Progress = Callable[[str, int, int], None]
+"""Called with what is being done, the steps done and the steps in all."""
+
+EVALUATION_BATCH = 4096
+"""Large enough to amortise the calls, small enough for a CPU's cache."""
+
+
+@dataclass(frozen=True)
+class FitResult:
+    """What a training left behind.
+
+    Attributes:
+        epochs: passes over the train split, those after the best one included.
+        best_epoch: the pass whose weights were kept, counted from 1.
+        validation: the metrics of the kept weights.
+        history: the validation AUC after each pass.
+    """
+
+    epochs: int
+    best_epoch: int
+    validation: Metrics
+    history: tuple[float, ...]
+
+
+def fit(
+    model: nn.Module,
+    train: Split,
+    validation: Split,
+    config: TrainConfig,
+    generator: torch.Generator,
+    progress: Progress | None = None,
+) -> FitResult:
+    """Train a model in place and leave it with the weights of its best epoch, in eval mode.
+
+    Args:
+        model: maps ``ids (batch, columns)`` to logits ``(batch,)``.
+        train: the rows to learn from.
+        validation: the rows that decide when to stop.
+        config: the protocol.
+        generator: a CPU generator for the order of the rows.
+        progress: told after every epoch.
+
+    Raises:
+        DataError: the model diverged, so that its scores are not finite.
+    """
+    optimizer = ModelAdam(model, learning_rate=config.learning_rate, l2=config.l2)
+    device = next(model.parameters()).device
+    take_step = make_step(model, optimizer, device)
+    history: list[float] = []
+    best = Metrics(auc=-1.0, logloss=float("inf"))
+    best_epoch, best_weights = 0, dict[str, Tensor]()
+    for epoch in range(1, config.epochs + 1):
+        model.train()
+        for ids, labels in train.batches(config.batch_size, device=device, shuffle=generator):
+            take_step(ids, labels)
+        current = metrics.score(validation.labels, predict(model, validation))
+        history.append(current.auc)
+        if current.auc > best.auc:
+            best, best_epoch = current, epoch
+            if epoch < config.epochs:
+                keep(model.state_dict(), best_weights)
+        if progress is not None:
+            progress("epoch", epoch, config.epochs)
+        if epoch - best_epoch >= config.patience:
+            break
+    if best_epoch < len(history):
+        model.load_state_dict(best_weights)
+    model.eval()
+    return FitResult(len(history), best_epoch, best, tuple(history))
+
+
+def keep(weights: Mapping[str, Tensor], kept: dict[str, Tensor]) -> None:
+    """Copy weights over those that were kept before: there is never more than one copy."""
+    for name, weight in weights.items():
+        if name in kept:
+            kept[name].copy_(weight)
+        else:
+            kept[name] = weight.detach().clone()
+
+
+def make_step(model: nn.Module, optimizer: ModelAdam, device: torch.device) -> Step:
+    """Return what takes a step for each batch, all of one shape: on a GPU captured if it can be."""
+    as_it_is = partial(step, model, optimizer)
+    if device.type == "cuda" and isinstance(model, Backbone) and model.has_fixed_shapes:
+        return CapturedStep(as_it_is, CudaGraphs(device))
+    return as_it_is
+
+
+def step(model: nn.Module, optimizer: ModelAdam, ids: Tensor, labels: Tensor) -> None:
+    """Descend the loss of one batch once."""
+    try:
+        loss = binary_cross_entropy_with_logits(model(ids), labels)
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+    finally:  # A capture that fails half-way leaves no gradients to the next step.
+        optimizer.zero_grad()
+
+
+@torch.no_grad()
+def predict(model: nn.Module, split: Split) -> NDArray[np.float32]:
+    """Return the logits ``(rows,)`` of a split, in file order, with the model in eval mode."""
+    model.eval()
+    device = next(model.parameters()).device
+    logits = [model(ids) for ids, _ in split.batches(EVALUATION_BATCH, device=device)]
+    joined: NDArray[np.float32] = torch.cat(logits).cpu().numpy()
+    return joined

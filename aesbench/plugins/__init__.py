@@ -1,0 +1,1 @@
+"""The contracts that others write against, and how what they write is found."""

@@ -1,0 +1,169 @@
+"""The plugin contract: what a method is given and what it hands back.
+
+A method *must* define ``name``, ``title``, ``Config`` and ``search``. It *may* define
+
+- ``prepare`` (and ``prepare_key``): what is trained once and searched many times;
+- ``score``: metrics of an allocation with inherited weights, for one-shot methods;
+- ``inherit``: gives the model to be retrained the weights of the search, for ``--inherit``;
+- ``honours_budget = True``: ``search`` then keeps ``allocation.parameters <= context.budget``;
+- ``presets`` and ``default_presets``, or ``preset``: named settings, as in ``ues:32``;
+- ``space``: which settings ``aesbench tune`` may change, and to what.
+
+Every run has an instance of its own: ``search`` may keep what it trained on ``self`` for
+``inherit``, as long as a second search finds the same. What ``prepare`` returns is shared by runs,
+and comes from another instance: it must hold all that later stages need.
+
+There is no test split in a ``Context``: a method cannot leak it.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import torch
+
+from aesbench.core.allocation import Allocation
+from aesbench.core.metrics import Metrics
+from aesbench.core.settings import require
+from aesbench.core.spec import TrainConfig
+from aesbench.core.trace import Trace
+from aesbench.datasets.base import Field, Split
+from aesbench.errors import ConfigError, did_you_mean
+from aesbench.models.backbones import Backbone
+from aesbench.models.embedding import FieldEmbedding, MixedEmbedding
+from aesbench.models.training import Progress
+from aesbench.plugins.search_space import Space
+
+
+@dataclass(frozen=True)
+class Context:
+    """Everything a method may use.
+
+    Attributes:
+        fields: with their cardinalities and train frequencies.
+        train, validation: the rows to search with.
+        candidates: the sizes to choose from, ascending (the paper's D).
+        final_dim: the width that the transform maps to (the paper's d_f).
+        unification: how mixed sizes enter the backbone when the allocation is retrained.
+        budget: the most embedding parameters, or None.
+        train_config: the protocol of the retraining; a search may train otherwise.
+        device: where to compute.
+        generator: a CPU generator, seeded for this stage of this run; draw from nothing else.
+        backbone: builds the run's backbone on an embedding; call ``build_model`` instead.
+        progress: tell it what is being done, the steps done and the steps in all.
+        trace: tell it the values worth seeing later, a few hundred steps at most; the harness
+            keeps them beside the record and ``aesbench report --run`` draws them.
+    """
+
+    fields: tuple[Field, ...]
+    train: Split
+    validation: Split
+    candidates: tuple[int, ...]
+    final_dim: int
+    unification: str
+    budget: int | None
+    train_config: TrainConfig
+    device: torch.device
+    generator: torch.Generator
+    backbone: Callable[[FieldEmbedding, torch.Generator], Backbone]
+    progress: Progress
+    trace: Trace = field(default_factory=Trace)
+
+    def build_model(self, embedding: FieldEmbedding) -> Backbone:
+        """Return the run's backbone on an embedding, freshly initialised, on the run's device."""
+        return self.backbone(embedding, self.generator).to(self.device)
+
+    def build_embedding(self, allocation: Allocation) -> MixedEmbedding:
+        """Return the embedding with which an allocation is retrained, freshly initialised."""
+        return MixedEmbedding(
+            self.fields,
+            allocation,
+            unification=self.unification,
+            final_dim=self.final_dim,
+            table_std=self.train_config.table_std,
+            generator=self.generator,
+        )
+
+
+class Method(ABC):
+    """The base class of every AES method, ours and third parties' alike.
+
+    Attributes:
+        name: what the command line and the records call it.
+        title: its name in tables and figures.
+        Config: a frozen dataclass of its settings, every default with its source.
+        honours_budget: whether ``search`` keeps to ``context.budget``.
+        presets: {preset: settings}; ``name:preset`` on the command line.
+        default_presets: what the bare name stands for; the empty preset is the plain defaults.
+        space: {setting: values to choose from, or a ``Range``}; it holds the default.
+    """
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    Config: ClassVar[type]
+    honours_budget: ClassVar[bool] = False
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    default_presets: ClassVar[tuple[str, ...]] = ("",)
+    space: ClassVar[Space] = {}
+
+    def __init__(self, config: Any = None) -> None:
+        self.config = self.Config() if config is None else config
+
+    @classmethod
+    def preset(cls, text: str) -> Mapping[str, Any]:
+        """Return the settings that ``name:text`` stands for.
+
+        Raises:
+            ConfigError: there is no such preset.
+        """
+        if text in cls.presets:
+            return cls.presets[text]
+        require(text == "", f"preset of '{cls.name}'", text, _presets_known(cls, text))
+        return {}
+
+    def prepare_key(self) -> Hashable:
+        """Return what ``prepare`` depends on; two methods with equal keys share its result."""
+        return repr(self.config)
+
+    def prepare(self, context: Context) -> Any:
+        """Train what many searches share; ``context.budget`` is None here. Default: nothing."""
+        return None
+
+    @abstractmethod
+    def search(self, context: Context, prepared: Any) -> Allocation:
+        """Return sizes for the fields. Must not change ``prepared`` or the context's data."""
+
+    def score(self, context: Context, prepared: Any, allocation: Allocation) -> Metrics:
+        """Return an allocation's validation metrics with inherited weights.
+
+        Raises:
+            ConfigError: the method has no shared weights to inherit.
+        """
+        raise ConfigError(f"method '{self.name}' cannot score an allocation without training it")
+
+    def inherit(
+        self, context: Context, prepared: Any, allocation: Allocation, model: Backbone
+    ) -> None:
+        """Copy the weights that the search trained into the model that will be retrained.
+
+        Called after ``search`` on the same instance, and only if the run asks for it. Copy values
+        (``tensor.copy_``), never tensors: retraining must not change ``prepared``.
+
+        Args:
+            context: of the retraining.
+            prepared: what ``prepare`` returned.
+            allocation: what ``search`` returned.
+            model: freshly initialised, on ``context.build_embedding(allocation)``.
+
+        Raises:
+            ConfigError: the method has no weights to inherit.
+        """
+        raise ConfigError(f"method '{self.name}' has no weights to inherit; run without --inherit")
+
+
+def _presets_known(method: type[Method], text: str) -> str:
+    known = [preset for preset in method.presets if preset]
+    return (", ".join(known) or "no preset") + did_you_mean(text, known)

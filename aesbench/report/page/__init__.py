@@ -1,0 +1,1 @@
+"""The report on disk: tables, figures, the page."""

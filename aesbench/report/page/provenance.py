@@ -1,0 +1,103 @@
+"""Where a set of numbers comes from: commands, versions, hardware, commits, data."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from aesbench.core.record import RunRecord
+from aesbench.report.page.commands import run_commands
+from aesbench.report.page.exhibit import Exhibit
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """What a reader needs to get an exhibit's numbers again.
+
+    Attributes:
+        runs: how many records.
+        commands: that make them.
+        facts: (what, its values), each value with the number of its runs where there are several.
+    """
+
+    runs: int
+    commands: tuple[str, ...]
+    facts: tuple[tuple[str, str], ...]
+
+
+def provenance(exhibit: Exhibit, everything: Sequence[RunRecord]) -> Provenance:
+    """Return where an exhibit comes from; all records where it does not name its own."""
+    records = exhibit.runs or tuple(everything)
+    facts = [(what, _values(records, read)) for what, read in _FACTS]
+    return Provenance(
+        runs=len(records),
+        commands=exhibit.reproduce or tuple(run_commands(records)),
+        facts=tuple((what, text) for what, text in facts if text),
+    )
+
+
+def _values(records: Iterable[RunRecord], read: Callable[[RunRecord], str]) -> str:
+    counts = Counter(text for record in records if (text := read(record)))
+    if len(counts) == 1:
+        return next(iter(counts))
+    return "; ".join(
+        f"{text} ({count} {'run' if count == 1 else 'runs'})"
+        for text, count in sorted(counts.items())
+    )
+
+
+def _versions(record: RunRecord) -> str:
+    environment: Any = record.environment
+    versions = {
+        "aesbench": environment.get("aesbench"),
+        "Python": environment.get("python"),
+        **environment.get("packages", {}),
+    }
+    return ", ".join(f"{name} {version}" for name, version in versions.items() if version)
+
+
+def _hardware(record: RunRecord) -> str:
+    environment: Any = record.environment
+    if not environment.get("cpu"):
+        return ""
+    on = environment.get("device", "cpu")
+    return (
+        f"{environment['cpu']}, processors: {environment.get('cpus')}, threads of each run:"
+        f" {environment.get('threads')}, {environment.get('platform')}"
+        + ("" if on == "cpu" else f", on {on}")
+    )
+
+
+def _commit(record: RunRecord) -> str:
+    git: Any = record.environment.get("git", {})
+    commit = git.get("commit")
+    return f"{commit[:12]}{' with changes' if git.get('dirty') else ''}" if commit else ""
+
+
+def _providers(record: RunRecord) -> str:
+    providers: Any = record.environment.get("providers", {})
+    return ", ".join(sorted({p for p in providers.values() if not p.startswith("aesbench ")}))
+
+
+def _data(record: RunRecord) -> str:
+    settings = ", ".join(f"{k} {v}" for k, v in record.datasheet.get("settings", {}).items())
+    return f"{record.spec.dataset}, hash {record.spec.data_hash[:16]}" + (
+        f" ({settings})" if settings else ""
+    )
+
+
+def _backbone(record: RunRecord) -> str:
+    settings = ", ".join(f"{k} {v}" for k, v in record.spec.backbone_config.items())
+    return f"{record.spec.backbone} ({settings})" if settings else record.spec.backbone
+
+
+_FACTS: tuple[tuple[str, Callable[[RunRecord], str]], ...] = (
+    ("data", _data),
+    ("backbone", _backbone),
+    ("git commit", _commit),
+    ("versions", _versions),
+    ("plugins of others", _providers),
+    ("hardware", _hardware),
+)

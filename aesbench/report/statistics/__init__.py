@@ -1,0 +1,1 @@
+"""Frames of runs in, frames of numbers out; nothing is drawn or written."""

@@ -1,0 +1,108 @@
+"""One run in the terminal: what it was, the size of every field, and why each was chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Group, RenderableType
+from rich.markup import escape
+from rich.table import Table
+
+from aesbench.core.allocation import Allocation
+from aesbench.core.phrasing import number_form
+from aesbench.core.record import RunRecord, run_title
+from aesbench.core.trace import Trace, shape_of
+
+CHANGE_OF_OBJECTIVE = "change of the objective"
+"""A series of the search, one value per field and candidate: the objective if this field alone had
+that size, minus that of the chosen allocation."""
+
+
+def run_page(record: RunRecord, traces: Mapping[str, Trace]) -> Group:
+    """Return what a person asks of one run, for a rich console."""
+    parts: list[RenderableType] = [escape(line) for line in _facts(record)]
+    if record.allocation is not None:
+        parts += ["", sizes_table(record.allocation)]
+        change = objective_changes(traces)
+        if change is not None:
+            parts += ["", objective_table(record.allocation, record.spec.candidates, change)]
+    if not any(trace.series for trace in traces.values()):
+        parts += ["", "This run traced nothing, so there is nothing to draw."]
+    return Group(*parts)
+
+
+def _facts(record: RunRecord) -> list[str]:
+    spec = record.spec
+    lines = [f"run {spec.run_id}: {run_title(spec)}"]
+    if record.error is not None:
+        error = record.error
+        lines.append(f"failed in {error['phase']}: {error['type']}: {error['message']}")
+    elif record.scores:
+        count = len(record.scores)
+        lines.append(f"{count} random allocations scored with inherited weights; no search")
+    elif not record.metrics:
+        lines.append("searched only: nothing was retrained or tested")
+    for split in ("validation", "test"):
+        if split in record.metrics:
+            auc, logloss = (record.metrics[split][name] for name in ("auc", "logloss"))
+            lines.append(f"{split}: AUC {auc:.4f}, LogLoss {logloss:.4f}")
+    if record.seconds:
+        phases = ", ".join(f"{phase} {seconds:.1f}" for phase, seconds in record.seconds.items())
+        lines.append(f"seconds: {phases}")
+    return lines
+
+
+def sizes_table(allocation: Allocation) -> Table:
+    """Return a line per field: cardinality, size, parameters and their share of all."""
+    table = _table("field", "cardinality", "size", "parameters", "share")
+    for name, blocks in zip(allocation.names, allocation.blocks, strict=True):
+        rows = sum(block.rows for block in blocks)
+        parameters = sum(block.rows * block.dim for block in blocks)
+        sizes = [str(block.dim) for block in blocks]
+        if len(blocks) > 1:  # Sizes differ inside the field.
+            sizes = [f"{block.dim} for {block.rows:,}" for block in blocks]
+        share = f"{parameters / allocation.parameters:.2%}"
+        table.add_row(escape(name), f"{rows:,}", "\n".join(sizes), f"{parameters:,}", share)
+    table.add_section()
+    table.add_row("all", f"{allocation.rows:,}", "", f"{allocation.parameters:,}", "100.00%")
+    return table
+
+
+def objective_changes(traces: Mapping[str, Trace]) -> Sequence[Sequence[float]] | None:
+    """Return the last value of the series ``CHANGE_OF_OBJECTIVE``, or None."""
+    search = traces.get("search", Trace())
+    if CHANGE_OF_OBJECTIVE not in search.series:
+        return None
+    value = search.series[CHANGE_OF_OBJECTIVE][1][-1]
+    return value if len(shape_of(value)) == 2 else None  # type: ignore[return-value]
+
+
+def objective_table(
+    allocation: Allocation, candidates: Sequence[int], change: Sequence[Sequence[float]]
+) -> Table:
+    """Return a line per field and a column per candidate size, the chosen sizes in brackets."""
+    table = _table("field", *(f"size {size}" for size in candidates))
+    table.title = escape("Change of the objective if only this field had that size [size chosen]")
+    table.title_justify = "left"
+    form = number_form([number for changes in change for number in changes], signed=True)
+    for name, blocks, changes in zip(allocation.names, allocation.blocks, change, strict=True):
+        chosen = {block.dim for block in blocks}
+        cells = [
+            f"[{number:{form}}]" if size in chosen else f"{number:{form}} "
+            for size, number in zip(candidates, changes, strict=True)
+        ]
+        table.add_row(*map(escape, (name, *cells)))
+    return table
+
+
+def _table(*names: str) -> Table:
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for number, name in enumerate(names):
+        table.add_column(
+            name,
+            justify="right" if number else "left",
+            no_wrap=bool(number),
+            overflow="fold",
+        )
+    return table

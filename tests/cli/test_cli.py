@@ -1,0 +1,256 @@
+"""The command line as a user meets it: real processes, real exit statuses."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from aesbench.core.record import read_records
+
+PLUGIN = Path(__file__).parents[1] / "plugin_files" / "misbehaving.py"
+SUPERNET = PLUGIN.with_name("supernet.py")
+UES = ("run", "--methods", "ues")
+
+
+@pytest.fixture
+def aesbench(tmp_path, cache_dir):
+    """Run the command line in an empty folder; return the finished process."""
+
+    def run(*arguments, check=None):
+        done = subprocess.run(
+            command(*arguments), cwd=tmp_path, env=environment(cache_dir), capture_output=True,
+            text=True, timeout=300,
+        )  # fmt: skip
+        if check is not None:
+            assert done.returncode == check, done.stdout + done.stderr
+        assert "Traceback" not in done.stdout + done.stderr
+        return done
+
+    return run
+
+
+def command(*arguments):
+    """The command line of this interpreter's aesbench."""
+    return [sys.executable, "-m", "aesbench", *map(str, arguments)]
+
+
+def environment(cache_dir):
+    """The environment with the tests' cache, wide output and no raw data."""
+    inherited = {k: v for k, v in os.environ.items() if k != "AESBENCH_DATA"}
+    return {**inherited, "AESBENCH_CACHE": str(cache_dir), "COLUMNS": "160"}
+
+
+def test_run_prints_a_comparison_and_report_repeats_it(aesbench, tmp_path):
+    """One command runs, records and compares; another writes the tables from the records."""
+    arguments = ("run", "--methods", "ues:2,ues:8", "--dataset", "planted-tiny", "--seeds", "2")
+    ran = aesbench(*arguments, "--set", "train.epochs=1", check=0)
+    assert "4 run, 0 taken from records, 0 failed" in ran.stdout
+    assert "ues:2" in ran.stdout and "ues:8" in ran.stdout
+    again = aesbench(*arguments, "--set", "train.epochs=1", check=0)
+    assert "0 run, 4 taken from records, 0 failed" in again.stdout
+    aesbench("report", check=0)
+    frame = pd.read_csv(tmp_path / "results" / "tables" / "overall.csv")
+    assert list(frame.columns) == [
+        "dataset", "backbone", "method", "n", "auc_mean", "auc_std", "auc_low", "auc_high",
+        "logloss_mean", "logloss_std", "embedding_params", "param_reduction", "flops", "search_s",
+        "retrain_s",
+    ]  # fmt: skip
+    records = list(read_records(tmp_path / "results"))
+    for row in frame.itertuples():
+        aucs = [r.metrics["test"]["auc"] for r in records if r.spec.label == row.method]
+        assert row.n == 2 and row.auc_mean == pytest.approx(np.mean(aucs), abs=1e-12)
+    for name in ("overall.md", "overall.tex"):
+        assert "ues:8" in (tmp_path / "results" / "tables" / name).read_text()
+
+
+def test_searches_can_be_repeated_without_retraining_and_one_be_looked_at(aesbench, tmp_path):
+    """`--searches 2 --search-only` records what is found; `report --run` shows and draws why."""
+    arguments = ("run", "--plugin", SUPERNET, "--methods", "supernet", "--dataset", "planted-tiny")
+    ran = aesbench(*arguments, "--seeds", "1", "--searches", "2", "--search-only", check=0)
+    assert "2/2 supernet+search-only widedeep seed 0 search 1: " in ran.stdout
+    assert "different allocations" in ran.stdout and "AUC" not in ran.stdout
+    assert "only searches" in aesbench("report", check=2).stderr
+    listed = aesbench("list", "runs", check=0).stdout
+    ids = [path.stem for path in (tmp_path / "results" / "records").rglob("*.json")]
+    assert len(ids) == 2 and all(run_id in listed for run_id in ids)
+    shown = aesbench("report", "--run", ids[0][:8], check=0).stdout
+    assert "searched only" in shown and "cardinality" in shown
+    assert "Change of the objective if only this field had that size" in shown
+    folder = tmp_path / "results" / "runs" / ids[0]
+    assert {path.name for path in folder.iterdir()} == {"trace.png", "trace.svg", "trace.csv"}
+
+
+TABLE4 = (
+    *("reproduce", "table4", "--dataset", "planted-tiny", "--allocations", "3", "--seeds", "1"),
+    *("--supernets", "1", "--set", "train.epochs=1", "--set", "adass.epochs=1", "--threads", "1"),
+)
+
+
+def test_reproduce_prints_its_plan_runs_it_and_says_what_is_drawn(aesbench, tmp_path):
+    """`--dry-run` runs nothing; 8 supernets and 3 stand-alone runs follow, and then none."""
+    planned = aesbench(*TABLE4, "--dry-run", check=0).stdout
+    assert ["table4", "11", "0", "11", "unknown"] in [line.split() for line in planned.splitlines()]
+    assert not (tmp_path / "results").exists()
+    ran = aesbench(*TABLE4, check=0).stdout
+    assert "11 run, 0 taken from records, 0 failed" in ran
+    assert "Table 4 (consistency of supernets) from 11 runs" in ran
+    again = aesbench(*TABLE4, check=0).stdout
+    row = next(line.split() for line in again.splitlines() if line.split()[:1] == ["table4"])
+    assert row == ["table4", "11", "11", "0", "about", "0", "s"]
+    assert "0 run, 11 taken from records, 0 failed" in again
+    aesbench("report", check=0)
+    frame = pd.read_csv(
+        tmp_path / "results" / "tables" / "table4-planted-tiny-widedeep.csv", index_col=0
+    )
+    row = frame.loc["Indep, Adaptive, epochs=1"]  # Not the paper's.
+    assert row["allocations"] == 3 and -1 <= row["AUC: tau"] <= 1
+    listed = aesbench("list", "runs", check=0).stdout
+    assert listed.count("scores only") == 8
+
+
+def test_reproduce_counts_a_search_that_was_also_retrained_as_drawn(aesbench):
+    """Figure 4 retrains nothing: seed 0's search is that of a retrained run, seed 1's is made."""
+    quick = ("--methods", "autodim", "--dataset", "planted-tiny", "--backbones", "widedeep")
+    quick += ("--set", "train.epochs=1", "--threads", "1")
+    aesbench("run", *quick, "--seeds", "1", check=0)
+    ran = aesbench("reproduce", "fig4", *quick, "--seeds", "2", check=0).stdout
+    assert "1 run, 1 taken from records, 0 failed" in ran
+    assert "from 2 runs" in ran and "missing" not in ran
+
+
+def test_given_sizes_stay_out_of_the_overall_comparison_unless_they_are_all_there_is(aesbench):
+    """Hundreds of allocations would bury the methods."""
+    run = ("run", "--dataset", "planted-tiny", "--seeds", "1", "--set", "train.epochs=1")
+    aesbench(*run, "--methods", "fixed:2-8-2-8-2", check=0)
+    assert "fixed:2-8-2-8-2" in aesbench("report", check=0).stdout
+    aesbench(*run, "--methods", "ues:2", check=0)
+    shown = aesbench("report", check=0).stdout
+    assert "fixed:2-8-2-8-2" not in shown and "not listed: 1 runs of sizes given by hand" in shown
+
+
+def test_a_failed_run_shows_in_the_exit_status(aesbench):
+    """A grid with a failing plugin ends, reports it, and exits with 1."""
+    done = aesbench(
+        "run", "--plugin", PLUGIN, "--methods", "raising,ues:2", "--dataset", "planted-tiny",
+        "--seeds", "1", "--set", "train.epochs=1", check=1,
+    )  # fmt: skip
+    assert (
+        "failed raising widedeep seed 0: ValueError in search: a bug in the plugin" in done.stdout
+    )
+    assert "2 run, 0 taken from records, 1 failed" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("run", "--methods", "uess", "--dataset", "planted-tiny"), "did you mean 'ues'?"),
+        ((*UES, "--dataset", "plantd"), "did you mean 'planted'?"),
+        ((*UES, "--dataset", "planted-tiny", "--seeds", "x"), "--seeds x"),
+        ((*UES, "--dataset", "planted-tiny", "--set", "a"), "OWNER.NAME=VALUE"),
+        ((*UES, "--dataset", "planted-tiny", "--jobs", "0"), "jobs = 0"),
+        ((*UES, "--dataset", "planted-tiny", "--run-timeout", "0"), "run-timeout = 0.0"),
+        ((*UES, "--dataset", "nowhere.toml"), "nowhere.toml"),
+        ((*UES, "--dataset", "planted-tiny", "--plugin", "no.py"), "no.py"),
+        (("report",), "aesbench run"),
+        (("report", "--run", "0123"), "aesbench list runs"),
+        ((*UES, "--dataset", "planted-tiny", "--inherit"), "no weights to inherit"),
+        ((*UES, "--dataset", "planted-tiny", "--searches", "0"), "searches = 0"),
+        ((*UES, "--dataset", "planted-tiny", "--scores", "9"), "cannot score an allocation"),
+        (("reproduce", "tabel3", "--dataset", "planted-tiny"), "did you mean 'table3'?"),
+        (("reproduce", "table3", "--dataset", "planted-tiny", "--seeds", "x"), "--seeds x"),
+        ((*UES, "--dataset", "planted-tiny", "--shard", "0/2"), "--shard 0/2"),
+        (("list", "method"), "methods"),
+        (("data", "info", "ml1m", "--data-dir", "nowhere"), "nowhere"),
+    ],
+)
+def test_a_users_mistake_gets_one_message_and_status_2(aesbench, arguments, words):
+    """No mistake prints a traceback, and each message says what to do."""
+    assert words in aesbench(*arguments, check=2).stderr
+
+
+def test_list_names_what_is_registered(aesbench):
+    """`list` shows the methods with provider, presets and settings."""
+    out = aesbench("list", "methods", check=0).stdout
+    assert "ues" in out and "mde" in out and "aesbench 0." in out and "alpha=0.3" in out
+
+
+def test_data_info_prints_the_truth_of_planted_data(aesbench):
+    """`data info` of generated data shows the Bayes AUC and each field's planted rank."""
+    out = aesbench("data", "info", "planted-tiny", check=0).stdout.lower()
+    assert "bayes auc" in out and "planted rank" in out
+
+
+def test_data_verify_finds_a_changed_byte(aesbench, tmp_path, monkeypatch):
+    """Data that changed after they were prepared are refused by `verify`."""
+    cache = ("--cache-dir", tmp_path / "cache")
+    aesbench("data", "verify", "planted-tiny", *cache, check=0)
+    (ids,) = (tmp_path / "cache" / "processed").glob("*/test.ids.npy")
+    content = bytearray(ids.read_bytes())
+    content[-4] ^= 1
+    ids.write_bytes(content)
+    assert "has changed" in aesbench("data", "verify", "planted-tiny", *cache, check=2).stderr
+
+
+GRID = ("run", "--methods", "ues:2,ues:8,mde:value", "--dataset", "planted-tiny", "--seeds", "4",
+        "--jobs", "2")  # fmt: skip
+
+
+@pytest.mark.slow
+def test_a_grid_killed_ten_times_ends_as_an_undisturbed_one(aesbench, tmp_path, cache_dir):
+    """kill -9 at random moments loses only runs in progress: records are whole, bits are equal."""
+    aesbench(*GRID, "--results", "undisturbed", check=0)
+    moments = np.random.default_rng(0).uniform(2.0, 6.0, size=10)
+    for moment in moments:
+        process = subprocess.Popen(
+            command(*GRID, "--results", "killed"), cwd=tmp_path, env=environment(cache_dir),
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        time.sleep(moment)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        for path in (tmp_path / "killed").rglob("*.json"):
+            json.loads(path.read_text())
+    aesbench(*GRID, "--results", "killed", check=0)
+    tables = {}
+    for name in ("undisturbed", "killed"):
+        records = list(read_records(tmp_path / name))
+        assert len(records) == 12 and all(record.ok for record in records)
+        tables[name] = {record.spec.run_id: record.metrics for record in records}
+    assert tables["undisturbed"] == tables["killed"]
+
+
+def test_ctrl_c_keeps_what_is_finished_and_ends_the_workers(tmp_path, cache_dir):
+    """SIGINT exits with 130 at once, the finished records in place."""
+    process = subprocess.Popen(
+        command(*GRID, "--set", "train.patience=20"), cwd=tmp_path, env=environment(cache_dir),
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stdout is not None
+    first = process.stdout.readline()  # The first finished run.
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "what was finished is kept" in errors and "Traceback" not in errors
+    assert "1/12" in first
+    assert 1 <= len(list(read_records(tmp_path / "results"))) < 12
+
+
+def test_shards_on_two_machines_merge_into_the_grid(aesbench, tmp_path):
+    """Two shards in folders of their own, merged, leave nothing to run; a shard can be empty."""
+    grid = ("run", "--methods", "ues:2", "--dataset", "planted-tiny", "--seeds", "2",
+            "--set", "train.epochs=1")  # fmt: skip
+    for number in "123":
+        shard = aesbench(*grid, "--shard", f"{number}/3", "--results", f"shards/{number}", check=0)
+        assert f"shard {number} of 3: {int(number != '3')} of 2 runs" in shard.stdout
+    done = aesbench("merge", "shards/1", "shards/2", "--into", "all", check=0).stdout
+    assert "2 records copied, 0 of them in place of failed ones; 0 were there" in done
+    again = aesbench(*grid, "--results", "all", check=0)
+    assert "0 run, 2 taken from records, 0 failed" in again.stdout
+    assert "holds no records" in aesbench("merge", "shards/3", "--into", "all", check=2).stderr

@@ -1,0 +1,71 @@
+"""What a data set is, kept beside its records."""
+
+import dataclasses
+import json
+
+import pytest
+
+from aesbench.core.datasheet import read_datasheet, write_datasheet
+from aesbench.core.record import RunRecord, write_record
+from aesbench.errors import RecordError
+from aesbench.harness.grid import execute
+from aesbench.report.page.read_records import read_results
+
+
+@pytest.fixture
+def own_spec(spec, tiny_dataset):
+    """The spec of a run on ``tiny_dataset``."""
+    return dataclasses.replace(spec, dataset=tiny_dataset.name, data_hash=tiny_dataset.hash)
+
+
+def test_a_grid_keeps_what_its_data_set_is(planted_tiny, tmp_path, make_record):
+    """Rows, fields and the truth come back with every record, also if all runs were done before."""
+    place = {"dataset": planted_tiny.name, "data_hash": planted_tiny.hash}
+    done = make_record(**place)
+    write_record(tmp_path, done)
+    outcome = execute([done.spec], planted_tiny, tmp_path)
+    (record,) = read_results(tmp_path)
+    assert outcome.ran == 0
+    assert record.datasheet["truth"] == planted_tiny.truth
+    assert record.datasheet["splits"]["train"]["rows"] == len(planted_tiny.train)
+    assert record.datasheet["fields"][0]["name"] == planted_tiny.fields[0].name
+    assert "files" not in record.datasheet
+
+
+def test_the_datasheet_is_no_part_of_the_record(tmp_path, own_spec, tiny_dataset):
+    """Its file has its own place, and the record's file stays what it was."""
+    record = RunRecord(own_spec, "ok", datasheet={"name": "tiny"})
+    assert "datasheet" not in record.to_dict()
+    with pytest.raises(RecordError, match="datasheet lies in a file of its own"):
+        RunRecord.from_dict({**record.to_dict(), "datasheet": {}})
+
+
+def test_records_without_a_datasheet_are_read(tmp_path, own_spec):
+    """Records older than datasheets have none."""
+    write_record(tmp_path, RunRecord(own_spec, "ok"))
+    (record,) = read_results(tmp_path)
+    assert record.datasheet == {}
+
+
+def test_a_datasheet_is_written_once(tmp_path, own_spec, tiny_dataset):
+    """The same data have the same description: an existing file is left alone."""
+    path = write_datasheet(tmp_path, tiny_dataset.manifest)
+    before = path.stat().st_mtime_ns
+    assert write_datasheet(tmp_path, tiny_dataset.manifest) == path
+    assert path.stat().st_mtime_ns == before
+    assert read_datasheet(tmp_path, own_spec)["hash"] == tiny_dataset.hash
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"hash": "another"}'])
+def test_a_file_that_describes_other_data_is_refused(tmp_path, own_spec, tiny_dataset, content):
+    """The message names the file and the next step."""
+    path = write_datasheet(tmp_path, tiny_dataset.manifest)
+    path.write_text(content)
+    with pytest.raises(RecordError, match=f"{path.name}.*delete"):
+        read_datasheet(tmp_path, own_spec)
+
+
+def test_a_datasheet_is_plain_json(tmp_path, tiny_dataset):
+    """Anybody can read it."""
+    sheet = json.loads(write_datasheet(tmp_path, tiny_dataset.manifest).read_text())
+    assert sheet["name"] == "tiny" and set(sheet["splits"]) == {"train", "validation", "test"}
