@@ -6,6 +6,9 @@
 >>> outcome = aesbench.execute(specs, data, Path("results"), workers=2)
 >>> aesbench.records_frame(outcome.records).groupby("method").test_auc.mean()
 
+Authors of methods need ``Allocation``, ``Context``, ``Method`` and ``require``, and for their tests
+``aesbench.testing``.
+
 Names are imported when they are first used, so that reading records does not load torch.
 """
 
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
     from aesbench.core.frame import records_frame
     from aesbench.core.metrics import Metrics
     from aesbench.core.record import RunRecord, read_records
+    from aesbench.core.settings import require
     from aesbench.core.spec import RunSpec, TrainConfig
     from aesbench.datasets.base import Dataset, Field, Split
     from aesbench.datasets.source import Source
@@ -46,6 +50,7 @@ _HOMES = {
     "aesbench.plugins.method": ("Context", "Method"),
     "aesbench.core.metrics": ("Metrics",),
     "aesbench.core.record": ("RunRecord", "read_records"),
+    "aesbench.core.settings": ("require",),
     "aesbench.core.frame": ("records_frame",),
     "aesbench.harness.runner": ("run",),
     "aesbench.models.training": ("fit",),
@@ -79,6 +84,7 @@ __all__ = [
     "plan",
     "read_records",
     "records_frame",
+    "require",
     "run",
 ]
 

@@ -20,7 +20,7 @@ from aesbench.datasets.base import Dataset
 from aesbench.datasets.store import open_dataset
 from aesbench.datasets.writer import DatasetWriter
 from aesbench.plugins.method import Context
-from aesbench.testing.tiny_context import example_context
+from aesbench.testing import tiny_context
 
 # The same examples on every machine; no deadline, since a shared processor can stall.
 settings.register_profile("aesbench", deadline=None, derandomize=True, max_examples=50)
@@ -40,7 +40,7 @@ def make_context() -> Callable[..., Context]:
     ``make_context(budget=2000, unification="transform")`` changes attributes of the context;
     ``make_context(shapes=(("user", 30, 1),))`` changes its fields: (name, cardinality, columns).
     """
-    return example_context
+    return tiny_context
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def tiny_dataset(tmp_path_factory) -> Dataset:
     """A prepared data set on disk that holds the rows of ``context``, and a test split."""
     folder = tmp_path_factory.mktemp("tiny")
     writer = DatasetWriter(folder, "tiny", raw={}, settings={})
-    source, test = example_context(), example_context(seed=1).validation
+    source, test = tiny_context(), tiny_context(seed=1).validation
     for name, split in (("train", source.train), ("validation", source.validation), ("test", test)):
         ids, labels, _ = writer.split(name, *split.ids.shape)
         ids[:], labels[:] = split.ids, split.labels

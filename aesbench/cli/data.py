@@ -32,7 +32,7 @@ def data_prepare(name: str, **options: Any) -> None:
 def data_info(name: str, **options: Any) -> None:
     """Print the paper's row of Table 2 beside ours, the fields, and the cold-start rates."""
     from aesbench.harness.load_data import find_source
-    from aesbench.terminal.display import show_dataset
+    from aesbench.terminal.dataset import show_dataset
 
     dataset = _dataset(name, **options)
     show_dataset(Console(), dataset, find_source(name).published)

@@ -14,7 +14,6 @@ from aesbench.errors import ConfigError
 
 if TYPE_CHECKING:
     from aesbench.core.record import RunRecord
-    from aesbench.export.model import ModelExport
 
 
 @click.command()
@@ -53,6 +52,12 @@ def export(
     """
     from aesbench.core.files import write_atomically
     from aesbench.core.record import find_record
+    from aesbench.terminal.export import (
+        show_comparison,
+        show_files,
+        show_unfused,
+        training_again,
+    )
 
     console = Console()
     record = find_record(results, run_id)
@@ -65,14 +70,7 @@ def export(
         from aesbench.export.torchrec import FILE, torchrec_tables, unfused
 
         files = {FILE: torchrec_tables(record)}
-        if few := unfused(record):
-            names = ", ".join(f"{size.name} ({size.dim})" for size in few)
-            console.print(
-                f"note: FBGEMM's fused kernels, which sharded collections use, take sizes that are"
-                f" multiples of 4 only, unlike those of {names}",
-                markup=False,
-                highlight=False,
-            )
+        show_unfused(console, unfused(record))
     elif form == "fuxictr":
         from aesbench.export.fuxictr import fuxictr_files
         from aesbench.export.model import check_data
@@ -81,15 +79,17 @@ def export(
         check_data(record, data)
         files = fuxictr_files(record, data.fields)
     else:
-        files = _train(console, record, _load(record, dataset, **options), device)
+        from aesbench.export.model import export_model
+
+        data = _load(record, dataset, **options)
+        with training_again(console) as tell:
+            found = export_model(record, data, device=device, progress=tell)
+        show_comparison(console, found)
+        files = found.files
     folder = out or results / "exports" / record.spec.run_id
     for name, content in files.items():
         write_atomically(folder / name, content)
-    places = [folder / name for name in files if "/" not in name]
-    for place in places:
-        console.print(f"written: {place}", soft_wrap=True, markup=False, highlight=False)
-    if len(places) < len(files):
-        console.print(f"written: {len(files) - len(places)} vocabularies beside them")
+    show_files(console, folder, files)
 
 
 def _load(
@@ -114,33 +114,4 @@ def _load(
         )
     return load(
         dataset or name, settings, data_dir=data_dir, cache_dir=cache_dir, on_bad_row=on_bad_row
-    )
-
-
-def _train(console: Console, record: RunRecord, data: Any, device: str) -> dict[str, bytes]:
-    """Return the files of a run's model, and print how it compares with the record."""
-    from aesbench.export.model import export_model
-
-    with console.status("training the run's model again") as status:
-
-        def tell(what: str, done: int, total: int) -> None:
-            status.update(f"training the run's model again: {what} {done} of at most {total}")
-
-        found = export_model(record, data, device=device, progress=tell)
-    console.print(_verdict(found), highlight=False)
-    return found.files
-
-
-def _verdict(found: ModelExport) -> str:
-    auc = f"test AUC {found.metrics['test']['auc']:.6f}"
-    if not found.expected:
-        return f"trained for the first time, for the run was only searched: {auc}"
-    if found.is_the_runs:
-        return f"trained again, and every metric equals the record's to the last bit: {auc}"
-    recorded = found.expected.get("test", {}).get("auc")
-    beside = "no test AUC" if recorded is None else f"{recorded:.6f}"
-    return (
-        f"note: trained again, but not to the same bits: {auc}, the record has {beside}. Other"
-        " hardware, versions or threads than the record's round otherwise; model.json holds the"
-        " metrics of the exported weights"
     )

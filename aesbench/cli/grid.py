@@ -1,4 +1,4 @@
-"""Running a grid from a command: progress shown while it runs, and what became of it."""
+"""Running a grid from a command, its progress shown while it runs."""
 
 from __future__ import annotations
 
@@ -29,19 +29,9 @@ def run_grid(
 ) -> Outcome:
     """Run specs under a progress display; ``how`` is handed to ``execute``."""
     from aesbench.harness.grid import execute
-    from aesbench.terminal.display import GridDisplay
+    from aesbench.terminal.progress import GridDisplay
 
     with GridDisplay(console, specs, results, workers=jobs, force=force) as display:
         return execute(
             specs, data, results, workers=jobs, force=force, listen=display.on_event, **how
         )
-
-
-def show_outcome(
-    console: Console, specs: Sequence[RunSpec], outcome: Outcome, results: Path
-) -> None:
-    """Print how many runs were made, taken from records, and failed."""
-    console.print(
-        f"{outcome.ran} run, {len(specs) - outcome.ran} taken from records,"
-        f" {outcome.failed} failed; records in {results / 'records'}"
-    )

@@ -19,12 +19,14 @@ def list_plugins(kind: str, plugins: tuple[Path, ...], results: Path) -> None:
 
     Only runs look at --results.
     """
-    from aesbench.plugins.registry import BACKBONES, METHODS, SOURCES
-    from aesbench.terminal.display import show_plugins, show_runs
-
     if kind == "runs":
+        from aesbench.terminal.run_tables import show_runs
+
         show_runs(Console(), results)
         return
+    from aesbench.plugins.registry import BACKBONES, METHODS, SOURCES
+    from aesbench.terminal.plugins import show_plugins
+
     load_settings(plugins, ())
     registries = {"methods": METHODS, "datasets": SOURCES, "backbones": BACKBONES}
     show_plugins(Console(), registries[kind])  # type: ignore[arg-type]

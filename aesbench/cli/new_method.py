@@ -22,9 +22,9 @@ def new_method(name: str, folder: Path | None) -> None:
     It works as it is: put your search in place of the one in method.py.
     """
     from aesbench.plugins.scaffold import Scaffold
+    from aesbench.terminal.written import show_written
 
     console = Console(highlight=False)
     place = folder or Path(name)
-    for path in Scaffold(name).write(place):
-        console.print(f"written: {path}", soft_wrap=True, markup=False)
+    show_written(console, Scaffold(name).write(place))
     console.print(f"next: pip install -e {place} && aesbench check {name}", markup=False)

@@ -20,9 +20,11 @@ def report(run_id: str | None, results: Path) -> None:
 
     With --run: print one run's sizes, and draw what its search traced.
     """
-    from aesbench.terminal.display import show_report, show_run
-
     if run_id is None:
+        from aesbench.terminal.report import show_report
+
         show_report(Console(), results)
     else:
+        from aesbench.terminal.run_page import show_run
+
         show_run(Console(), results, run_id)

@@ -8,7 +8,7 @@ import click
 from rich.console import Console
 
 from aesbench.cli.executor import check_executor, choose_executor, executor_options
-from aesbench.cli.grid import FAILED_RUNS, run_grid, show_outcome
+from aesbench.cli.grid import FAILED_RUNS, run_grid
 from aesbench.cli.options import data_options, load_settings, names, results_option, seed_list
 from aesbench.cli.preparation import load
 
@@ -80,7 +80,8 @@ def reproduce(
     """
     # Imported here because torch takes a second, which --help should not.
     from aesbench.harness.studies import Options, choose_studies, plan_studies
-    from aesbench.terminal.display import show_plans, show_what_is_drawn
+    from aesbench.terminal.plans import show_plans, show_what_is_drawn
+    from aesbench.terminal.progress import show_outcome
 
     check_executor(executor, address)
     settings = load_settings(plugins, changes)

@@ -8,7 +8,7 @@ import click
 from rich.console import Console
 
 from aesbench.cli.executor import check_executor, choose_executor, executor_options
-from aesbench.cli.grid import FAILED_RUNS, run_grid, show_outcome
+from aesbench.cli.grid import FAILED_RUNS, run_grid
 from aesbench.cli.options import data_options, load_settings, names, results_option, seed_list
 from aesbench.cli.preparation import load
 
@@ -90,7 +90,9 @@ def run(
     from aesbench.harness.executors.local import Limits
     from aesbench.harness.grid import choose_methods, plan, without_budget
     from aesbench.harness.sharding import Shard
-    from aesbench.terminal.display import show_overall, show_searches
+    from aesbench.terminal.progress import show_outcome
+    from aesbench.terminal.report import show_overall
+    from aesbench.terminal.run_tables import show_searches
 
     limits = Limits(run_timeout, run_memory)
     part = None if shard is None else Shard.from_text(shard)
@@ -119,7 +121,7 @@ def run(
         choose=choose,
     )
     if tuned is not None:
-        for label in dict.fromkeys(s.label for s in specs if "+tuned" not in s.label):
+        for label in dict.fromkeys(s.label for s in specs if not s.called.tuned):
             console.print(f"note: {label} is not in {tuned} and runs with its own settings")
     if budget is not None:
         for name in without_budget(specs):

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
@@ -14,9 +11,6 @@ from aesbench.cli.grid import FAILED_RUNS, run_grid
 from aesbench.cli.options import data_options, load_settings, results_option
 from aesbench.cli.preparation import load
 from aesbench.errors import ConfigError
-
-if TYPE_CHECKING:
-    from aesbench.core.record import RunRecord
 
 
 @click.command()
@@ -59,8 +53,8 @@ def search(
     """
     if out is not None and out.suffix != ".json":
         raise ConfigError(f"--out {out}: expected a file that ends in .json")
-    from aesbench.core.spec import SEARCH_ONLY
     from aesbench.harness.grid import plan, without_budget
+    from aesbench.terminal.search import show_found, show_next
 
     settings = load_settings(plugins, changes)
     console = Console()
@@ -70,7 +64,7 @@ def search(
         retrain=False,
     )  # fmt: skip
     if len(specs) > 1:
-        labels = ", ".join(spec.label.removesuffix(SEARCH_ONLY) for spec in specs)
+        labels = ", ".join(str(spec.called.without("search_only")) for spec in specs)
         raise ConfigError(f"--method {method} stands for several: name one of {labels}")
     if budget is not None and without_budget(specs):
         raise ConfigError(f"method '{specs[0].method}' cannot take a budget; leave --budget out")
@@ -81,46 +75,8 @@ def search(
     if not record.ok:
         return FAILED_RUNS
     path = out or results / "exports" / record.spec.run_id / "allocation.json"
-    _show(console, record, path, is_new=bool(outcome.ran))
+    show_found(console, record, path, is_new=bool(outcome.ran))
     own_data = dataset if dataset.endswith(".toml") else None
     places = {"dataset": own_data, "results": results, "data-dir": data_dir, "cache-dir": cache_dir}
-    following = _export_command(record, places)
-    console.print(f"next: {following}", soft_wrap=True, markup=False, highlight=False)
+    show_next(console, record, places)
     return 0
-
-
-def _show(console: Console, record: RunRecord, path: Path, *, is_new: bool) -> None:
-    """Print the sizes of a search, write them to a .json file, and draw them beside it."""
-    from aesbench.core.files import write_atomically
-    from aesbench.core.record import run_title
-    from aesbench.export.allocation_file import (
-        allocation_json,
-        found_allocation,
-        share_of_reference,
-    )
-    from aesbench.report.draw.figure_files import draw
-    from aesbench.report.draw.sizes_figure import sizes_figure
-    from aesbench.terminal.run_page import sizes_table
-
-    spec, allocation = record.spec, found_allocation(record)
-    console.print(run_title(spec), sizes_table(allocation), sep="\n", markup=False)
-    source = f"{sum(record.seconds.values()):.1f} s" if is_new else "taken from its record"
-    console.print(
-        f"{allocation.parameters:,} embedding parameters,"
-        f" {share_of_reference(allocation):.2%} of UES-32's; {source}"
-    )
-    files = {path: allocation_json(record).encode()}
-    for suffix, content in draw(sizes_figure(spec, allocation)).items():
-        files[path.with_suffix(f".{suffix}")] = content
-    for place, content in files.items():
-        write_atomically(place, content)
-        console.print(f"written: {place}", soft_wrap=True, markup=False, highlight=False)
-
-
-def _export_command(record: RunRecord, places: Mapping[str, str | Path | None]) -> str:
-    """Return the command that trains what was found; ``{option: its value}`` finds run and data."""
-    words = ["aesbench", "export", record.spec.run_id[:8], "--to", "torch"]
-    for option, value in places.items():
-        if value is not None and value != Path("results"):  # The option's default.
-            words += [f"--{option}", str(value)]
-    return shlex.join(words)

@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
-from rich.markup import escape
 
 from aesbench.cli.options import data_options, load_settings, names, results_option
 from aesbench.cli.preparation import load
-
-if TYPE_CHECKING:
-    from aesbench.harness.tuning.tune import TrialEnded
-    from aesbench.harness.tuning.winners import Winners
 
 NO_WINNER = 1
 
@@ -65,6 +58,7 @@ def tune(
     """
     from aesbench.harness.tuning.study import Budget
     from aesbench.harness.tuning.tune import tune as run_tuning
+    from aesbench.terminal.tuning import show_trial, show_winners
 
     settings = load_settings(plugins, changes)
     console = Console()
@@ -82,61 +76,10 @@ def tune(
         threads=threads,
         device=device,
         plugins=plugins,
-        listen=lambda event: _show_trial(console, event, trials),
+        listen=lambda event: show_trial(console, event, trials),
     )
     path = out or results / "tuning" / "winners.json"
     winners.write(path)
-    _show_winners(console, winners)
+    show_winners(console, winners)
     console.print(f"written: {path}; aesbench run --tuned {path} uses them", soft_wrap=True)
     return 0 if winners.winners else NO_WINNER
-
-
-def _show_trial(console: Console, event: TrialEnded, trials: int) -> None:
-    record = event.record
-    if record is None:
-        result = "stopped, the seconds are over"
-    elif record.error is not None:
-        result = f"failed, {record.error['type']}: {record.error['message']}"
-    else:
-        result = f"validation AUC {record.metrics['validation']['auc']:.4f}"
-    best = f", best {event.best.auc:.4f}" if event.best else ""
-    chosen = _shown_settings(event.claim.settings)
-    console.print(
-        escape(
-            f"{event.spent.trials}/{trials} {event.label} {event.backbone}, {chosen}: {result}"
-            f"{best}, {event.spent.seconds:.1f} s in all"
-        ),
-        soft_wrap=True,
-    )
-
-
-def _show_winners(console: Console, winners: Winners) -> None:
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, title="Winners, by their AUC on validation")
-    table.add_column("method", overflow="fold")
-    table.add_column("backbone", no_wrap=True)
-    for name in ("AUC", "trials", "failed", "repeated", "seconds", "CPU s"):
-        table.add_column(name, justify="right", no_wrap=True)
-    for winner in winners.winners:
-        spent = winner.spent
-        table.add_row(
-            escape(winner.label),
-            winner.backbone,
-            f"{winner.validation.auc:.4f}",
-            *(str(count) for count in (spent.trials, spent.failed, spent.repeated)),
-            *(f"{seconds:.1f}" for seconds in (spent.seconds, spent.cpu_seconds)),
-        )
-    console.print(table)
-    for winner in winners.winners:  # Below the table: a terminal is not wide enough for both.
-        settings = _shown_settings(winner.settings)
-        console.print(escape(f"{winner.label} {winner.backbone}: {settings}"), soft_wrap=True)
-
-
-def _shown_settings(settings: Mapping[str, object]) -> str:
-    return ", ".join(f"{name}={_shown(value)}" for name, value in settings.items())
-
-
-def _shown(value: object) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)

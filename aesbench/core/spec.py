@@ -8,16 +8,11 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from aesbench.core.label import UNIFICATIONS, Label
 from aesbench.core.settings import build_config, content_hash, require, require_int
-
-UNIFICATIONS = ("plain", "transform")
-"""How vectors of different sizes enter a backbone: as they are, or mapped to one size."""
 
 REFERENCE_DIM = 32
 """UES-32 is what budgets and parameter reductions refer to (paper, section 4.2)."""
-
-SEARCH_ONLY = "+search-only"
-"""What the label of a run that retrains nothing ends in."""
 
 
 @dataclass(frozen=True)
@@ -133,6 +128,15 @@ class RunSpec:
     def run_id(self) -> str:
         """Sixteen hexadecimal digits that change with any setting, seed or data."""
         return content_hash(self.to_dict())
+
+    @cached_property
+    def called(self) -> Label:
+        """The label in its parts.
+
+        Raises:
+            ConfigError: the text is no label.
+        """
+        return Label.parse(self.label)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the spec as plain JSON values; settings of ``_LATER`` only if they are changed."""

@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from aesbench.core.datasheet import write_datasheet
+from aesbench.core.label import Label, read_method
 from aesbench.core.record import RunRecord, read_record, record_path, write_record
 from aesbench.core.settings import build_config, content_hash, plain_settings, require, require_int
-from aesbench.core.spec import REFERENCE_DIM, SEARCH_ONLY, UNIFICATIONS, RunSpec, TrainConfig
+from aesbench.core.spec import REFERENCE_DIM, RunSpec, TrainConfig
 from aesbench.datasets.base import Dataset
 from aesbench.errors import ConfigError, did_you_mean
 from aesbench.harness.executors.local import (
@@ -40,14 +41,24 @@ class MethodChoice:
     """One row of a comparison: a method, its settings, and how its sizes are unified.
 
     Attributes:
+        called: its label; the unification is the one that was named, whatever the default.
         tuned: {backbone: the settings that were tuned on it}, in place of ``config``.
     """
 
     method: type[Method]
     config: Any
-    label: str
-    unification: str | None
+    called: Label
     tuned: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def label(self) -> str:
+        """What it is called, its unification aside."""
+        return str(self.called.without("unification"))
+
+    @property
+    def unification(self) -> str | None:
+        """The one that was named; None for the backbone's default."""
+        return self.called.unification
 
     def config_on(self, backbone: str) -> Any:
         """Return the settings on a backbone.
@@ -62,12 +73,10 @@ class MethodChoice:
             )
         return self.tuned.get(backbone, self.config)
 
-    def spec_label(self, default_unification: str, budget: float | None) -> str:
+    def called_on(self, default_unification: str, share: float | None) -> Label:
         """Return what tables call it, with what differs from the protocol's defaults."""
-        label = self.label
-        if self.unification not in (None, default_unification):
-            label += f"+{self.unification}"
-        return label if budget is None else f"{label}@{budget:g}"
+        other = None if self.unification == default_unification else self.unification
+        return dataclasses.replace(self.called, unification=other, share=share)
 
 
 def choose_methods(text: str, settings: Settings | None = None) -> list[MethodChoice]:
@@ -76,22 +85,16 @@ def choose_methods(text: str, settings: Settings | None = None) -> list[MethodCh
     Raises:
         ConfigError: the method, the preset, the unification or a setting is unknown.
     """
-    rest, plus, unification = text.partition("+")
-    if plus and unification not in UNIFICATIONS:
-        raise ConfigError(
-            f"unknown unification '{unification}' in '{text}'"
-            f"{did_you_mean(unification, UNIFICATIONS)} It is one of: {', '.join(UNIFICATIONS)}"
-        )
-    name, colon, preset = rest.partition(":")
+    named, has_preset = read_method(text)
+    name = named.name
     method = METHODS.get(name)
     changed = dict((settings or {}).get(name, {}))
+    shown = tuple((setting, str(value)) for setting, value in sorted(changed.items()))
     choices = []
-    for chosen in (preset,) if colon else method.default_presets:
-        config: Any = build_config(method.Config, {**method.preset(chosen), **changed}, name)
-        label = f"{name}:{chosen}" if chosen else name
-        if changed:
-            label += "[" + ",".join(f"{k}={v}" for k, v in sorted(changed.items())) + "]"
-        choices.append(MethodChoice(method, config, label, unification or None))
+    for preset in (named.preset,) if has_preset else method.default_presets:
+        config: Any = build_config(method.Config, {**method.preset(preset), **changed}, name)
+        called = dataclasses.replace(named, preset=preset, settings=shown)
+        choices.append(MethodChoice(method, config, called))
     return choices
 
 
@@ -152,9 +155,12 @@ def plan(
             backbone_config: Any = build_config(backbone.Config, changed, backbone_name)
             for choice, search_index in product(choices, range(searches)):
                 share = budget if choice.method.honours_budget else None
-                label = choice.spec_label(backbone.default_unification, share)
-                label += "+inherit" * inherit
-                label += f"+{scores}-scores" if scores else SEARCH_ONLY * (not retrain)
+                called = dataclasses.replace(
+                    choice.called_on(backbone.default_unification, share),
+                    inherit=inherit,
+                    scores=scores,
+                    search_only=not (retrain or scores),
+                )
                 spec = RunSpec(
                     dataset=dataset.name,
                     data_hash=dataset.hash,
@@ -163,7 +169,7 @@ def plan(
                     unification=choice.unification or backbone.default_unification,
                     method=choice.method.name,
                     method_config=dataclasses.asdict(choice.config_on(backbone_name)),
-                    label=label,
+                    label=str(called),
                     budget=None if share is None else int(share * reference),
                     seed=seed,
                     search_index=search_index,
@@ -295,6 +301,6 @@ def _record_path(results: Path, spec: RunSpec) -> Path:
     own = record_path(results, spec)
     if spec.retrain or spec.scores or own.exists():
         return own
-    label = spec.label.removesuffix(SEARCH_ONLY)
+    label = str(spec.called.without("search_only"))
     retrained = record_path(results, dataclasses.replace(spec, retrain=True, label=label))
     return retrained if retrained.exists() else own

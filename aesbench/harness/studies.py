@@ -19,7 +19,6 @@ from aesbench.datasets.base import Dataset
 from aesbench.errors import ConfigError, did_you_mean
 from aesbench.harness.grid import Settings, check_owners, choose_methods, plan
 from aesbench.plugins.registry import METHODS
-from aesbench.report.names import method_of
 
 ALL = "all"
 
@@ -277,8 +276,8 @@ def plan_studies(
                 retrain=part.retrain,
                 scores=part.scores,
             ):
-                called = {spec.method, method_of(spec.label), spec.label}
-                if options.methods is None or not called.isdisjoint(options.methods):
+                names = {spec.method, spec.called.method, spec.label}
+                if options.methods is None or not names.isdisjoint(options.methods):
                     specs.setdefault(spec.run_id, spec)
         plans[study.name] = list(specs.values())
     check_owners(options.settings, sorted(owners))

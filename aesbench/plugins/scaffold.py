@@ -67,8 +67,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from aesbench import Allocation, Context, Method
-from aesbench.core.settings import require
+from aesbench import Allocation, Context, Method, require
 
 
 @dataclass(frozen=True)
@@ -106,11 +105,10 @@ _TEST = '''\
 """$title keeps the plugin contract, and does what it says."""
 
 import pytest
-from $module.method import $cls, ${cls}Config
+from aesbench import AesbenchError
+from aesbench.testing import CHECKS, tiny_context
 
-from aesbench.testing.conformance import CHECKS
-from aesbench.errors import ConfigError
-from aesbench.testing.tiny_context import example_context
+from $module.method import $cls, ${cls}Config
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
@@ -122,13 +120,13 @@ def test_contract(check):
 def test_sizes_grow_with_the_number_of_values():
     """3, 300 and 2**20 values have 2, 9 and 21 bits: nearest to 4, 18 and 42 are 2, 16 and 32."""
     shapes = (("few", 3, 1), ("some", 300, 1), ("many", 2**20, 1))
-    context = example_context(shapes=shapes)
+    context = tiny_context(shapes=shapes)
     assert $cls().search(context, None).dims == (2, 16, 32)
 
 
 def test_a_factor_of_nothing_is_refused():
     """Settings are checked where they are made."""
-    with pytest.raises(ConfigError, match="$name.factor"):
+    with pytest.raises(AesbenchError, match="$name.factor"):
         ${cls}Config(factor=0)
 '''
 

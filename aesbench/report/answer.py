@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import mean
 
+from aesbench.core.label import Label
 from aesbench.core.phrasing import many, span
 from aesbench.core.record import RunRecord
 from aesbench.report.claims import claims_at, reduction, tally
@@ -50,7 +51,7 @@ def answer(records: Sequence[RunRecord]) -> tuple[str, ...]:
     leads = _leads(rows, lambda row: True, BEST)
     if not leads:
         return ()
-    searching = _leads(rows, lambda row: not (row.label or "ues:").startswith("ues:"), REFERENCE)
+    searching = _leads(rows, lambda row: Label.parse(row.label or "ues").name != "ues", REFERENCE)
     return (_who(leads), _how_much(leads), _cost(searching), _paper(), _held(rows))
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from aesbench.core.label import UNIFICATIONS, Label
 from aesbench.core.record import RunRecord
-from aesbench.core.spec import UNIFICATIONS
-from aesbench.report.names import display_name, method_of
+from aesbench.report.names import display_name
 from aesbench.report.statistics.scores import REFERENCE, compared, metric, over_seeds
 
 Groups = Mapping[str, Sequence[RunRecord]]
@@ -22,8 +21,7 @@ _ORDER = (
     *("mde:value", "mde:field", "random", "autodim", "autoemb", "esapn", "sseds"),
     *("adass:r", "adass:e", "adass:greedy", "adass:random", "adass:evolution"),
 )
-_UNIFORM = re.compile(r"ues:\d+")
-_GIVEN = re.compile(r"(ues|fixed):")
+_GIVEN = ("ues", "fixed")
 """Sizes given by hand, of which there may be hundreds: no methods that search."""
 BEST = "best-ues"
 """The key of the row of the best uniform size."""
@@ -64,14 +62,31 @@ def contenders(groups: Groups) -> list[Contender]:
         row = _contender(groups, best)
         name = f"Best UES on validation{chosen}"
         rows.append(Contender(BEST, best, name, row.records, row.failed))
-    ran = [label for label in groups if label == method_of(label) and not _GIVEN.match(label)]
+    labels = {label: Label.parse(label) for label in groups}
+    ran = [text for text, label in labels.items() if label.is_plain and not is_given(label)]
     known = [label for label in _ORDER if label in _EXPECTED or label in ran]
     for label in (*known, *(label for label in ran if label not in known)):
-        budgeted = [name for name in groups if name.startswith(f"{label}@") and "+" not in name]
+        budgeted = [
+            name
+            for name, own in labels.items()
+            if own.share is not None and str(own.without("share")) == label
+        ]
         is_missing = not compared(groups.get(label, ()))
         names = budgeted if is_missing and budgeted else [label]
         rows += [_contender(groups, name) for name in names]
     return rows
+
+
+def is_given(label: Label) -> bool:
+    """Whether a label names sizes that nobody searched: a preset of UES or of fixed sizes."""
+    return label.name in _GIVEN and label.preset != ""
+
+
+def uniform_size(label: str) -> int | None:
+    """Return the size of a run of UES as it comes; None of any other run."""
+    called = Label.parse(label)
+    is_uniform = called.is_plain and called.name == "ues" and called.preset.isdecimal()
+    return int(called.preset) if is_uniform else None
 
 
 def best_uniform(groups: Groups) -> str | None:
@@ -79,9 +94,9 @@ def best_uniform(groups: Groups) -> str | None:
 
     Chosen on validation, since a size chosen on test has seen what it is judged by.
     """
-    sizes = [label for label in groups if _UNIFORM.fullmatch(label)]
+    sizes = {label: size for label in groups if (size := uniform_size(label))}
     means = {}
-    for label in sorted(sizes, key=lambda text: int(text.partition(":")[2])):
+    for label in sorted(sizes, key=lambda label: sizes[label]):
         summary = over_seeds(compared(groups[label]), metric("validation", "auc"))
         if summary is not None:
             means[label] = summary.mean
@@ -100,7 +115,7 @@ def _other(groups: Groups) -> str:
         record.spec.unification
         for label, records in groups.items()
         for record in records
-        if "+plain" not in label and "+transform" not in label
+        if Label.parse(label).unification is None
     }
     (other, *_) = [name for name in UNIFICATIONS if name not in default] or UNIFICATIONS
-    return f"{REFERENCE}+{other}"
+    return str(replace(Label.parse(REFERENCE), unification=other))

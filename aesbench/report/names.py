@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from aesbench.core.label import Label
+
 _NAMES = {
     "mde:value": "MDE",
     "mde:field": "MDE (field-wise)",
@@ -27,16 +29,16 @@ _NAMES = {
 
 def method_of(label: str) -> str:
     """Return a label without what was changed: ``adass:r`` of ``adass:r[steps=9]+plain@0.5``."""
-    return re.split(r"[\[+@]", label, maxsplit=1)[0]
+    return Label.parse(label).method
 
 
 def display_name(label: str) -> str:
     """Return the paper's name for a method, followed by whatever was changed."""
-    method = method_of(label)
-    name = _NAMES.get(method, method)
-    if size := re.fullmatch(r"ues:(\d+)", method):
-        name = f"UES-{size[1]}"
-    changes = re.sub(r"\+([a-z-]+)", r" (\1)", label[len(method) :])
+    called = Label.parse(label)
+    name = _NAMES.get(called.method, called.method)
+    if called.name == "ues" and called.preset.isdecimal():
+        name = f"UES-{called.preset}"
+    changes = re.sub(r"\+([a-z-]+)", r" (\1)", called.changes)
     return name + changes.replace("@", " @")
 
 

@@ -1,1 +1,1 @@
-"""What the terminal shows."""
+"""What the terminal shows: a file for each thing that a command prints."""

@@ -1,22 +1,39 @@
-"""One run in the terminal: what it was, the size of every field, and why each was chosen."""
+"""One run: what it was, the size of every field, and why each was chosen."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
-from rich.box import SIMPLE_HEAD
-from rich.console import Group, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.markup import escape
 from rich.table import Table
 
 from aesbench.core.allocation import Allocation
 from aesbench.core.phrasing import number_form
-from aesbench.core.record import RunRecord, run_title
+from aesbench.core.record import RunRecord, find_record, read_traces, run_title
 from aesbench.core.trace import Trace, shape_of
+from aesbench.report.draw.trace_figure import write_trace_figure
+from aesbench.terminal.table import add_row, make_table
+from aesbench.terminal.written import show_written
 
 CHANGE_OF_OBJECTIVE = "change of the objective"
 """A series of the search, one value per field and candidate: the objective if this field alone had
 that size, minus that of the chosen allocation."""
+
+
+def show_run(console: Console, results: Path, text: str) -> None:
+    """Print one run's sizes, and draw what its search traced into a folder of its own.
+
+    Args:
+        console: where to.
+        results: where records lie.
+        text: the run's id, or its first digits.
+    """
+    record = find_record(results, text)
+    traces = read_traces(results, record.spec)
+    console.print(run_page(record, traces))
+    show_written(console, write_trace_figure(results / "runs" / record.spec.run_id, record, traces))
 
 
 def run_page(record: RunRecord, traces: Mapping[str, Trace]) -> Group:
@@ -55,17 +72,18 @@ def _facts(record: RunRecord) -> list[str]:
 
 def sizes_table(allocation: Allocation) -> Table:
     """Return a line per field: cardinality, size, parameters and their share of all."""
-    table = _table("field", "cardinality", "size", "parameters", "share")
+    rows = []
     for name, blocks in zip(allocation.names, allocation.blocks, strict=True):
-        rows = sum(block.rows for block in blocks)
+        values = sum(block.rows for block in blocks)
         parameters = sum(block.rows * block.dim for block in blocks)
         sizes = [str(block.dim) for block in blocks]
         if len(blocks) > 1:  # Sizes differ inside the field.
             sizes = [f"{block.dim} for {block.rows:,}" for block in blocks]
         share = f"{parameters / allocation.parameters:.2%}"
-        table.add_row(escape(name), f"{rows:,}", "\n".join(sizes), f"{parameters:,}", share)
+        rows.append((name, f"{values:,}", "\n".join(sizes), f"{parameters:,}", share))
+    table = make_table(("field", "cardinality", "size", "parameters", "share"), rows)
     table.add_section()
-    table.add_row("all", f"{allocation.rows:,}", "", f"{allocation.parameters:,}", "100.00%")
+    add_row(table, ("all", f"{allocation.rows:,}", "", f"{allocation.parameters:,}", "100.00%"))
     return table
 
 
@@ -82,27 +100,14 @@ def objective_table(
     allocation: Allocation, candidates: Sequence[int], change: Sequence[Sequence[float]]
 ) -> Table:
     """Return a line per field and a column per candidate size, the chosen sizes in brackets."""
-    table = _table("field", *(f"size {size}" for size in candidates))
-    table.title = escape("Change of the objective if only this field had that size [size chosen]")
-    table.title_justify = "left"
+    title = "Change of the objective if only this field had that size [size chosen]"
     form = number_form([number for changes in change for number in changes], signed=True)
+    rows = []
     for name, blocks, changes in zip(allocation.names, allocation.blocks, change, strict=True):
         chosen = {block.dim for block in blocks}
         cells = [
             f"[{number:{form}}]" if size in chosen else f"{number:{form}} "
             for size, number in zip(candidates, changes, strict=True)
         ]
-        table.add_row(*map(escape, (name, *cells)))
-    return table
-
-
-def _table(*names: str) -> Table:
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for number, name in enumerate(names):
-        table.add_column(
-            name,
-            justify="right" if number else "left",
-            no_wrap=bool(number),
-            overflow="fold",
-        )
-    return table
+        rows.append((name, *cells))
+    return make_table(("field", *(f"size {size}" for size in candidates)), rows, title=title)

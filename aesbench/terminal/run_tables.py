@@ -1,30 +1,38 @@
-"""Runs as tables for the terminal: one line per run, or per method what its searches found."""
+"""Runs as tables: one line per run, or per method what its searches found."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 
-from rich.box import SIMPLE_HEAD
-from rich.markup import escape
+from rich.console import Console
 from rich.table import Table
 
-from aesbench.core.record import RunRecord
+from aesbench.core.record import RunRecord, read_records
 from aesbench.report.page.exhibit import MISSING
 from aesbench.report.statistics.scores import method_order
+from aesbench.terminal.table import make_table
+
+
+def show_runs(console: Console, results: Path) -> None:
+    """Print a line for each record under a folder, with the id that names it."""
+    console.print(runs_table(read_records(results)))
+
+
+def show_searches(console: Console, records: Iterable[RunRecord]) -> None:
+    """Print how many different allocations the searches of each method found."""
+    console.print(searches_table(records))
 
 
 def runs_table(records: Iterable[RunRecord]) -> Table:
     """Return one line per run: its id, what it is, and its test AUC or what became of it."""
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for name in ("run", "data set", "backbone", "method"):
-        table.add_column(name, no_wrap=name != "method", overflow="fold")
-    for name in ("seed", "search", "test AUC"):
-        table.add_column(name, justify="right", no_wrap=True)
+    rows = []
     for record in records:
         spec = record.spec
-        place = (spec.run_id, spec.dataset, spec.backbone, escape(spec.label))
-        table.add_row(*place, str(spec.seed), str(spec.search_index), _test_auc(record))
-    return table
+        numbers = (str(spec.seed), str(spec.search_index), _test_auc(record))
+        rows.append((spec.run_id, spec.dataset, spec.backbone, spec.label, *numbers))
+    header = ("run", "data set", "backbone", "method", "seed", "search", "test AUC")
+    return make_table(header, rows, texts=4, breaks=("method",))
 
 
 def searches_table(records: Iterable[RunRecord]) -> Table:
@@ -33,11 +41,7 @@ def searches_table(records: Iterable[RunRecord]) -> Table:
     for record in records:
         key = (record.spec.dataset, record.spec.backbone, record.spec.label)
         groups.setdefault(key, []).append(record)
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for name in ("data set", "backbone", "method"):
-        table.add_column(name, overflow="fold")
-    for name in ("searches", "different allocations", "emb. params"):
-        table.add_column(name, justify="right")
+    rows = []
     for key in sorted(groups, key=lambda k: (k[0], k[1], method_order(k[2]))):
         found = [r.allocation for r in groups[key] if r.ok and r.allocation is not None]
         failed = len(groups[key]) - len(found)
@@ -46,8 +50,9 @@ def searches_table(records: Iterable[RunRecord]) -> Table:
         if sizes and sizes[0] != sizes[-1]:
             shown += f" to {sizes[-1]:,}"
         n = f"{len(found)} (+{failed} failed)" if failed else str(len(found))
-        table.add_row(*map(escape, key), n, str(len(set(found))), shown)
-    return table
+        rows.append((*key, n, str(len(set(found))), shown))
+    header = ("data set", "backbone", "method", "searches", "different allocations", "emb. params")
+    return make_table(header, rows, texts=3, breaks=header)
 
 
 def _test_auc(record: RunRecord) -> str:

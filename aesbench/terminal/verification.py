@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 from rich.console import Console
-from rich.table import Table
 
 from aesbench.leaderboards.verify import TOLERANCE, Verification
+from aesbench.terminal.table import make_table
 
 
 def show_verification(console: Console, outcome: Verification) -> None:
     """Print our numbers beside the leaderboard's, what was trained, and the verdict."""
     ours, theirs = outcome.ours, outcome.published.metrics
-    table = Table(title=f"{outcome.backbone} on {outcome.dataset}, test split")
-    table.add_column("")
-    for name in ("AUC", "LogLoss"):
-        table.add_column(name, justify="right")
     runs = outcome.published.runs
-    table.add_row(
-        f"published, {runs} run{'s' * (runs > 1)}", f"{theirs.auc:.6f}", f"{theirs.logloss:.6f}"
+    rows = (
+        (f"published, {runs} run{'s' * (runs > 1)}", f"{theirs.auc:.6f}", f"{theirs.logloss:.6f}"),
+        ("ours, 1 run", f"{ours.auc:.6f}", f"{ours.logloss:.6f}"),
+        ("difference", f"{ours.auc - theirs.auc:+.6f}", f"{ours.logloss - theirs.logloss:+.6f}"),
     )
-    table.add_row("ours, 1 run", f"{ours.auc:.6f}", f"{ours.logloss:.6f}")
-    table.add_row(
-        "difference", f"{ours.auc - theirs.auc:+.6f}", f"{ours.logloss - theirs.logloss:+.6f}"
-    )
-    console.print(table)
+    title = f"{outcome.backbone} on {outcome.dataset}, test split"
+    console.print(make_table(("", "AUC", "LogLoss"), rows, title=title))
     console.print(
         f"{outcome.parameters:,} parameters; best of {outcome.epochs} epochs: {outcome.best_epoch},"
         f" validation AUC {outcome.validation.auc:.6f}, LogLoss {outcome.validation.logloss:.6f}",

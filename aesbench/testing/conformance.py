@@ -1,6 +1,6 @@
 """The plugin contract as checks that run on any method: ours, and third parties' on their own.
 
->>> from aesbench.testing.conformance import CHECKS
+>>> from aesbench.testing import CHECKS
 >>> for check in CHECKS:
 ...     check(MyMethod, "")
 
@@ -35,7 +35,7 @@ from aesbench.models.randomness import global_generators, stage_generator
 from aesbench.models.training import predict
 from aesbench.plugins.method import Context, Method
 from aesbench.plugins.search_space import Range
-from aesbench.testing.tiny_context import EXAMPLE_SHAPES, example_context
+from aesbench.testing.tiny_data import TINY_SHAPES, tiny_context
 
 Check = Callable[[type[Method], str], None]
 _BUDGETS = (0.75, 0.5)
@@ -105,17 +105,17 @@ def check_space(method: type[Method], preset: str) -> None:
 
 def check_allocation(method: type[Method], preset: str) -> None:
     """The search returns an allocation of the data set's fields, on which the backbone works."""
-    _search_and_build(method, preset, example_context())
+    _search_and_build(method, preset, tiny_context())
 
 
 def check_constant_field(method: type[Method], preset: str) -> None:
     """A field whose only id is out of vocabulary does not stop the method."""
-    _search_and_build(method, preset, example_context(shapes=(("one", 1, 1), *EXAMPLE_SHAPES)))
+    _search_and_build(method, preset, tiny_context(shapes=(("one", 1, 1), *TINY_SHAPES)))
 
 
 def check_multi_valued_field(method: type[Method], preset: str) -> None:
     """A field with several, partly padded id columns does not stop the method."""
-    _search_and_build(method, preset, example_context(shapes=(*EXAMPLE_SHAPES, ("tags", 9, 3))))
+    _search_and_build(method, preset, tiny_context(shapes=(*TINY_SHAPES, ("tags", 9, 3))))
 
 
 def check_reproducible(method: type[Method], preset: str) -> None:
@@ -126,7 +126,7 @@ def check_reproducible(method: type[Method], preset: str) -> None:
     results: list[Allocation] = []
     for global_seed in (1, 2):
         with global_generators(global_seed):
-            trial = _Trial(method, preset, example_context())
+            trial = _Trial(method, preset, tiny_context())
             results += [trial.search(), trial.search()]
     for again in results[1:]:
         if again != results[0]:
@@ -140,7 +140,7 @@ def check_generators(method: type[Method], preset: str) -> None:
     """Nothing is drawn from the global generators of python, numpy and torch."""
     with global_generators(1):
         before = _global_states()
-        _Trial(method, preset, example_context()).search()
+        _Trial(method, preset, tiny_context()).search()
         drawn = [name for name, state in _global_states().items() if state != before[name]]
     if drawn:
         raise ContractError(
@@ -154,7 +154,7 @@ def check_budget(method: type[Method], preset: str) -> None:
     if not method.honours_budget:
         return
     for share in _BUDGETS:
-        context = example_context()
+        context = tiny_context()
         budget = int(share * REFERENCE_DIM * sum(f.cardinality for f in context.fields))
         found = _Trial(method, preset, replace(context, budget=budget)).search()
         if found.parameters > budget:
@@ -169,7 +169,7 @@ def check_inputs_unchanged(method: type[Method], preset: str) -> None:
 
     The state may gain entries (a cache); what is in it must keep its value.
     """
-    context = example_context()
+    context = tiny_context()
     data = {"fields": context.fields, "train": context.train, "validation": context.validation}
     before = dict(_contents(data, "context"))
     trial = _Trial(method, preset, context)
@@ -187,7 +187,7 @@ def check_cpu(method: type[Method], preset: str) -> None:
         torch.cuda.reset_peak_memory_stats()
     before = _cuda_peak_bytes()
     try:
-        _Trial(method, preset, example_context()).search()
+        _Trial(method, preset, tiny_context()).search()
     except (AssertionError, RuntimeError) as error:
         if "CUDA" not in str(error) and "NVIDIA" not in str(error):
             raise
@@ -205,7 +205,7 @@ def check_score(method: type[Method], preset: str) -> None:
     """A method that scores allocations gives finite metrics, and the same ones twice."""
     if method.score is Method.score:
         return
-    trial = _Trial(method, preset, example_context())
+    trial = _Trial(method, preset, tiny_context())
     allocation = Allocation.uniform(trial.context.fields, trial.context.candidates[0])
     scores = [trial.method.score(trial.fresh(), trial.prepared, allocation) for _ in range(2)]
     values = dataclasses.astuple(scores[0])
@@ -220,7 +220,7 @@ def check_inherit(method: type[Method], preset: str) -> None:
     """A method that hands its weights on changes the model, and hands on copies."""
     if method.inherit is Method.inherit:
         return
-    trial = _Trial(method, preset, example_context())
+    trial = _Trial(method, preset, tiny_context())
     allocation = trial.search()
     context = trial.fresh()
     model = context.build_model(context.build_embedding(allocation))

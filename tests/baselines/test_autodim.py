@@ -8,7 +8,7 @@ import torch
 from aesbench import Split
 from aesbench.core.settings import build_config
 from aesbench.errors import ConfigError
-from aesbench.testing.tiny_context import example_context
+from aesbench.testing import tiny_context
 from aesbench_baselines import autodim
 from aesbench_baselines.autodim import AutoDim, AutoDimConfig, gumbel, soft_choice
 
@@ -120,7 +120,7 @@ def test_the_architecture_learns_from_validation_labels(make_context):
         AutoDim(AutoDimConfig(epochs=1, architecture_every=2)).search(context, None)
         return context.trace.series["weight"][1][-1]
 
-    labels = example_context().validation.labels
+    labels = tiny_context().validation.labels
     assert final_weights(labels) == final_weights(labels)
     assert final_weights(labels) != final_weights(1 - labels)
 

@@ -11,7 +11,7 @@ from aesbench.errors import ConfigError
 from aesbench.models.optimizer import ModelAdam
 from aesbench.models.training import step
 from aesbench.search.candidates import CandidateTables
-from aesbench.testing.tiny_context import example_context
+from aesbench.testing import tiny_context
 from aesbench_baselines.esapn import (
     ENLARGE,
     ESAPN,
@@ -28,7 +28,7 @@ SHAPES = (("user", 40, 1), ("tags", 9, 3), ("kind", 5, 1))
 
 def model_with(sizes, context=None):
     """A model whose fields have these sizes, with its context and a batch of validation rows."""
-    context = context or example_context(shapes=SHAPES)
+    context = context or tiny_context(shapes=SHAPES)
     tables = CandidateTables(
         context.fields,
         context.candidates,

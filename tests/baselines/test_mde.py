@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from aesbench import Allocation, Field
 from aesbench.core.settings import build_config
 from aesbench.errors import ConfigError
-from aesbench.testing.tiny_context import example_context
+from aesbench.testing import tiny_context
 from aesbench_baselines.mde import MDE, MDEConfig, nearest_candidate, popularity_blocks
 
 CANDIDATES = (2, 8, 16, 32, 64)
@@ -24,7 +24,7 @@ def field_of(name, *counts):
 
 def search(fields, budget=None, **settings):
     """The allocation that MDE with these settings finds for these fields."""
-    context = example_context(fields=tuple(fields), budget=budget)
+    context = tiny_context(fields=tuple(fields), budget=budget)
     return MDE(build_config(MDEConfig, settings, "mde")).search(context, None)
 
 
@@ -231,7 +231,7 @@ def test_a_budget_beyond_the_base_size_gives_the_base_size(context, form):
 def test_vectors_of_narrow_blocks_are_projected_to_the_widest():
     """Under `plain` an id has its own row, times its block's bias-free matrix if it is narrow."""
     allocation = search([SKEWED, CONSTANT], alpha=0.5, threshold=0)
-    context = example_context(fields=(SKEWED, CONSTANT))
+    context = tiny_context(fields=(SKEWED, CONSTANT))
     embedding = context.build_embedding(allocation)
     ids = torch.tensor([[0, 0], [1, 0], [2, 0], [7, 0]])
     vectors = embedding(ids)  # (4, 32 + 23); the constant field comes first
@@ -288,4 +288,4 @@ def test_defaults_are_those_of_the_public_code():
     """Temperature 0.3, no powers of two, 200 rows left alone; d0 is the protocol's width."""
     config = MDEConfig()
     assert (config.alpha, config.rounding, config.threshold) == (0.3, "integer", 200)
-    assert config.base_dim == example_context().final_dim
+    assert config.base_dim == tiny_context().final_dim

@@ -14,7 +14,7 @@ from aesbench.core.settings import build_config
 from aesbench.core.trace import Trace
 from aesbench.errors import ConfigError
 from aesbench.models.backbones import BackboneConfig, DeepFM
-from aesbench.testing.tiny_context import example_context
+from aesbench.testing import tiny_context
 from aesbench_baselines.sseds import SSEDS, SSEDSConfig, saliency, walk
 
 SHAPES = (("user", 40, 1), ("tags", 9, 3), ("one", 1, 1))
@@ -22,7 +22,7 @@ SHAPES = (("user", 40, 1), ("tags", 9, 3), ("one", 1, 1))
 
 def prepared_model(**changes):
     """A context with a pre-trained model of it."""
-    context = example_context(**{"shapes": SHAPES, "candidates": (2, 4), **changes})
+    context = tiny_context(**{"shapes": SHAPES, "candidates": (2, 4), **changes})
     return context, SSEDS().prepare(context)
 
 
@@ -86,7 +86,7 @@ def test_a_column_of_zeros_has_no_saliency():
 @pytest.mark.parametrize(("backbone", "unification"), [(None, "transform"), (DeepFM, "plain")])
 def test_pretraining_is_plain_ues_of_the_largest_candidate(backbone, unification):
     """Vectors of size d_max without normalisation, for both backbones, whatever the run's way."""
-    context = example_context(shapes=SHAPES, unification=unification)
+    context = tiny_context(shapes=SHAPES, unification=unification)
     if backbone is not None:
         context = replace(
             context,

@@ -40,7 +40,7 @@ from aesbench.plugins.registry import METHODS
 from aesbench.report.names import display_name
 from aesbench.report.page.exhibit import MISSING, Cell, TableData
 from aesbench.report.page.table_files import as_csv, as_markdown
-from aesbench.terminal.display import GridDisplay
+from aesbench.terminal.progress import GridDisplay
 
 TOLD = ("ues", "fixed")
 """Methods that are told their sizes."""

@@ -1,6 +1,5 @@
 """The parts of reading click logs: lines, packed values, counts, ids and remembered hashes."""
 
-import io
 import json
 import os
 from collections import Counter
@@ -165,23 +164,3 @@ def test_the_hash_of_a_large_file_is_remembered_until_it_changes(tmp_path, monke
     memory.write_text(json.dumps([])[:1])
     assert known_hash(path, tmp_path / "cache", shares.append) == real(path)
     assert len(read) == 3
-
-
-def test_the_bars_show_rows_pace_and_time_left(monkeypatch):
-    """What the terminal shows of a preparation that is half done."""
-    from rich.console import Console
-
-    from aesbench.cli.preparation import PreparationBars
-
-    with PreparationBars() as bars:
-        screen = io.StringIO()
-        bars._bars.live.console = Console(file=screen, force_terminal=True, width=100)
-        clock = iter(range(1000))
-        bars._bars.get_time = lambda: float(next(clock))
-        bars.tell("read", 1_000_000, 0.25)
-        bars.tell("read", 1_500_000, 0.5)
-        bars._bars.refresh()
-    shown = screen.getvalue()
-    assert "2/5 read and check" in shown
-    assert "1,500,000 rows" in shown
-    assert "rows/s" in shown

@@ -15,7 +15,7 @@ from aesbench.datasets.splits import GIVEN, SplitRule
 from aesbench.datasets.store import open_dataset
 from aesbench.datasets.writer import DatasetWriter
 from aesbench.errors import ConfigError, DataError
-from aesbench.terminal.display import unseen_share
+from aesbench.terminal.dataset import unseen_share
 
 TRAIN, VALIDATION, TEST = range(3)
 # Both labels in each split: what the writer asks of any data set.

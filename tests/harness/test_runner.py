@@ -16,7 +16,7 @@ from aesbench.harness import runner
 from aesbench.harness.grid import plan
 from aesbench.harness.runner import PreparedCache, make_context, run
 from aesbench.plugins.registry import METHODS, load_plugin
-from aesbench.testing.conformance import CHECKS
+from aesbench.testing import CHECKS
 
 PLUGIN = Path(__file__).parents[1] / "plugin_files" / "misbehaving.py"
 SUPERNET = PLUGIN.with_name("supernet.py")

@@ -5,11 +5,11 @@ import pytest
 import torch
 from scipy.stats import chisquare
 
-from aesbench.testing.tiny_context import example_context
+from aesbench.testing import tiny_context
 from aesbench_methods.adass.config import LITERAL, AdaSSConfig
 from aesbench_methods.adass.sampling import AdaptiveSampler, Observation, Sampler, make_sampler
 
-FIELDS = example_context().fields
+FIELDS = tiny_context().fields
 CANDIDATES = (2, 8, 16, 32, 64)
 
 

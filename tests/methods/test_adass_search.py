@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from aesbench import Allocation
 from aesbench.core.trace import Trace
 from aesbench.errors import ConfigError
+from aesbench.testing import tiny_context
 from aesbench.testing.conformance import check_allocation, check_budget
-from aesbench.testing.tiny_context import example_context
 from aesbench_methods.adass import SEARCHES, AdaSS
 from aesbench_methods.adass.config import AdaSSConfig
 from aesbench_methods.adass.objective import Memo, Objective
@@ -26,8 +26,8 @@ from aesbench_methods.adass.rl import (
 )
 from aesbench_methods.adass.space import SLACK, Space
 
-CONTEXT = example_context()
-TWO = example_context(shapes=(("a", 40, 1), ("b", 7, 1)))
+CONTEXT = tiny_context()
+TWO = tiny_context(shapes=(("a", 40, 1), ("b", 7, 1)))
 
 
 class Table:
@@ -304,7 +304,7 @@ def test_presets_of_one_reading_share_their_supernet():
 def test_a_size_outside_the_candidates_has_no_score():
     """The error names both."""
     method = AdaSS(AdaSSConfig(epochs=1))
-    context = example_context()
+    context = tiny_context()
     prepared = method.prepare(context)
     with pytest.raises(ConfigError, match=r"sizes \[3, 3, 3, 3\]: the supernet holds \[2, 8"):
         method.score(context, prepared, Allocation.uniform(context.fields, 3))

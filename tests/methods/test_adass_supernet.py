@@ -11,7 +11,7 @@ from aesbench.core import metrics
 from aesbench.models.backbones import DeepFM, WideDeep
 from aesbench.models.embedding import FirstOrder, make_linear
 from aesbench.models.training import predict
-from aesbench.testing.tiny_context import EXAMPLE_SHAPES, example_context
+from aesbench.testing import TINY_SHAPES, tiny_context
 from aesbench_methods.adass import AdaSS, scoring
 from aesbench_methods.adass.config import AdaSSConfig
 from aesbench_methods.adass.sampling import Draw, Sampler
@@ -19,7 +19,7 @@ from aesbench_methods.adass.scoring import Rows, Scorer, find_lead
 from aesbench_methods.adass.subnet import SubnetEmbedding
 from aesbench_methods.adass.supernet import table_variances, train_supernet
 
-MULTI_VALUED = (*EXAMPLE_SHAPES, ("tags", 9, 3))
+MULTI_VALUED = (*TINY_SHAPES, ("tags", 9, 3))
 LEADING = (("kind", 5, 1), ("side", 2, 1), ("user", 40, 1), ("item", 260, 1))
 EVERY = (True,) * 4
 
@@ -40,8 +40,8 @@ class Sum(Backbone):
         return self.layer(self.embedding(ids).tanh()).squeeze(1) + self.wide(ids)
 
 
-def context_on(backbone, unification, shapes=EXAMPLE_SHAPES, **changes):
-    context = example_context(shapes=shapes, unification=unification, **changes)
+def context_on(backbone, unification, shapes=TINY_SHAPES, **changes):
+    context = tiny_context(shapes=shapes, unification=unification, **changes)
 
     def build(embedding, generator):
         return backbone(context.fields, embedding, BackboneConfig(hidden=(8, 4)), generator)
@@ -126,7 +126,7 @@ def test_parts_of_a_batch_are_subnets_of_their_own():
         assert torch.equal(both[rows], embedding(ids[rows]))
 
 
-@pytest.mark.parametrize("shapes", [EXAMPLE_SHAPES, MULTI_VALUED], ids=["single", "multi-valued"])
+@pytest.mark.parametrize("shapes", [TINY_SHAPES, MULTI_VALUED], ids=["single", "multi-valued"])
 @pytest.mark.parametrize(
     ("backbone", "unification"),
     [(WideDeep, "plain"), (WideDeep, "transform"), (DeepFM, "transform"), (Sum, "transform")],
@@ -214,7 +214,7 @@ def test_adaptive_rates_move_and_are_traced():
 
 
 @pytest.mark.parametrize("training", [True, False], ids=["training", "scoring"])
-@pytest.mark.parametrize("shapes", [EXAMPLE_SHAPES, MULTI_VALUED], ids=["single", "multi-valued"])
+@pytest.mark.parametrize("shapes", [TINY_SHAPES, MULTI_VALUED], ids=["single", "multi-valued"])
 @pytest.mark.parametrize("unification", ["plain", "transform"])
 def test_prefixes_looked_up_at_once_are_those_of_each_size(unification, shapes, training):
     """Vectors, gradients and what Eq. 6 sees are the same as when sizes are looked up in turn."""

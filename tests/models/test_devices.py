@@ -21,8 +21,8 @@ from aesbench.models.embedding import MixedEmbedding
 from aesbench.models.training import predict
 from aesbench.plugins.registry import METHODS
 from aesbench.search.bilevel import BilevelBatches
+from aesbench.testing import TINY_SHAPES, tiny_context
 from aesbench.testing.conformance import quick_config
-from aesbench.testing.tiny_context import EXAMPLE_SHAPES, example_context
 
 try:
     from torch.utils.backend_registration import _setup_privateuseone_for_python_backend
@@ -138,7 +138,7 @@ PRESETS = [
     for name in METHODS.names()
     for preset in METHODS.get(name).default_presets
 ]
-SEVERAL_VALUES = (*EXAMPLE_SHAPES[:2], ("kind", 5, 2))
+SEVERAL_VALUES = (*TINY_SHAPES[:2], ("kind", 5, 2))
 
 
 def test_what_cuda_refuses_is_refused():
@@ -161,12 +161,12 @@ def test_what_cuda_refuses_is_refused():
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("shapes", [EXAMPLE_SHAPES, SEVERAL_VALUES], ids=["single", "several"])
+@pytest.mark.parametrize("shapes", [TINY_SHAPES, SEVERAL_VALUES], ids=["single", "several"])
 @pytest.mark.parametrize(("method", "preset"), PRESETS)
 def test_every_method_searches_off_the_cpu(method, preset, shapes):
     """No tensor is left behind on the CPU, from the first draw to a model with the sizes."""
     with Pretend():
-        context = example_context(
+        context = tiny_context(
             device=torch.device(NAME), shapes=shapes, train_config=TrainConfig(256, epochs=1)
         )
         chosen = method(quick_config(method, preset))
@@ -186,7 +186,7 @@ def test_no_step_of_a_search_waits(name, monkeypatch):
     method, waits = METHODS.get(name), []
     for batch_size in (256, 64):
         with Pretend() as pretend:
-            context = example_context(
+            context = tiny_context(
                 device=torch.device(NAME), train_config=TrainConfig(batch_size, epochs=1)
             )
             chosen = method(quick_config(method, method.default_presets[0]))

@@ -13,8 +13,8 @@ from aesbench import Allocation, Method, Metrics
 from aesbench.errors import ConfigError
 from aesbench.plugins.registry import METHODS
 from aesbench.plugins.search_space import Range
+from aesbench.testing import tiny_context
 from aesbench.testing.conformance import CHECKS, ContractError, check_config
-from aesbench.testing.tiny_context import example_context
 
 PRESETS = [
     pytest.param(METHODS.get(name), preset, id=f"{name}:{preset}" if preset else name)
@@ -349,7 +349,7 @@ def test_an_unknown_preset_fails_the_check_of_settings():
 @pytest.mark.parametrize("shapes", [(("one", 1, 1), ("many", 300, 1)), (("tags", 9, 3),)])
 def test_example_data_is_numbered_as_real_data_is(shapes):
     """Train counts are those of the ids, and descend up to the out-of-vocabulary id."""
-    context = example_context(shapes=shapes)
+    context = tiny_context(shapes=shapes)
     columns = np.split(context.train.ids, np.cumsum([f.columns for f in context.fields])[:-1], 1)
     for field, ids in zip(context.fields, columns, strict=True):
         seen = [(ids == value).sum() for value in range(field.cardinality)]

@@ -1,5 +1,6 @@
 """A new method's package, and the command that says whether a method is ready."""
 
+import ast
 import tomllib
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from aesbench.cli import cli
 from aesbench.errors import ConfigError
 from aesbench.plugins.registry import METHODS, load_plugin
 from aesbench.plugins.scaffold import Scaffold
-from aesbench.testing.conformance import CHECKS
+from aesbench.testing import CHECKS
 from aesbench.testing.verdict import check_contract, chosen, place_of
 
 PLUGIN = Path(__file__).parents[1] / "plugin_files" / "misbehaving.py"
@@ -38,6 +39,15 @@ def test_a_package_is_written_whole(tmp_path):
         assert "$" not in text, path
         if path.endswith(".py"):
             compile(text, path, "exec")
+
+
+def test_a_package_imports_public_names_only():
+    """What an author needs comes from ``aesbench`` and ``aesbench.testing``."""
+    code = [text for path, text in Scaffold("log-size").files().items() if path.endswith(".py")]
+    nodes = [node for text in code for node in ast.walk(ast.parse(text))]
+    modules = {node.module for node in nodes if isinstance(node, ast.ImportFrom)}
+    ours = {name for name in modules if name.partition(".")[0] == "aesbench"}
+    assert ours == {"aesbench", "aesbench.testing"}
 
 
 @pytest.mark.parametrize("name", ["", "Log", "log_size", "1log", "log--size", "log size", "../x"])

@@ -101,7 +101,7 @@ def retrained(variant):
         *variant("adass:r"),
         *variant("adass:r[groups=1]", {"groups": 1}, gain=-0.01, slope=1e-4, dims=(16, 16)),
         *variant("adass:r[entropy=0.0]", {"entropy": 0.0}, kind="adass:r", seeds=3),
-        *variant("adass:r[keep…]", {"keep_rate": 0.6, "keep_floor": 0.0}, gain=0.001),
+        *variant("adass:r[keep_rate=0.6]", {"keep_rate": 0.6, "keep_floor": 0.0}, gain=0.001),
     ]
 
 

@@ -26,7 +26,6 @@ from aesbench.report.page.tables import (
 )
 from aesbench.report.statistics.overall import overall
 from aesbench.report.statistics.summary import Summary, summarise
-from aesbench.terminal.run_tables import runs_table, searches_table
 
 ROWS = 100  # The only field's cardinality: UES-32 has 32 * 100 embedding parameters.
 
@@ -256,31 +255,6 @@ def test_a_run_without_retraining_is_never_compared(records):
         overall([searched()])
     row = records_frame([searched()]).iloc[0]
     assert not row.retrained and np.isnan(row.test_auc) and row.param_reduction == 0.75
-
-
-def test_searches_are_counted_by_what_they_found():
-    """Three searches, two allocations; a failed one is counted apart."""
-    other = dataclasses.replace(
-        searched(seed=2), allocation=Allocation(names=("user",), blocks=((Block(ROWS, 16),),))
-    )
-    console = Console(width=120, file=io.StringIO())
-    console.print(
-        searches_table([searched(), searched(seed=1), other, failed(searched().spec.label)])
-    )
-    (line,) = (x for x in console.file.getvalue().splitlines() if "search-only" in x)
-    assert line.split()[3:] == ["3", "(+1", "failed)", "2", "800", "to", "1,600"]
-
-
-def test_runs_are_listed_with_their_ids(records):
-    """Every run has a line with its id and its AUC, or what became of it."""
-    everything = [*records, failed("mde"), searched()]
-    console = Console(width=120, file=io.StringIO())
-    console.print(runs_table(everything))
-    lines = {line.split()[0]: line for line in console.file.getvalue().splitlines() if line.split()}
-    for record in everything:
-        assert record.spec.label in lines[record.spec.run_id]
-    ends = [lines[record.spec.run_id].split()[-1] for record in everything]
-    assert ends[0] == "0.7000" and ends[-2:] == ["failed", "only"]
 
 
 def test_two_versions_of_one_data_set_are_refused():

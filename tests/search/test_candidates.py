@@ -5,13 +5,13 @@ import torch
 
 from aesbench.errors import ConfigError
 from aesbench.search.candidates import CandidateTables, SizeTransforms
-from aesbench.testing.tiny_context import example_context
+from aesbench.testing import tiny_context
 
 CANDIDATES = (2, 4, 8)
 
 
 def tables(scheme, shapes=(("a", 5, 1), ("b", 3, 1))):
-    fields = example_context(shapes=shapes).fields
+    fields = tiny_context(shapes=shapes).fields
     generator = torch.Generator().manual_seed(0)
     return CandidateTables(fields, CANDIDATES, scheme=scheme, table_std=0.1, generator=generator)
 

@@ -7,7 +7,7 @@ import torch
 
 from aesbench.search.candidates import CandidateTables
 from aesbench.search.soft_selection import SoftEmbedding
-from aesbench.testing.tiny_context import example_context
+from aesbench.testing import tiny_context
 
 SHAPES = (("user", 40, 1), ("tags", 9, 3), ("one", 1, 1))
 SIZES, WIDTH = (2, 3), 4
@@ -15,7 +15,7 @@ SIZES, WIDTH = (2, 3), 4
 
 def soft(**settings):
     """A soft embedding of three fields and two sizes, with a batch of ids."""
-    context = example_context(shapes=SHAPES)
+    context = tiny_context(shapes=SHAPES)
     generator = context.generator
     scheme = settings.pop("scheme", "independent")
     tables = CandidateTables(

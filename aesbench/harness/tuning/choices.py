@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
+from aesbench.core.label import read_method
 from aesbench.core.settings import build_config
 from aesbench.errors import ConfigError
 from aesbench.harness.grid import MethodChoice, Settings, choose_methods
@@ -33,9 +34,9 @@ def tunables(text: str, settings: Settings | None = None) -> list[Tunable]:
     choices = choose_methods(text, settings)
     method = choices[0].method
     changed = dict((settings or {}).get(method.name, {}))
-    _, colon, preset = text.partition("+")[0].partition(":")
-    if colon:
-        given = {**method.preset(preset), **changed}
+    named, has_preset = read_method(text)
+    if has_preset:
+        given = {**method.preset(named.preset), **changed}
         (choice,) = choices
         return [Tunable(choice, {k: v for k, v in method.space.items() if k not in given})]
     space = {name: values for name, values in method.space.items() if name not in changed}
@@ -45,8 +46,7 @@ def tunables(text: str, settings: Settings | None = None) -> list[Tunable]:
         config: Any = build_config(method.Config, {**fixed, **changed}, method.name)
         if repr(config) in found:  # Presets that differ in what is tuned only: the bare name.
             first = found[repr(config)]
-            bare = method.name + first.label[len(first.label.partition("[")[0]) :]
-            found[repr(config)] = replace(first, label=bare)
+            found[repr(config)] = replace(first, called=first.called.without("preset"))
         else:
             found[repr(config)] = replace(choice, config=config)
     return [Tunable(choice, space) for choice in found.values()]

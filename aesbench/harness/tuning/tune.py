@@ -57,10 +57,13 @@ class Setting:
         if claim is not None:
             method = choice.method
             config = {**dataclasses.asdict(choice.config), **claim.settings}
+            called = choice.called
+            # Two trials in progress may have the same settings: the number tells them apart.
+            trial = (*called.settings, ("trial", str(claim.number)))
             choice = dataclasses.replace(
                 choice,
                 config=build_config(method.Config, config, method.name),
-                label=f"{choice.label} trial {claim.number}",
+                called=dataclasses.replace(called, settings=trial),
             )
         relevant = {choice.method.name, backbone, "train"}
 

@@ -136,6 +136,6 @@ class Winners:
                 if (winner.label, winner.unification) == (choice.label, choice.unification)
             }
             tuned_any = tuned_any or bool(own)
-            label = f"{choice.label}+tuned" if own else choice.label
-            found.append(replace(choice, label=label, tuned=own))
+            called = replace(choice.called, tuned=bool(own))
+            found.append(replace(choice, called=called, tuned=own))
         return found if tuned_any else choose_methods(text, settings)

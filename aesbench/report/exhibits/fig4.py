@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from aesbench.core.label import Label
 from aesbench.core.phrasing import span
 from aesbench.core.record import RunRecord
-from aesbench.core.spec import SEARCH_ONLY
 from aesbench.report.draw.share_maps import ShareMap, draw_share_maps, maps_size
 from aesbench.report.names import dataset_name, display_name
 from aesbench.report.page.exhibit import Cell, Exhibit, FigureData, TableData
@@ -81,9 +81,12 @@ def build(records: Sequence[RunRecord]) -> list[Exhibit]:
 def _searches(labels: dict[str, list[RunRecord]]) -> dict[str, list[RunRecord]]:
     """Return ``{label: its searches}``, retrained or not, of the methods that were repeated."""
     found: dict[str, list[RunRecord]] = {}
+    parsed = {label: Label.parse(label) for label in labels}
+    repeated = {one.without("search_only") for one in parsed.values() if one.search_only}
     for label, own in labels.items():
-        method = label.removesuffix(SEARCH_ONLY)
-        if method in PAPER or label.endswith(SEARCH_ONLY) or method + SEARCH_ONLY in labels:
+        bare = parsed[label].without("search_only")
+        method = str(bare)
+        if method in PAPER or bare in repeated:
             found.setdefault(method, []).extend(
                 r for r in own if r.ok and r.allocation is not None and r.allocation.is_field_wise
             )

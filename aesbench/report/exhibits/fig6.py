@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from aesbench.core.label import Label
 from aesbench.core.phrasing import span
 from aesbench.core.record import RunRecord
 from aesbench.report.contenders import BEST, contenders
@@ -84,7 +85,7 @@ def costs_of(groups: Mapping[str, Sequence[RunRecord]]) -> list[Cost]:
     costs = []
     for row in rows:
         label = str(row.label)
-        if label.startswith("ues") and label != REFERENCE:
+        if Label.parse(label).name == "ues" and label != REFERENCE:
             continue
         clock = PROCESSOR if all(r.cpu_seconds for r in row.records) else WALL
         own = seed_means(row.records, _flops)

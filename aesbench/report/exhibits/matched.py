@@ -6,18 +6,19 @@ parameters alone are worth, a uniform size what not searching at all would have 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import mean
 from typing import TYPE_CHECKING
 
+from aesbench.core.label import Label
 from aesbench.core.phrasing import span
 from aesbench.core.record import RunRecord
 from aesbench.core.spec import REFERENCE_DIM
+from aesbench.report.contenders import uniform_size
 from aesbench.report.draw.mean_mark import BAR_CAPTION, draw_mean
 from aesbench.report.draw.trace_panels import clean
-from aesbench.report.names import dataset_name, display_name, method_of
+from aesbench.report.names import dataset_name, display_name
 from aesbench.report.page import cells
 from aesbench.report.page.exhibit import Exhibit, FigureData, TableData
 from aesbench.report.statistics.paired import Comparison, compare, corrected
@@ -41,8 +42,6 @@ if TYPE_CHECKING:
 RANDOM = "random"
 """The method that spends a budget blindly."""
 
-_BUDGETED = re.compile(r"[^\[+@]+@(?P<share>[0-9.]+)")
-_UNIFORM = re.compile(r"ues:(?P<dim>\d+)")
 _ORDER = (
     *("mde:value", "mde:field", "sseds", "adass:r", "adass:e", "adass:greedy", "adass:random"),
     RANDOM,
@@ -89,8 +88,9 @@ def matches(groups: Mapping[str, list[RunRecord]]) -> list[Match]:
     """Return the budgets of one place, ascending, with every method of any of them in each."""
     shares: dict[float, dict[str, list[RunRecord]]] = {}
     for label, records in groups.items():
-        if found := _BUDGETED.fullmatch(label):
-            shares.setdefault(float(found["share"]), {})[method_of(label)] = records
+        called = Label.parse(label)
+        if called.share is not None and called.without("share").is_plain:
+            shares.setdefault(called.share, {})[called.method] = records
     names = {name for own in shares.values() for name in own}
     ordered = [n for n in _ORDER if n in names] + sorted(names - set(_ORDER))
     ordered.sort(key=lambda name: name == RANDOM)
@@ -228,7 +228,7 @@ def _draw(figure: Figure, found: Sequence[Match]) -> None:
             auc = over_seeds(own, test_auc)
             if auc is None:
                 continue
-            text = "UES of that size" if _UNIFORM.fullmatch(name) else display_name(name)
+            text = "UES of that size" if uniform_size(name) else display_name(name)
             x = place - 0.4 + number * step
             draw_mean(axis, x, auc, name, None if text in named else text)
             named.add(text)

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from statistics import mean
 from typing import TYPE_CHECKING
 
+from aesbench.core.label import Label
 from aesbench.core.phrasing import span
 from aesbench.core.record import RunRecord
 from aesbench.core.variants import VARIANTS
 from aesbench.report.draw.mean_mark import BAR_CAPTION, draw_mean
 from aesbench.report.draw.palette import GREY
 from aesbench.report.draw.trace_panels import clean
-from aesbench.report.names import dataset_name, display_name, method_of
+from aesbench.report.names import dataset_name, display_name
 from aesbench.report.page import cells
 from aesbench.report.page.exhibit import Cell, Exhibit, FigureData, TableData
 from aesbench.report.statistics.pareto_front import pareto_front
@@ -57,9 +58,7 @@ def build(records: Sequence[RunRecord]) -> list[Exhibit]:
     for place, groups in by_place(records).items():
         points = [_point(label, own) for label, own in groups.items()]
         # Given sizes are the ground, and on no front: of many tried, the best is so by chance.
-        given = [
-            point for point in points if method_of(point.label).partition(":")[0] == GIVEN_SIZES
-        ]
+        given = [point for point in points if Label.parse(point.label).name == GIVEN_SIZES]
         others = sorted((p for p in points if p not in given), key=lambda p: (p.params, p.label))
         if len(others) >= LEAST_METHODS:
             datasets.setdefault(place.dataset, []).append((place, others, given))
@@ -203,8 +202,8 @@ def _draw(figure: Figure, points: Sequence[Point], given: Sequence[Point]) -> No
 
 def _family(label: str) -> str:
     """Return what a legend calls a point: all uniform sizes are UES."""
-    method = method_of(label)
-    return UES if method.startswith("ues:") else display_name(method)
+    called = Label.parse(label)
+    return UES if called.name == "ues" else display_name(called.method)
 
 
 def _finding(place: Place, points: Sequence[Point]) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from aesbench.core.label import Label
 from aesbench.core.record import RunRecord
 from aesbench.report.contenders import BEST, contenders
 from aesbench.report.draw.palette import GREY, look_of
@@ -67,7 +68,7 @@ def _means(records: Sequence[RunRecord]) -> Scores:
     for place, groups in by_place(r for r in records if r.spec.retrain).items():
         for row in contenders(groups):
             auc = over_seeds(row.records, test_auc)
-            if auc is not None and row.key != BEST and not {"+", "@"} & set(row.key):
+            if auc is not None and row.key != BEST and Label.parse(row.key).is_plain:
                 scores.setdefault(place, {})[row.key] = auc.mean
     return scores
 

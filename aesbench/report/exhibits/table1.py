@@ -5,15 +5,14 @@ The paper fills its Table 1 with ticks and crosses; here each stands beside a nu
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import mean
 
+from aesbench.core.label import Label
 from aesbench.core.record import RunRecord
-from aesbench.core.spec import SEARCH_ONLY
-from aesbench.report.contenders import best_uniform
-from aesbench.report.names import backbone_name, dataset_name, display_name, method_of
+from aesbench.report.contenders import best_uniform, is_given
+from aesbench.report.names import backbone_name, dataset_name, display_name
 from aesbench.report.page import cells
 from aesbench.report.page.exhibit import Cell, Exhibit, TableData
 from aesbench.report.published import TABLE1, Capability
@@ -71,7 +70,7 @@ def build(records: Sequence[RunRecord]) -> list[Exhibit]:
     tables, findings, runs = [], [], []
     for place, groups in by_place(records).items():
         searched = {
-            label: group for label, group in groups.items() if not re.match("(ues|fixed):", label)
+            label: group for label, group in groups.items() if not is_given(Label.parse(label))
         }
         if not any(end_to_end(group) for group in searched.values()):
             continue
@@ -108,16 +107,16 @@ def _published_labels() -> list[str]:
 
 def _plain_labels(groups: Iterable[str]) -> list[str]:
     """Return the methods among some labels that ran with their own settings."""
-    return [m for label in groups if (m := method_of(label)) and "[" not in label]
+    return [label.method for label in map(Label.parse, groups) if not label.settings]
 
 
 def _is_plain(record: RunRecord, label: str) -> bool:
     """Whether a run is of a method as it comes, retrained or searched only."""
-    return record.spec.label in (label, label + SEARCH_ONLY)
+    return str(record.spec.called.without("search_only")) == label
 
 
 def _is_limited(record: RunRecord, label: str) -> bool:
-    return record.spec.budget is not None and method_of(record.spec.label) == label
+    return record.spec.budget is not None and record.spec.called.method == label
 
 
 def _measure(label: str, runs: list[RunRecord], budgeted: list[RunRecord]) -> _Measured:

@@ -2,44 +2,36 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from shlex import quote
 
 from aesbench.core.record import RunRecord
 from aesbench.core.spec import TrainConfig
 
-_LABEL = re.compile(
-    r"(?P<method>[^\[+@]+)(\[(?P<settings>.*)\])?(\+(?P<unification>plain|transform))?"
-    r"(@(?P<budget>[^+]+))?(?P<flags>(\+inherit|\+search-only)*)"
-)
-
 
 def run_commands(records: Iterable[RunRecord]) -> list[str]:
     """Return ``aesbench run`` commands, one for all runs that a single one can make.
 
-    Runs that a label does not describe, scores of supernets for one, are left out.
+    Scores of supernets and runs with settings that were tuned are left out.
     """
     groups: dict[tuple[str, ...], dict[str, set[tuple[str, int, int]]]] = {}
     for record in records:
         spec = record.spec
-        label = _LABEL.fullmatch(spec.label)
-        if label is None:
+        called = spec.called
+        if called.scores or called.tuned:
             continue
         options: list[str] = []
-        method = label["method"].partition(":")[0]
-        if label["settings"]:
-            for setting in re.split(r",(?=\w+=)", label["settings"]):
-                options += ["--set", f"{method}.{setting}"]
+        for name, text in called.settings:
+            options += ["--set", f"{called.name}.{name}={text}"]
         for name, value in asdict(spec.train).items():
             if value != getattr(TrainConfig(), name):
                 options += ["--set", f"train.{name}={value}"]
-        if label["budget"]:
-            options += ["--budget", label["budget"]]
-        options += [f"--{flag}" for flag in label["flags"].split("+") if flag]
-        text = label["method"] + (f"+{label['unification']}" if label["unification"] else "")
-        runs = groups.setdefault((spec.dataset, *options), {}).setdefault(text, set())
+        if called.share is not None:
+            options += ["--budget", f"{called.share:g}"]
+        options += ["--inherit"] * called.inherit + ["--search-only"] * called.search_only
+        method = str(replace(called.plain, unification=called.unification))
+        runs = groups.setdefault((spec.dataset, *options), {}).setdefault(method, set())
         runs.add((spec.backbone, spec.seed, spec.search_index))
     return [
         command

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
+from aesbench.core.label import Label
 from aesbench.core.record import RunRecord
 from aesbench.core.spec import REFERENCE_DIM
 from aesbench.report.statistics.summary import Summary, summarise
@@ -45,8 +46,9 @@ def by_place(records: Iterable[RunRecord]) -> dict[Place, dict[str, list[RunReco
 
 def method_order(label: str) -> tuple[bool, list[tuple[int, int | str]]]:
     """Return a sort key: uniform sizes first, numbers inside a label by their value."""
-    parts = re.findall(r"\d+|\D+", label)
-    return not re.match(r"ues\b", label), [(0, int(p)) if p.isdigit() else (1, p) for p in parts]
+    called = Label.parse(label)
+    parts = re.findall(r"\d+|\D+", str(called))
+    return called.name != "ues", [(0, int(p)) if p.isdigit() else (1, p) for p in parts]
 
 
 def compared(records: Iterable[RunRecord]) -> list[RunRecord]:

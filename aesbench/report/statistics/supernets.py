@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aesbench.core.allocation import sizes_text
+from aesbench.core.label import Label
 from aesbench.core.record import RunRecord
 from aesbench.report.names import display_name
 from aesbench.report.published import TABLE4
@@ -34,6 +35,8 @@ SAMPLINGS = {
     "weight": "Weight&Uniform",
     "adaptive": "Adaptive",
 }
+KIND = {"scheme", "sampling"}
+"""The settings that make a kind."""
 KINDS = [(scheme, sampling) for scheme in SCHEMES for sampling in SAMPLINGS]
 PUBLISHED = {(row.scheme, row.sampling): {"auc": row.auc, "logloss": row.logloss} for row in TABLE4}
 
@@ -188,7 +191,7 @@ def rows_of(scored: Sequence[RunRecord], alone: Alone) -> list[Supernets]:
     for record in scored:
         settings = record.spec.method_config
         kind = str(settings.get("scheme")), str(settings.get("sampling"))
-        label = record.spec.label.rpartition("+")[0]  # Without the number of its scores.
+        label = str(record.spec.called.without("scores"))
         of_seed = kinds.setdefault(kind, {}).setdefault(label, {})
         known = of_seed.get(record.spec.seed)
         if known is None or len(known.scores) < len(record.scores):
@@ -209,7 +212,7 @@ def rows_of(scored: Sequence[RunRecord], alone: Alone) -> list[Supernets]:
 
 def _plain_label(labels: Iterable[str]) -> str:
     """Return the label that changes nothing but the scheme and the sampling, if there is one."""
-    plain = [label for label in labels if label.count("=") == 2 and "[sampling=" in label]
+    plain = [label for label in labels if {n for n, _ in Label.parse(label).settings} == KIND]
     return plain[0] if plain else ""
 
 
@@ -218,9 +221,10 @@ def _changed_name(kind: str, label: str) -> str:
 
     A label that does not say its kind, as presets do not, is the method's own name.
     """
-    changed = label.removeprefix("adass[").removesuffix("]").split(",")
-    own = [text for text in changed if not text.startswith(("scheme=", "sampling="))]
-    return ", ".join((kind, *own)) if len(changed) - len(own) == 2 else display_name(label)
+    called = Label.parse(label)
+    own = [f"{name}={text}" for name, text in called.settings if name not in KIND]
+    says_kind = called.method == "adass" and len(called.settings) - len(own) == len(KIND)
+    return ", ".join((kind, *own)) if says_kind else display_name(label)
 
 
 def judge(

@@ -19,7 +19,7 @@ from aesbench.plugins.method import Context
 Shape = tuple[str, int, int]
 """A field's name, cardinality and number of id columns."""
 
-EXAMPLE_SHAPES: tuple[Shape, ...] = (
+TINY_SHAPES: tuple[Shape, ...] = (
     ("user", 40, 1),
     ("item", 260, 1),
     ("kind", 5, 1),
@@ -28,8 +28,8 @@ EXAMPLE_SHAPES: tuple[Shape, ...] = (
 _TRAIN_ROWS, _VALIDATION_ROWS = 512, 256
 
 
-def example_context(
-    *, seed: int = 0, shapes: Sequence[Shape] = EXAMPLE_SHAPES, **changes: Any
+def tiny_context(
+    *, seed: int = 0, shapes: Sequence[Shape] = TINY_SHAPES, **changes: Any
 ) -> Context:
     """Return a context over a few hundred generated rows, on the CPU, with Wide&Deep.
 

@@ -1,0 +1,75 @@
+"""A data set: its size beside the paper's, its fields, and how much of it is new after training."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from aesbench.datasets.base import SPLITS, Dataset
+from aesbench.datasets.source import PublishedFacts
+from aesbench.terminal.table import make_table
+
+
+def show_dataset(console: Console, dataset: Dataset, published: PublishedFacts | None) -> None:
+    """Print a data set's size beside the paper's Table 2, its fields, and its cold-start rates."""
+    console.print(f"[bold]{escape(dataset.name)}[/]  {dataset.hash[:16]}  {dataset.folder}")
+    console.print(_size_table(dataset, published))
+    console.print(_split_table(dataset))
+    console.print(_field_table(dataset))
+    for name, value in (dataset.truth or {}).items():
+        if name.startswith("bayes"):  # What no model can beat, per split.
+            shown = ", ".join(f"{split} {number:.4f}" for split, number in value.items())
+            console.print(f"{name.replace('_', ' ')}: {shown}")
+
+
+def _size_table(dataset: Dataset, published: PublishedFacts | None) -> Table:
+    rows = []
+    if published is not None:
+        facts = (published.interactions, published.fields, published.values)
+        rows.append(("paper, Table 2", *(f"{value:,}" for value in facts)))
+    interactions = sum(len(getattr(dataset, split)) for split in SPLITS)
+    values = sum(field.cardinality for field in dataset.fields)
+    rows.append(("ours", f"{interactions:,}", str(len(dataset.fields)), f"{values:,}"))
+    return make_table(("", "interactions", "fields", "feature values"), rows)
+
+
+def _split_table(dataset: Dataset) -> Table:
+    parts = [(split, getattr(dataset, split)) for split in SPLITS]
+    rows = [(name, f"{len(part):,}", f"{part.labels.mean():.2%}") for name, part in parts]
+    return make_table(("split", "rows", "positive"), rows)
+
+
+def _field_table(dataset: Dataset) -> Table:
+    header = ["field", "cardinality", "new in validation", "new in test"]
+    truth = (dataset.truth or {}).get("fields", {})
+    if truth:
+        header += ["planted rank", "planted importance"]
+    rows = []
+    first = 0
+    for field in dataset.fields:
+        own = slice(first, first + field.columns)
+        first = own.stop
+        new = [
+            unseen_share(split.ids[:, own], field.cardinality)
+            for split in (dataset.validation, dataset.test)
+        ]
+        planted = truth.get(field.name, {})
+        extra = [f"{planted[key]:g}" for key in ("rank", "importance")] if planted else []
+        shares = (f"{share:.2%}" for share in new)
+        rows.append((field.name, f"{field.cardinality:,}", *shares, *extra))
+    return make_table(header, rows, breaks=header)
+
+
+def unseen_share(ids: np.ndarray[Any, Any], cardinality: int) -> float:
+    """Return the share of a field's ids that are out of vocabulary (the cold-start rate).
+
+    Args:
+        ids: (rows, columns) of one field, padding included.
+        cardinality: of the field; its last id is the out-of-vocabulary one.
+    """
+    present = ids[ids >= 0]
+    return float(np.mean(present == cardinality - 1)) if len(present) else 0.0
