@@ -1,11 +1,12 @@
-"""A figure as SVG and PNG: the same bytes each time, whatever the user's matplotlib settings."""
+"""A figure as PNG and SVG: the same bytes each time, whatever the user's matplotlib settings."""
 
 from __future__ import annotations
 
 import io
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from aesbench.report.draw.theme import themed
 from aesbench.report.page.exhibit import FigureData
 
 if TYPE_CHECKING:
@@ -15,30 +16,52 @@ _DPI = 150
 
 
 def draw(data: FigureData) -> dict[str, bytes]:
-    """Return ``{"svg": ..., "png": ...}`` of a figure of a report."""
-    import matplotlib
-    from matplotlib.figure import Figure
+    """Return ``{"png": ..., "svg": ...}`` of a figure of a report."""
+    with themed():
+        from matplotlib.figure import Figure
 
-    with matplotlib.rc_context():
-        matplotlib.rcdefaults()
         figure = Figure(figsize=data.size, layout="constrained")
         data.draw(figure)
         return figure_files(figure, salt=data.name)
 
 
 def figure_files(figure: Figure, salt: str) -> dict[str, bytes]:
-    """Return ``{"png": ..., "svg": ...}`` without dates; ids in the SVG come from the salt."""
-    import matplotlib
+    """Return ``{"png": ..., "svg": ...}`` without dates; ids in the SVG come from the salt.
 
+    Each is one drawing. ``savefig`` makes two: the first, of which nothing is kept, lays the figure
+    out, as every drawing with a layout engine does anyway.
+    """
+    figure.dpi = _DPI
     files = {}
-    with matplotlib.rc_context({"svg.hashsalt": salt}):
-        for suffix in ("png", "svg"):
-            buffer = io.BytesIO()
-            metadata = {"Date": None} if suffix == "svg" else None
-            figure.savefig(buffer, format=suffix, dpi=_DPI, metadata=metadata)
-            files[suffix] = buffer.getvalue()
-            figure.set_layout_engine("none")  # The next one is laid out as this one was.
+    for suffix, printed in _PRINTERS.items():
+        files[suffix] = printed(figure, salt)
+        figure.dpi = _DPI  # That of the SVG is its own.
+        figure.set_layout_engine("none")  # The next one is laid out as this one was.
     return files
+
+
+def _png(figure: Figure, salt: str) -> bytes:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    buffer = io.BytesIO()
+    canvas: Any = FigureCanvasAgg(figure)
+    canvas.print_png(buffer)
+    return buffer.getvalue()
+
+
+def _svg(figure: Figure, salt: str) -> bytes:
+    import matplotlib
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+
+    buffer = io.BytesIO()
+    canvas: Any = FigureCanvasSVG(figure)
+    with matplotlib.rc_context({"svg.hashsalt": salt}):
+        canvas.print_svg(buffer, metadata={"Date": None})
+    return buffer.getvalue()
+
+
+_PRINTERS = {"png": _png, "svg": _svg}
+"""{suffix: writes a figure}; the first lays it out for all."""
 
 
 def inline_svg(svg: str, name: str) -> str:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING
 
 from aesbench.core.allocation import Allocation
 from aesbench.core.record import run_title
 from aesbench.core.spec import REFERENCE_DIM
-from aesbench.report.draw.trace_panels import clean, draw_legend, size_looks
+from aesbench.report.draw.bars import draw_parts
+from aesbench.report.draw.legend import fill_with_legend, stroke_keys
+from aesbench.report.draw.theme import SMALL, Stroke, label_lanes, rule_lanes, size_colours
 from aesbench.report.page.exhibit import Cell, FigureData, TableData
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from pandas import DataFrame
 
     from aesbench.core.spec import RunSpec
 
@@ -25,21 +29,10 @@ def sizes_figure(spec: RunSpec, allocation: Allocation) -> FigureData:
     """Return the figure of an allocation and the numbers in it, a row for each block."""
     share = allocation.parameters / (REFERENCE_DIM * allocation.rows)
     fields = len(allocation.names)
-
-    def draw(figure: Figure) -> None:
-        figure.suptitle(
-            f"{run_title(spec)}\n{allocation.parameters:,} embedding parameters,"
-            f" {share:.1%} of those of size {REFERENCE_DIM} for every field",
-            fontsize=11,
-        )
-        grid = figure.add_gridspec(1, 3, width_ratios=[1, 1, 0.18])
-        sizes, parameters = figure.add_subplot(grid[0]), figure.add_subplot(grid[1])
-        colours = _colours(allocation)
-        _draw_sizes(sizes, allocation, colours)
-        _draw_parameters(parameters, allocation, colours)
-        looks = [(colour, "-") for colour in colours.values()]
-        draw_legend(figure.add_subplot(grid[2]), "size", [str(dim) for dim in colours], looks)
-
+    title = (
+        f"{run_title(spec)}\n{allocation.parameters:,} embedding parameters,"
+        f" {share:.1%} of those of size {REFERENCE_DIM} for every field"
+    )
     return FigureData(
         name=f"sizes-{spec.run_id}",
         title=f"Sizes of {run_title(spec)}",
@@ -56,7 +49,7 @@ def sizes_figure(spec: RunSpec, allocation: Allocation) -> FigureData:
             header=_HEADER,
             rows=tuple(_rows(allocation)),
         ),
-        draw=draw,
+        draw=partial(_draw, title=title, names=allocation.names, blocks=_frame(allocation)),
         size=(10.0, 1.5 + 0.3 * max(fields, 4)),
     )
 
@@ -76,57 +69,71 @@ def _rows(allocation: Allocation) -> list[tuple[Cell, ...]]:
     return rows
 
 
-def _colours(allocation: Allocation) -> dict[int, Any]:
-    """Return a colour for each size, from dark for the smallest to light for the largest."""
-    dims = sorted({block.dim for blocks in allocation.blocks for block in blocks})
-    looks = size_looks(len(dims))
-    return {dim: colour for dim, (colour, _) in zip(dims, looks, strict=True)}
+def _frame(allocation: Allocation) -> DataFrame:
+    """Return a row per block: the lane of its field, its size, its per cent of the parameters."""
+    from pandas import DataFrame
+
+    rows = [
+        (lane, block.dim, 100 * block.rows * block.dim / allocation.parameters)
+        for lane, blocks in enumerate(allocation.blocks)
+        for block in blocks
+    ]
+    return DataFrame(rows, columns=["lane", "size", "value"])
 
 
-def _draw_sizes(axis: Axes, allocation: Allocation, colours: Mapping[int, Any]) -> None:
+def _draw(figure: Figure, title: str, names: Sequence[str], blocks: DataFrame) -> None:
+    figure.suptitle(title, fontsize=11)
+    grid = figure.add_gridspec(1, 3, width_ratios=[1, 1, 0.18])
+    sizes, parameters = figure.add_subplot(grid[0]), figure.add_subplot(grid[1])
+    colours = size_colours(blocks["size"])
+    _draw_sizes(sizes, blocks, colours)
+    label_lanes(sizes, [_short(name) for name in names])
+    draw_parts(parameters, blocks, len(names), colours)
+    parameters.set_xlabel("share of the embedding parameters (%)")
+    label_lanes(parameters, [""] * len(names))
+    for axis in (sizes, parameters):
+        rule_lanes(axis)
+    keys = stroke_keys({str(size): Stroke(colour) for size, colour in colours.items()})
+    fill_with_legend(figure.add_subplot(grid[2]), "size", keys)
+
+
+def _draw_sizes(axis: Axes, blocks: DataFrame, colours: Mapping[int, str]) -> None:
     """Draw a dot for each size of a field, joined where it has several."""
-    # Sizes double from one to the next; 0 has a place too, left of 1.
+    import seaborn
+
+    of_lane = blocks.groupby("lane")["size"]
+    axis.hlines(of_lane.min().index, of_lane.min(), of_lane.max(), color="#999999", lw=1.5)
+    dots = blocks.drop_duplicates(["lane", "size"])
+    seaborn.scatterplot(
+        dots,
+        x="size",
+        y="lane",
+        hue="size",
+        palette=dict(colours),
+        s=80,
+        edgecolor="#333333",
+        linewidth=0.6,
+        zorder=3,
+        legend=False,
+        ax=axis,
+    )
+    # Sizes double from one to the next; 0 has a place too, left of 1. Not before the dots are
+    # there: seaborn would take logarithms and round on the way back.
     axis.set_xscale("symlog", base=2, linthresh=1)
-    for line, blocks in enumerate(allocation.blocks):
-        dims = sorted({block.dim for block in blocks})
-        axis.plot([dims[0], dims[-1]], [line, line], color="#999999", lw=1.5, zorder=2)
-        for dim in dims:
-            axis.plot(dim, line, "o", color=colours[dim], markersize=9, mec="#333333", mew=0.6)
+    for lane, own in of_lane:
+        dims = sorted(set(own))
         text = ", ".join(map(str, dims))
-        axis.annotate(text, (dims[-1], line), (8, 0), textcoords="offset points", va="center",
-                      fontsize=8)  # fmt: skip
-    largest = max(colours)
-    axis.set_xlim(-0.3 if 0 in colours else 0.8, 4 * max(largest, REFERENCE_DIM))
+        axis.annotate(text, (dims[-1], lane), (8, 0), textcoords="offset points", va="center",
+                      fontsize=SMALL)  # fmt: skip
+    largest = max(*colours, REFERENCE_DIM)
+    axis.set_xlim(-0.3 if 0 in colours else 0.8, 4 * largest)
     axis.axvline(REFERENCE_DIM, color="#777777", ls=":", lw=1.2, zorder=1)
-    ticks = [2**power for power in range(max(largest, REFERENCE_DIM).bit_length())]
+    ticks = [2**power for power in range(largest.bit_length())]
     axis.set_xticks([0, *ticks] if 0 in colours else ticks)
     axis.minorticks_off()
     axis.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
     axis.set_xlabel(f"size (dotted: {REFERENCE_DIM})")
-    _name_lines(axis, allocation, named=True)
 
 
-def _draw_parameters(axis: Axes, allocation: Allocation, colours: Mapping[int, Any]) -> None:
-    """Draw a bar for each field, in parts where it has several sizes."""
-    for line, blocks in enumerate(allocation.blocks):
-        left = 0.0
-        for block in blocks:
-            width = 100 * block.rows * block.dim / allocation.parameters
-            axis.barh(line, width, left=left, color=colours[block.dim], ec="#333333", lw=0.6)
-            left += width
-        axis.annotate(f"{left:.1f}", (left, line), (4, 0), textcoords="offset points",
-                      va="center", fontsize=8)  # fmt: skip
-    axis.set_xlim(right=1.15 * axis.get_xlim()[1])
-    axis.set_xlabel("share of the embedding parameters (%)")
-    _name_lines(axis, allocation, named=False)
-
-
-def _name_lines(axis: Axes, allocation: Allocation, *, named: bool) -> None:
-    """Label the lines, the first on top."""
-    names = [
-        name if len(name) <= _LONGEST_NAME else name[: _LONGEST_NAME - 1] + "…"
-        for name in allocation.names
-    ]
-    axis.set_yticks(range(len(names)), names if named else [""] * len(names))
-    axis.set_ylim(len(names) - 0.4, -0.6)
-    clean(axis)
+def _short(name: str) -> str:
+    return name if len(name) <= _LONGEST_NAME else name[: _LONGEST_NAME - 1] + "…"

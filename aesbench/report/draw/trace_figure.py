@@ -7,7 +7,6 @@ heat map with its numbers. Nothing here knows a method.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,21 +19,27 @@ from numpy.typing import NDArray
 from aesbench.core.files import write_atomically
 from aesbench.core.record import RunRecord, field_names, run_title
 from aesbench.core.trace import Trace, Value, shape_of
+from aesbench.report.draw.bars import draw_bars
 from aesbench.report.draw.figure_files import figure_files
-from aesbench.report.draw.trace_panels import (
-    COLOURS,
-    clean,
-    draw_heat_map,
-    draw_legend,
-    draw_lines,
-    field_looks,
-    size_looks,
+from aesbench.report.draw.heatmap import draw_values
+from aesbench.report.draw.legend import fill_with_legend, stroke_keys
+from aesbench.report.draw.lines import draw_traces
+from aesbench.report.draw.panels import panel_axes, rows_of
+from aesbench.report.draw.theme import (
+    BLUE,
+    LABEL,
+    TITLE,
+    Stroke,
+    size_colours,
+    strokes_in_order,
+    themed,
 )
 from aesbench.report.page.forms import csv_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure, SubFigure
+    from pandas import DataFrame
 
 CSV_COLUMNS = ("stage", "series", "step", "field", "size", "value")
 
@@ -50,11 +55,9 @@ class _Names:
     sizes: tuple[int, ...]
     chosen: tuple[int, ...] | None
 
-    def place(self, field: int) -> int | None:
-        """Return where the size chosen for a field stands among the sizes, if it does."""
-        if self.chosen is None or self.chosen[field] not in self.sizes:
-            return None
-        return self.sizes.index(self.chosen[field])
+    def chosen_for(self, field: int) -> str | None:
+        """Return the size chosen for a field, if one is known."""
+        return None if self.chosen is None else str(self.chosen[field])
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,18 @@ class _Series:
     def kind(self) -> tuple[int, bool]:
         """How many names a number has beside its step, and whether there is more than one step."""
         return self.values.ndim - 1, len(self.steps) > 1
+
+    def lines(self, names: Sequence[str], values: NDArray[np.float64]) -> DataFrame:
+        """Return ``values (steps, names)`` as rows of a step, a name and a value."""
+        from pandas import DataFrame
+
+        return DataFrame(
+            {
+                "step": np.repeat(self.steps, len(names)),
+                "name": list(names) * len(self.steps),
+                "value": values.ravel(),
+            }
+        )
 
 
 @dataclass(frozen=True)
@@ -87,12 +102,13 @@ def write_trace_figure(folder: Path, record: RunRecord, traces: Mapping[str, Tra
     Raises:
         RecordError: the folder cannot be written.
     """
-    figure = trace_figure(record, traces)
-    if figure is None:
-        return []
+    with themed():
+        figure = trace_figure(record, traces)
+        if figure is None:
+            return []
+        drawn = figure_files(figure, salt=record.spec.run_id)
     files: dict[str, str | bytes] = {"trace.csv": trace_csv(record, traces)}
-    for suffix, drawn in figure_files(figure, salt=record.spec.run_id).items():
-        files[f"trace.{suffix}"] = drawn
+    files |= {f"trace.{suffix}": content for suffix, content in drawn.items()}
     for name, content in files.items():
         write_atomically(folder / name, content)
     return [folder / name for name in ("trace.png", "trace.svg", "trace.csv")]
@@ -176,112 +192,95 @@ def _blocks(stage: str, trace: Trace, names: _Names) -> list[_Block]:
 
 
 def _numbers_block(title: str, series: Sequence[_Series]) -> _Block:
-    columns = min(3, len(series))
-    rows = math.ceil(len(series) / columns)
-
     def draw(part: SubFigure) -> None:
-        axes = _axes(part, rows, max(2, columns))
-        for one, axis in zip(series, axes, strict=False):
-            draw_lines(axis, one.steps, one.values[:, None], [(COLOURS[0], "-")])
-            axis.set_ylabel(fill(one.name, 26), fontsize=9)
-        _hide(axes[len(series) :])
+        axes = panel_axes(part, len(series), 3, least_columns=2)
+        for one, axis in zip(series, axes, strict=True):
+            draw_traces(axis, one.lines([one.name], one.values), {one.name: Stroke(BLUE)})
+            axis.set_ylabel(fill(one.name, 26), fontsize=LABEL)
 
-    return _Block(title, 2.1 * rows, draw)
+    return _Block(title, 2.1 * rows_of(len(series), 3), draw)
 
 
 def _fields_block(title: str, series: Sequence[_Series], names: _Names) -> _Block:
     columns = min(2, len(series))
-    rows = math.ceil(len(series) / columns)
-    looks = field_looks(len(names.fields))
+    rows = rows_of(len(series), columns)
+    strokes = strokes_in_order(names.fields)
 
     def draw(part: SubFigure) -> None:
-        axes, legend = _with_legend(part, rows, columns)
-        for one, axis in zip(series, axes, strict=False):
-            draw_lines(axis, one.steps, one.values, looks)
-            axis.set_title(fill(one.name, 50), fontsize=10)
-        _hide(axes[len(series) :])
-        draw_legend(legend, "field", names.fields, looks)
+        axes, legend = _with_legend(part, len(series), columns)
+        for one, axis in zip(series, axes, strict=True):
+            draw_traces(axis, one.lines(names.fields, one.values), strokes)
+            axis.set_title(fill(one.name, 50), fontsize=TITLE)
+        fill_with_legend(legend, "field", stroke_keys(strokes))
 
     return _Block(title, max(2.6 * rows, 0.19 * len(names.fields) + 0.5), draw)
 
 
 def _bars_block(title: str, series: Sequence[_Series], names: _Names) -> _Block:
-    columns = min(3, len(series))
-    rows = math.ceil(len(series) / columns)
+    from pandas import DataFrame
 
     def draw(part: SubFigure) -> None:
-        axes = _axes(part, rows, max(2, columns))
-        for one, axis in zip(series, axes, strict=False):
-            places = range(len(names.fields))
-            axis.barh(places, np.nan_to_num(one.values[0], posinf=0, neginf=0), color=COLOURS[0])
-            axis.set_yticks(places, names.fields, fontsize=8)
-            axis.invert_yaxis()
+        axes = panel_axes(part, len(series), 3, least_columns=2)
+        for one, axis in zip(series, axes, strict=True):
+            values = np.nan_to_num(one.values[0], posinf=0, neginf=0)
+            bars = DataFrame({"name": names.fields, "value": values})
+            draw_bars(axis, bars, dict.fromkeys(names.fields, BLUE), errorbar=None)
             axis.set_xlabel(fill(f"{one.name} (step {one.steps[0]})", 45))
-            clean(axis)
-        _hide(axes[len(series) :])
 
-    return _Block(title, (0.22 * len(names.fields) + 0.6) * rows, draw)
+    return _Block(title, (0.22 * len(names.fields) + 0.6) * rows_of(len(series), 3), draw)
 
 
 def _sizes_block(title: str, series: _Series, names: _Names) -> _Block:
     count = len(names.fields)
     columns = min(5, count)
-    rows = math.ceil(count / columns)
-    looks = size_looks(len(names.sizes))
+    sizes = [str(size) for size in names.sizes]
+    colours = size_colours(names.sizes)
+    strokes = {str(size): Stroke(colours[size]) for size in names.sizes}
 
     def draw(part: SubFigure) -> None:
-        axes, legend = _with_legend(part, rows, columns, share=True)
-        for number, axis in enumerate(axes[:count]):
-            draw_lines(axis, series.steps, series.values[:, number], looks, names.place(number))
-            axis.set_title(_field_title(names, number), fontsize=9)
+        axes, legend = _with_legend(part, count, columns, share=True)
+        for number, axis in enumerate(axes):
+            lines = series.lines(sizes, series.values[:, number])
+            draw_traces(axis, lines, strokes, names.chosen_for(number))
+            axis.set_title(_field_title(names, number), fontsize=LABEL)
             if number + columns < count:
                 axis.set_xlabel("")
                 axis.tick_params(labelbottom=False)
             if number % columns:
                 axis.tick_params(labelleft=False)
-        _hide(axes[count:])
-        draw_legend(legend, "size", [str(size) for size in names.sizes], looks)
+        fill_with_legend(legend, "size", stroke_keys(strokes))
 
-    return _Block(title, 1.55 * rows + 0.4, draw)
+    return _Block(title, 1.55 * rows_of(count, columns) + 0.4, draw)
 
 
 def _heat_block(title: str, series: Sequence[_Series], names: _Names) -> _Block:
-    rows = math.ceil(len(series) / 2)
+    from pandas import DataFrame
 
     def draw(part: SubFigure) -> None:
-        axes = _axes(part, rows, 2)
-        for one, axis in zip(series, axes, strict=False):
-            draw_heat_map(axis, one.values[0], names.fields, names.sizes, names.chosen)
+        axes = panel_axes(part, len(series), 2, least_columns=2)
+        for one, axis in zip(series, axes, strict=True):
+            values = DataFrame(one.values[0], names.fields, names.sizes)
+            draw_values(axis, values, names.chosen)
             chosen = "; boxed: the size chosen" if names.chosen is not None else ""
-            axis.set_title(fill(f"{one.name} (step {one.steps[0]}{chosen})", 60), fontsize=10)
-        _hide(axes[len(series) :])
+            axis.set_title(fill(f"{one.name} (step {one.steps[0]}{chosen})", 60), fontsize=TITLE)
 
-    return _Block(title, (0.27 * len(names.fields) + 0.9) * rows, draw)
-
-
-def _axes(part: SubFigure, rows: int, columns: int) -> list[Axes]:
-    """Return axes row by row."""
-    return list(part.subplots(rows, columns, squeeze=False).ravel())
+    return _Block(title, (0.27 * len(names.fields) + 0.9) * rows_of(len(series), 2), draw)
 
 
 def _with_legend(
-    part: SubFigure, rows: int, columns: int, *, share: bool = False
+    part: SubFigure, count: int, columns: int, *, share: bool = False
 ) -> tuple[list[Axes], Axes]:
     """Return axes row by row, and an axis for the legend to the right of all of them."""
+    rows = rows_of(count, columns)
     grid = part.add_gridspec(rows, columns + 1, width_ratios=[1] * columns + [0.18 * columns])
     axes: list[Axes] = []
-    for row in range(rows):
-        for column in range(columns):
-            first = axes[0] if axes and share else None
-            axes.append(part.add_subplot(grid[row, column], sharex=first, sharey=first))
+    for place in range(count):
+        first = axes[0] if axes and share else None
+        at = grid[place // columns, place % columns]
+        axes.append(part.add_subplot(at, sharex=first, sharey=first))
     return axes, part.add_subplot(grid[:, columns])
 
 
 def _field_title(names: _Names, number: int) -> str:
     name = fill(names.fields[number], 24)
     return name if names.chosen is None else f"{name}: {names.chosen[number]} chosen"
-
-
-def _hide(axes: Sequence[Axes]) -> None:
-    for axis in axes:
-        axis.set_axis_off()
