@@ -2,12 +2,13 @@
 
 >>> import aesbench
 >>> data = aesbench.load_dataset("planted")
->>> specs = aesbench.plan(data, ["ues:8", "ues:32", "mde"], seeds=range(3))
+>>> specs = aesbench.plan(data, ["ues:8", "ues:32", "random"], seeds=range(3))
 >>> outcome = aesbench.execute(specs, data, Path("results"), workers=2)
 >>> aesbench.records_frame(outcome.records).groupby("method").test_auc.mean()
 
-Authors of methods need ``Allocation``, ``Context``, ``Method`` and ``require``, and for their tests
-``aesbench.testing``.
+Authors of methods need ``Allocation``, ``Context``, ``Method``, ``Range`` and ``require``, and for
+their tests ``aesbench.testing``; of papers ``Paper``, ``Claim``, ``Score``, ``Place``, and
+``Study`` with its ``Part``s; of exhibits ``Evidence``, ``Exhibit``, ``Table`` and ``Figure``.
 
 Names are imported when they are first used, so that reading records does not load torch.
 """
@@ -19,7 +20,7 @@ from aesbench._version import __version__
 
 if TYPE_CHECKING:
     from aesbench.core.allocation import Allocation, Block
-    from aesbench.core.frame import records_frame
+    from aesbench.core.frame import benchmark_frame, records_frame
     from aesbench.core.metrics import Metrics
     from aesbench.core.record import RunRecord, read_records
     from aesbench.core.settings import require
@@ -34,7 +35,11 @@ if TYPE_CHECKING:
     from aesbench.models.backbones import Backbone, BackboneConfig
     from aesbench.models.embedding import FieldEmbedding, MixedEmbedding
     from aesbench.models.training import fit
+    from aesbench.plugins.exhibit import Evidence, Exhibit, Figure, Table
     from aesbench.plugins.method import Context, Method
+    from aesbench.plugins.paper import Claim, DataFacts, Paper, Place, Relative, Score
+    from aesbench.plugins.search_space import Range
+    from aesbench.plugins.study import Options, Part, Study
 
 _HOMES = {
     "aesbench.core.allocation": ("Allocation", "Block"),
@@ -47,11 +52,15 @@ _HOMES = {
     "aesbench.errors": ("AesbenchError",),
     "aesbench.export.model": ("load_model",),
     "aesbench.harness.grid": ("Outcome", "execute", "plan"),
+    "aesbench.plugins.exhibit": ("Evidence", "Exhibit", "Figure", "Table"),
     "aesbench.plugins.method": ("Context", "Method"),
+    "aesbench.plugins.paper": ("Claim", "DataFacts", "Paper", "Place", "Relative", "Score"),
+    "aesbench.plugins.search_space": ("Range",),
+    "aesbench.plugins.study": ("Options", "Part", "Study"),
     "aesbench.core.metrics": ("Metrics",),
     "aesbench.core.record": ("RunRecord", "read_records"),
     "aesbench.core.settings": ("require",),
-    "aesbench.core.frame": ("records_frame",),
+    "aesbench.core.frame": ("benchmark_frame", "records_frame"),
     "aesbench.harness.runner": ("run",),
     "aesbench.models.training": ("fit",),
 }
@@ -63,20 +72,35 @@ __all__ = [
     "Backbone",
     "BackboneConfig",
     "Block",
+    "Claim",
     "Context",
+    "DataFacts",
     "Dataset",
+    "Evidence",
+    "Exhibit",
     "Field",
     "FieldEmbedding",
+    "Figure",
     "Method",
     "Metrics",
     "MixedEmbedding",
+    "Options",
     "Outcome",
+    "Paper",
+    "Part",
+    "Place",
+    "Range",
+    "Relative",
     "RunRecord",
     "RunSpec",
+    "Score",
     "Source",
     "Split",
+    "Study",
+    "Table",
     "TrainConfig",
     "__version__",
+    "benchmark_frame",
     "execute",
     "fit",
     "load_dataset",

@@ -113,6 +113,7 @@ class AutoDim(Method):
 
     name = "autodim"
     title = "AutoDim"
+    family = "search"
     Config = AutoDimConfig
     presets = {"quick": {"epochs": 2, "architecture_every": 2}}
     space = {

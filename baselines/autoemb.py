@@ -97,6 +97,7 @@ class AutoEmb(Method):
 
     name = "autoemb"
     title = "AutoEmb"
+    family = "search"
     Config = AutoEmbConfig
     presets = {"quick": {"epochs": 2}}
     space = {

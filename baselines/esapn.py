@@ -125,6 +125,7 @@ class ESAPN(Method):
 
     name = "esapn"
     title = "ESAPN"
+    family = "search"
     Config = ESAPNConfig
     presets = {"quick": {"epochs": 2, "least_interval": 2}}
     space = {

@@ -41,6 +41,7 @@ class Fixed(Method):
 
     name = "fixed"
     title = "Fixed sizes"
+    family = "given"
     Config = FixedConfig
 
     @classmethod
@@ -55,6 +56,11 @@ class Fixed(Method):
         is_list = re.fullmatch("[0-9]+(-[0-9]+)*", text, re.ASCII) is not None
         require(is_list, "preset of 'fixed'", text, "one size per field, as in fixed:2-8-16")
         return {"dims": tuple(map(int, text.split("-")))}
+
+    @classmethod
+    def title_of(cls, preset: str) -> str:
+        """Return the sizes as the command line names them: they are the method."""
+        return f"{cls.name}:{preset}" if preset else cls.title
 
     def search(self, context: Context, prepared: None) -> Allocation:
         """Return the given sizes.

@@ -111,6 +111,8 @@ class MDE(Method):
 
     name = "mde"
     title = "MDE"
+    family = "heuristic"
+    titles = {"value": "MDE", "field": "MDE (field-wise)"}
     Config = MDEConfig
     honours_budget = True
     presets = {"value": {"form": "value"}, "field": {"form": "field"}}

@@ -38,7 +38,8 @@ class RandomAllocation(Method):
     """One candidate per field at random, within the budget if there is one."""
 
     name = "random"
-    title = "Random"
+    title = "Random sizes"
+    family = "control"
     Config = RandomConfig
     honours_budget = True
 

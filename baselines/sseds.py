@@ -89,6 +89,7 @@ class SSEDS(Method):
 
     name = "sseds"
     title = "SSEDS"
+    family = "pruning"
     Config = SSEDSConfig
     honours_budget = True
     presets = {"quick": {"batches": 4}}

@@ -68,6 +68,7 @@ class TPE(Method):
 
     name = "tpe"
     title = "TPE"
+    family = "control"
     Config = TPEConfig
     honours_budget = True
     presets = {"quick": {"evaluations": 4}}

@@ -38,6 +38,7 @@ class UES(Method):
 
     name = "ues"
     title = "UES"
+    family = "given"
     Config = UESConfig
     # The paper's candidates D and, outside D, its baseline UES-24.
     presets = {str(dim): {"dim": dim} for dim in (2, 8, 16, 24, 32, 64)}
@@ -54,6 +55,11 @@ class UES(Method):
         is_size = re.fullmatch("[1-9][0-9]*", text) is not None
         require(is_size, "preset of 'ues'", text, "a size of at least 1, as in ues:32")
         return {"dim": int(text)}
+
+    @classmethod
+    def title_of(cls, preset: str) -> str:
+        """Return ``UES-32`` of ``ues:32``."""
+        return f"UES-{preset}" if preset else cls.title
 
     def search(self, context: Context, prepared: None) -> Allocation:
         """Return the one size for every field."""

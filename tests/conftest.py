@@ -3,15 +3,19 @@
 ``make_context(**changes)`` gives a method's context over tiny data in memory; ``tiny_dataset`` is
 a prepared data set of the same rows on disk; ``planted_tiny`` is the generated data set of the
 command line, prepared in ``cache_dir``; ``spec`` is a run that nobody need make, ``make_record``
-gives the record of a run as a report reads it.
+gives the record of a run as a report reads it; ``the_only`` an exhibit made of records, ``values``
+a table's numbers.
 """
 
+import io
+import pickle
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 from hypothesis import settings
+from matplotlib.figure import Figure
 
 from aesbench.core.allocation import Allocation, Block
 from aesbench.core.record import RunRecord
@@ -20,6 +24,7 @@ from aesbench.datasets.base import Dataset
 from aesbench.datasets.store import open_dataset
 from aesbench.datasets.writer import DatasetWriter
 from aesbench.plugins.method import Context
+from aesbench.report.evidence import gather
 from aesbench.testing import tiny_context
 
 # The same examples on every machine; no deadline, since a shared processor can stall.
@@ -166,3 +171,37 @@ def make_record() -> Callable[..., RunRecord]:
         )
 
     return make
+
+
+@pytest.fixture
+def the_only():
+    """Return the function that gives a builder's single exhibit of some records.
+
+    Its figures have been drawn, by a function that another process could call, and its tables
+    measured.
+    """
+
+    def built(build, records):
+        (exhibit,) = build(gather(records))
+        for table in exhibit.tables:
+            columns = list(table.frame.columns)
+            assert len(set(columns)) == len(columns), table.name
+            assert {*table.texts, *table.bold} <= set(columns), table.name
+            assert {len(row) for row in table.rows()} <= {len(columns)}, table.name
+        for figure in exhibit.figures:
+            drawing, svg = Figure(figsize=figure.size, layout="constrained"), io.StringIO()
+            pickle.loads(pickle.dumps(figure.draw))(drawing)
+            drawing.savefig(svg, format="svg")
+            assert "<path" in svg.getvalue() and "<image" not in svg.getvalue(), "pixels in an SVG"
+            assert "n = " in figure.caption and figure.alternative
+        return exhibit
+
+    return built
+
+
+@pytest.fixture
+def values():
+    """Return the function that gives ``{first cell's text: {column: value}}`` of a table."""
+    return lambda table: dict(
+        zip(table.column(table.frame.columns[0]), table.frame.to_dict("records"), strict=True)
+    )

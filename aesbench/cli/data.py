@@ -30,12 +30,11 @@ def data_prepare(name: str, **options: Any) -> None:
 @click.argument("name")
 @data_options
 def data_info(name: str, **options: Any) -> None:
-    """Print the paper's row of Table 2 beside ours, the fields, and the cold-start rates."""
-    from aesbench.harness.load_data import find_source
+    """Print the size beside what papers say of it, the fields, and the cold-start rates."""
     from aesbench.terminal.dataset import show_dataset
 
     dataset = _dataset(name, **options)
-    show_dataset(Console(), dataset, find_source(name).published)
+    show_dataset(Console(), dataset)
 
 
 @data.command("verify")

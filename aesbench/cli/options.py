@@ -17,7 +17,7 @@ plugin_option = click.option(
     "plugins",
     multiple=True,
     type=click.Path(path_type=Path, dir_okay=False),
-    help="A Python file with methods, data sets or backbones. Repeatable.",
+    help="A Python file with plugins of any kind. Repeatable.",
 )
 
 results_option = click.option(
@@ -72,7 +72,7 @@ def load_settings(plugins: tuple[Path, ...], changes: tuple[str, ...]) -> dict[s
         target, equals, value = change.partition("=")
         owner, dot, name = target.rpartition(".")
         if not (equals and dot and owner and name):
-            raise ConfigError(f"--set {change}: expected OWNER.NAME=VALUE, as in mde.alpha=0.3")
+            raise ConfigError(f"--set {change}: expected OWNER.NAME=VALUE, as in fixed.dims=2,8")
         settings.setdefault(owner, {})[name] = value
     return settings
 

@@ -2,28 +2,42 @@
 
 from __future__ import annotations
 
+import gc
+import os
 from pathlib import Path
 
 import click
 from rich.console import Console
 
-from aesbench.cli.options import results_option
+from aesbench.cli.options import load_settings, plugin_option, results_option
 
 
 @click.command()
 @click.option(
     "--run", "run_id", metavar="ID", help="Show one run instead; the first digits of its id do."
 )
+@plugin_option
 @results_option
-def report(run_id: str | None, results: Path) -> None:
+def report(run_id: str | None, plugins: tuple[Path, ...], results: Path) -> None:
     """Print the comparison of all records and write the report: report.html, tables, figures.
 
-    With --run: print one run's sizes, and draw what its search traced.
+    Also records.parquet, the frame of all runs. With --run: print one run's sizes, and draw what
+    its search traced.
     """
+    load_settings(plugins, ())
     if run_id is None:
+        # Its matrices are small: a second thread waits more than it works, beside what draws.
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+        from aesbench.report.draw.parallel import get_ready
+
+        get_ready()
         from aesbench.terminal.report import show_report
 
-        show_report(Console(), results)
+        gc.disable()  # Records live to the end: to look for garbage among them takes a tenth.
+        try:
+            show_report(Console(), results)
+        finally:
+            gc.enable()
     else:
         from aesbench.terminal.run_page import show_run
 

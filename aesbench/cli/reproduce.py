@@ -18,29 +18,29 @@ from aesbench.cli.preparation import load
 @click.option(
     "--dataset", required=True, help="A data set's name, or a .toml file: examples/custom.toml"
 )
-@click.option("--backbones", help="Comma-separated; default: those of the paper's experiment.")
+@click.option("--backbones", help="Comma-separated; default: the study's own.")
 @click.option("--seeds", help="How many, or a list: 0,3,7; default: the study's own.")
-@click.option("--methods", help="Only runs of these methods, comma-separated: adass:r,ues")
+@click.option("--methods", help="Only runs of these, comma-separated: NAME[:PRESET].")
 @click.option(
     "--allocations",
     type=int,
     default=200,
     show_default=True,
-    help="table4, ablation: random allocations.",
+    help="Random allocations, of studies that score supernets.",
 )
 @click.option(
     "--searches",
     type=int,
     default=100,
     show_default=True,
-    help="fig4: searches of each shared supernet.",
+    help="Searches of each supernet, of studies whose searches share it.",
 )
 @click.option(
     "--supernets",
     type=int,
     default=3,
     show_default=True,
-    help="table4, ablation: supernets of each kind; fig4: supernets that searches share.",
+    help="Supernets of each kind, of studies that score them or whose searches share them.",
 )
 @click.option("--dry-run", is_flag=True, help="Print the plan and run nothing.")
 @click.option("--jobs", type=int, default=1, show_default=True, help="Processes at a time.")
@@ -71,15 +71,16 @@ def reproduce(
     changes: tuple[str, ...],
     plugins: tuple[Path, ...],
 ) -> int:
-    """Make the runs behind tables and figures of the paper.
+    """Make the runs behind tables and figures of papers, and of ours.
 
-    STUDIES are, comma-separated, table3, table4, fig4, fig5, fig6, matched, ablation, planted, or
-    all. Given together they share what methods prepare, such as AdaS&S's supernets. Runs that have
-    a record are skipped: after an interruption, give the same command again. 'aesbench report' then
-    draws them.
+    STUDIES are, comma-separated, PAPER/STUDY, or STUDY while only one is called so; PAPER/all and
+    all mean every one that the data set can serve. 'aesbench list studies' tells which there are.
+    Given together they share what methods prepare. Runs that have a record are skipped: after an
+    interruption, give the same command again. 'aesbench report' then draws them.
     """
     # Imported here because torch takes a second, which --help should not.
-    from aesbench.harness.studies import Options, choose_studies, plan_studies
+    from aesbench.harness.studies import choose_studies, plan_studies
+    from aesbench.plugins.study import Options
     from aesbench.terminal.plans import show_plans, show_what_is_drawn
     from aesbench.terminal.progress import show_outcome
 

@@ -84,7 +84,7 @@ def run(
 
     Runs that have a record are skipped: after an interruption, give the same command again.
     What was only searched is never compared, and a run with retraining searches again. Scores are
-    compared with stand-alone runs of the same allocations by 'aesbench reproduce table4'.
+    compared with stand-alone runs of the same allocations by a study ('aesbench list studies').
     """
     # Imported here because torch takes a second, which --help should not.
     from aesbench.harness.executors.local import Limits

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from aesbench.core.files import write_atomically
+from aesbench.core.record import RunRecord, read_records
 from aesbench.core.spec import RunSpec
 from aesbench.errors import RecordError
 
@@ -52,3 +54,19 @@ def read_datasheet(results: Path, spec: RunSpec) -> dict[str, Any]:
 def datasheet_path(results: Path, name: str, data_hash: str) -> Path:
     """Return where the description of a data set lies."""
     return results / "datasets" / f"{name}-{data_hash[:16]}.json"
+
+
+def read_results(results: Path) -> list[RunRecord]:
+    """Return every record under a results folder with its datasheet, in the order of their paths.
+
+    Raises:
+        RecordError: a file is not what its place says; the message names it.
+    """
+    sheets: dict[tuple[str, str], dict[str, Any]] = {}
+    records = []
+    for record in read_records(results):
+        key = (record.spec.dataset, record.spec.data_hash)
+        if key not in sheets:
+            sheets[key] = read_datasheet(results, record.spec)
+        records.append(replace(record, datasheet=sheets[key]))
+    return records

@@ -1,82 +1,178 @@
-"""Records as a pandas frame: one row per run, ready to group."""
+"""Records as one long pandas frame: a row per run, ready to group.
+
+``COLUMNS`` documents them. ``records.parquet`` is this frame, for everybody else's tools;
+``benchmark_frame`` is a view of it with the columns that the tools of TabArena read.
+"""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
+from typing import Any
 
 import pandas as pd
 
+from aesbench.core.allocation import sizes_text
 from aesbench.core.record import RunRecord
 from aesbench.core.spec import REFERENCE_DIM
 
+_SPLITS = {
+    "validation": "on the validation split, of the epoch that was kept",
+    "test": "on the test split",
+    "test_expected": "on the test split against the true probabilities, of generated data",
+}
+_METRICS = {
+    f"{split}_{metric}": f"{name} {where}"
+    for split, where in _SPLITS.items()
+    for metric, name in (("auc", "AUC"), ("logloss", "LogLoss, in nats,"))
+}
 _PARTS = ("embedding", "transform", "wide", "dense")
-_PHASES = ("prepare", "search", "retrain", "evaluate")
-_METRICS = [
-    f"{split}_{metric}"
-    for split in ("validation", "test", "test_expected")
-    for metric in ("auc", "logloss")
-]
-_COLUMNS = [
-    *("dataset", "data_hash", "backbone", "method", "base_method", "unification", "budget"),
-    *("seed", "search_index", "retrained", "status", "error", "run_id", "prepare_id"),
-    *_METRICS,
-    *(f"{part}_params" for part in _PARTS),
-    *("total_params", "param_reduction", "table_rows", "flops"),
-    *(f"{phase}_s" for phase in _PHASES),
-    *("best_epoch", "peak_memory_bytes", "git_commit", "git_dirty"),
-]
+_PHASES = ("prepare", "search", "score", "retrain", "evaluate")
+
+COLUMNS = {
+    "dataset": "registered name of the data set",
+    "dataset_title": "what tables call it; missing in records older than titles",
+    "data_hash": "of the prepared data",
+    "backbone": "registered name of the backbone",
+    "backbone_title": "what tables call it",
+    "method": "the label: name:preset[settings]+unification@budget",
+    "base_method": "registered name of the method",
+    "preset": "of the method; empty for its plain defaults",
+    "choice": "name:preset, the label without what was changed",
+    "changes": "what the label changes: settings, unification, budget; empty for nothing",
+    "title": "what tables call the method with its preset",
+    "family": "kind of method",
+    "settings": "of the method, defaults included, as JSON",
+    "unification": "how mixed sizes enter the backbone: plain or transform",
+    "budget": "the most embedding parameters",
+    "budget_share": "the same as a share of uniform size 32",
+    "seed": "of the run",
+    "search_index": "which of several searches of one prepared state",
+    "retrained": "whether the allocation was retrained and tested",
+    "inherited": "whether the retraining began with the weights of the search",
+    "scored": "how many random allocations were scored in place of a search",
+    "status": "ok or failed",
+    "error": "the message of a failed run",
+    "run_id": "names the record",
+    "prepare_id": "names the prepared state; equal ids shared one",
+    "takes_budget": "whether the method can keep to a budget",
+    **_METRICS,
+    **{f"{part}_params": f"trainable parameters: {part}" for part in _PARTS},
+    "total_params": "all trainable parameters",
+    "param_reduction": "share of the embedding parameters of uniform size 32 that is saved",
+    "table_rows": "embedding rows over all fields",
+    "fields": "how many fields have sizes",
+    "sizes": "the size of each field, joined by hyphens; missing where sizes differ in a field",
+    "allocation": "{field: [[rows, size], ...]} as JSON",
+    "flops": "per predicted sample; a multiply-add counts once",
+    **{f"{phase}_s": f"wall seconds: {phase}" for phase in _PHASES},
+    **{f"{phase}_cpu_s": f"processor seconds, all threads: {phase}" for phase in _PHASES},
+    "best_epoch": "of the retraining, the one that was kept",
+    "peak_memory_bytes": "of the process, or allocated on the GPU",
+    "aesbench": "version",
+    "git_commit": "of the code",
+    "git_dirty": "whether tracked files differed from it",
+}
+"""{column: what it holds}; what a run lacks is missing."""
+
+REALS = (
+    *("budget_share", *_METRICS, "param_reduction"),
+    *(f"{phase}{unit}" for unit in ("_s", "_cpu_s") for phase in _PHASES),
+)
+COUNTS = (
+    *("budget", "seed", "search_index", "scored", *(f"{part}_params" for part in _PARTS)),
+    *("total_params", "table_rows", "fields", "flops", "best_epoch", "peak_memory_bytes"),
+)
+FLAGS = ("retrained", "inherited", "takes_budget", "git_dirty")
+"""Columns that hold numbers, whole numbers and truths; all others hold text."""
 
 
 def records_frame(records: Iterable[RunRecord]) -> pd.DataFrame:
-    """Return one row per run, in the records' order.
+    """Return one row per run, in the records' order, with ``COLUMNS``.
 
-    ``method`` is the label that tables use, ``ues:32+transform`` for example, ``base_method`` the
-    plugin's name. Metrics are ``{validation,test}_{auc,logloss}``, and for generated data
-    ``test_expected_auc`` and ``_logloss``, scored against the true probabilities. Parameters are
-    ``<part>_params``, seconds ``<phase>_s``; here ``search_s`` is the search alone, the tables add
-    ``prepare_s``. ``param_reduction`` is the share of UES-32's embedding parameters that the run
-    saves. What a failed run lacks is NaN, and its ``error`` is the message. A run that was searched
-    only has ``retrained`` False, a label of its own, and NaN for whatever retraining measures.
+    A shared preparation counts in full in every run that used it. A run that was searched only has
+    ``retrained`` False, a label of its own, and nothing for whatever retraining measures.
     """
-    return pd.DataFrame([_row(record) for record in records], columns=_COLUMNS)
+    frame = pd.DataFrame([_row(record) for record in records], columns=list(COLUMNS))
+    for name in REALS + COUNTS:
+        frame[name] = pd.to_numeric(frame[name])  # Also where no run has one.
+    return frame.astype({"retrained": bool, "inherited": bool})  # Without a row, too: they choose.
+
+
+def benchmark_frame(runs: pd.DataFrame) -> pd.DataFrame:
+    """Return a view of ``records_frame`` as TabArena's ``bencheval`` reads it.
+
+    A row per retrained run that succeeded, several searches of a seed as their mean: ``method``
+    (the label), ``task`` (``dataset/backbone``), ``seed``, ``metric_error`` (1 - test AUC),
+    ``time_train_s`` (prepare, search and retrain) and ``time_infer_s`` (evaluate).
+    """
+    own = runs[(runs["status"] == "ok") & runs["retrained"]]
+    rows = pd.DataFrame(
+        {
+            "method": own["method"],
+            "task": own["dataset"] + "/" + own["backbone"],
+            "seed": own["seed"],
+            "metric_error": 1 - own["test_auc"],
+            "time_train_s": own[["prepare_s", "search_s", "retrain_s"]].sum(axis=1),
+            "time_infer_s": own["evaluate_s"],
+        }
+    )
+    return rows.groupby(["method", "task", "seed"], as_index=False, sort=False).mean()
 
 
 def _row(record: RunRecord) -> dict[str, object]:
-    spec = record.spec
+    spec, label, titles = record.spec, record.spec.called, record.titles
+    found, git = record.allocation, record.environment.get("git", {})
     row: dict[str, object] = {
         "dataset": spec.dataset,
+        "dataset_title": titles.get("dataset"),
         "data_hash": spec.data_hash,
         "backbone": spec.backbone,
+        "backbone_title": titles.get("backbone"),
         "method": spec.label,
         "base_method": spec.method,
+        "preset": label.preset,
+        "choice": label.method,
+        "changes": label.changes,
+        "title": titles.get("method"),
+        "family": titles.get("family"),
+        "settings": _json(spec.method_config),
         "unification": spec.unification,
         "budget": spec.budget,
+        "budget_share": label.share,
         "seed": spec.seed,
         "search_index": spec.search_index,
         "retrained": spec.retrain,
+        "inherited": spec.inherit,
+        "scored": spec.scores,
         "status": record.status,
         "error": (record.error or {}).get("message"),
         "run_id": spec.run_id,
         "prepare_id": record.prepare_id,
+        "takes_budget": record.takes_budget,
+        "flops": record.flops,
+        "best_epoch": record.epochs.get("best_epoch"),
+        "peak_memory_bytes": record.peak_memory_bytes,
+        "aesbench": record.environment.get("aesbench"),
+        "git_commit": git.get("commit"),
+        "git_dirty": git.get("dirty"),
     }
-    nan = float("nan")
     for name in _METRICS:
         split, _, metric = name.rpartition("_")
-        row[name] = record.metrics.get(split, {}).get(metric, nan)
+        row[name] = record.metrics.get(split, {}).get(metric)
     for part in _PARTS:
-        row[f"{part}_params"] = record.parameters.get(part, nan)
-    row["total_params"] = sum(record.parameters.values()) if record.parameters else nan
-    row["param_reduction"] = nan
-    if record.allocation is not None:
-        row["param_reduction"] = 1 - record.allocation.parameters / (
-            REFERENCE_DIM * record.allocation.rows
-        )
-    row["table_rows"] = record.allocation.rows if record.allocation else nan
-    row["flops"] = record.flops if record.flops is not None else nan
+        row[f"{part}_params"] = record.parameters.get(part)
+    row["total_params"] = sum(record.parameters.values()) or None
+    if found is not None:
+        row["param_reduction"] = 1 - found.parameters / (REFERENCE_DIM * found.rows)
+        row["table_rows"], row["fields"] = found.rows, len(found.names)
+        row["sizes"] = sizes_text(found.dims) if found.is_field_wise else None
+        row["allocation"] = _json(found.to_dict())
     for phase in _PHASES:
-        row[f"{phase}_s"] = record.seconds.get(phase, nan)
-    row["best_epoch"] = record.epochs.get("best_epoch", nan)
-    row["peak_memory_bytes"] = record.peak_memory_bytes or nan
-    row["git_commit"] = record.environment.get("git", {}).get("commit")
-    row["git_dirty"] = record.environment.get("git", {}).get("dirty")
+        row[f"{phase}_s"] = record.seconds.get(phase)
+        row[f"{phase}_cpu_s"] = record.cpu_seconds.get(phase)
     return row
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, separators=(",", ":"), default=list)

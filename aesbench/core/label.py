@@ -90,7 +90,7 @@ class Label:
         if label is None or str(label) != text:
             raise ConfigError(
                 f"'{text}' is no label of a run: expected {GRAMMAR}, as in"
-                " mde:value[alpha=0.3]+transform@0.5"
+                " fixed[dims=2,8]+transform@0.5"
             )
         return label
 
@@ -99,7 +99,7 @@ class Label:
 
     @property
     def method(self) -> str:
-        """The method with its preset: ``adass:r`` of ``adass:r[steps=9]+plain@0.5``."""
+        """The method with its preset: ``name:preset`` of ``name:preset[steps=9]+plain@0.5``."""
         return f"{self.name}:{self.preset}" if self.preset else self.name
 
     @property
@@ -136,7 +136,7 @@ class Label:
 def read_method(text: str) -> tuple[Label, bool]:
     """Read what a user names, ``name[:preset][+unification]``, and whether it names a preset.
 
-    ``adass:`` names the empty one, ``adass`` leaves the choice to the method. Whether there is
+    ``name:`` names the empty one, ``name`` leaves the choice to the method. Whether there is
     such a method and preset, its own errors tell.
 
     Raises:

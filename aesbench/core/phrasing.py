@@ -1,8 +1,9 @@
-"""Numbers and counts in words, and the format that a set of numbers needs."""
+"""Numbers and counts in words, the format that numbers need, and texts in the order of numbers."""
 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterable, Sequence
 
 
@@ -24,3 +25,9 @@ def number_form(numbers: Sequence[float], *, signed: bool) -> str:
     if largest == 0 or not 1e-5 <= largest < 1e5:
         return f"{sign}.2g"
     return f"{sign}.{max(0, 2 - math.floor(math.log10(largest)))}f"
+
+
+def natural(text: str) -> list[tuple[int, int | str]]:
+    """Return a sort key: numbers inside a text by their value, ``ues:8`` before ``ues:16``."""
+    parts = re.findall(r"\d+|\D+", text)
+    return [(0, int(part)) if part.isdigit() else (1, part) for part in parts]

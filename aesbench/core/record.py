@@ -47,6 +47,8 @@ class RunRecord:
         cpu_seconds: processor time by phase, all threads together; empty in records older than it.
         peak_memory_bytes: of the process, or allocated on the GPU.
         environment: versions, hardware, threads, providers, git commit, time.
+        titles: what tables call its ``method`` (with its preset), ``dataset`` and ``backbone``, and
+            the ``family`` of the method; empty in records older than it.
         traces: {stage: what it traced}; not part of the record's file, read by ``read_traces``.
         datasheet: what its data set is; not part of the file either, read by ``read_datasheet``.
     """
@@ -66,6 +68,7 @@ class RunRecord:
     cpu_seconds: Mapping[str, float] = field(default_factory=dict)
     peak_memory_bytes: int | None = None
     environment: Mapping[str, Any] = field(default_factory=dict)
+    titles: Mapping[str, str] = field(default_factory=dict)
     traces: Mapping[str, Trace] = field(default_factory=dict, compare=False, repr=False)
     datasheet: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
 

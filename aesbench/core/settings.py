@@ -1,7 +1,7 @@
 """Settings: frozen dataclasses, however their values arrive.
 
-Text (``--set mde.alpha=0.3``), keyword arguments and records all go through ``build_config``, so an
-unknown setting or a value of the wrong type is the same error everywhere.
+Text (``--set name.alpha=0.3``), keyword arguments and records all go through ``build_config``, so
+an unknown setting or a value of the wrong type is the same error everywhere.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import json
 import types
 from collections.abc import Mapping
 from dataclasses import field
+from functools import cache
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from aesbench.errors import ConfigError, did_you_mean
@@ -78,7 +79,7 @@ def build_config(cls: type[T], values: Mapping[str, Any], owner: str) -> T:
     if not (isinstance(cls, type) and dataclasses.is_dataclass(cls)):
         raise ConfigError(f"the Config of '{owner}' is not a dataclass: {cls!r}")
     require(isinstance(values, Mapping), owner, values, "a table of settings")
-    hints = get_type_hints(cls)
+    hints = _types(cls)
     known = [f.name for f in dataclasses.fields(cls) if f.init]
     for name in values:
         if name not in known:
@@ -93,6 +94,12 @@ def build_config(cls: type[T], values: Mapping[str, Any], owner: str) -> T:
         return cls(**converted)
     except TypeError as error:
         raise ConfigError(f"settings of '{owner}': {error}") from error
+
+
+@cache
+def _types(cls: type) -> dict[str, Any]:
+    """Return the types of a dataclass's fields, which thousands of records ask for."""
+    return get_type_hints(cls)
 
 
 def _convert(value: Any, kind: Any, name: str) -> Any:

@@ -4,20 +4,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
 from aesbench.datasets.writer import DatasetWriter
-
-
-@dataclass(frozen=True)
-class PublishedFacts:
-    """A row of the paper's Table 2."""
-
-    interactions: int
-    fields: int
-    values: int
 
 
 class Source(ABC):
@@ -31,7 +21,6 @@ class Source(ABC):
     name: str
     title: str
     Config: ClassVar[type]
-    published: ClassVar[PublishedFacts | None] = None
     resumable: ClassVar[bool] = False
     """Whether ``build`` goes on with what an interrupted call has left in the writer's folder."""
 

@@ -37,7 +37,7 @@ from aesbench.models.embedding import FieldEmbedding
 from aesbench.models.randomness import global_generators, stage_generator, stage_seed
 from aesbench.models.training import FitResult, Progress, fit, predict
 from aesbench.plugins.method import Context, Method
-from aesbench.plugins.registry import BACKBONES, METHODS
+from aesbench.plugins.registry import BACKBONES, METHODS, SOURCES
 
 FLOPS_SAMPLES = 512
 """Train rows over which FLOPs are averaged."""
@@ -122,9 +122,11 @@ def run(
     reset_peak_memory(place)
     facts: dict[str, Any] = {}
     traces: dict[str, Trace] = {}
+    titles: dict[str, str] = {}
     error: dict[str, str] | None = None
     with global_generators(stage_seed(spec.seed, "globals")):
         try:
+            titles = titles_of(spec)
             told = progress or _silent
             facts = _run(spec, dataset, place, watch, phase, told, cache, traces, test)
         except Exception as failure:  # Whatever a plugin raises is its own failure.
@@ -142,9 +144,22 @@ def run(
         cpu_seconds=watch.cpu_seconds,
         peak_memory_bytes=peak_memory_bytes(place),
         environment=describe_environment(spec, place),
+        titles=titles,
         traces=traces,
         **facts,
     )
+
+
+def titles_of(spec: RunSpec) -> dict[str, str]:
+    """Return what tables call the method, the data set and the backbone of a run."""
+    method = METHODS.get(spec.method)
+    known = spec.dataset in SOURCES.names()
+    return {
+        "method": method.title_of(spec.called.preset),
+        "family": method.family,
+        "dataset": SOURCES.get(spec.dataset).title if known else spec.dataset,
+        "backbone": BACKBONES.get(spec.backbone).title,
+    }
 
 
 class _Phase:

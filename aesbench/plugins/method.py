@@ -7,7 +7,8 @@ A method *must* define ``name``, ``title``, ``Config`` and ``search``. It *may* 
 - ``inherit``: gives the model to be retrained the weights of the search, for ``--inherit``;
 - ``honours_budget = True``: ``search`` then keeps ``allocation.parameters <= context.budget``;
 - ``presets`` and ``default_presets``, or ``preset``: named settings, as in ``ues:32``;
-- ``space``: which settings ``aesbench tune`` may change, and to what.
+- ``space``: which settings ``aesbench tune`` may change, and to what;
+- ``family`` and ``titles``: the kind of method, and what tables call its presets.
 
 Every run has an instance of its own: ``search`` may keep what it trained on ``self`` for
 ``inherit``, as long as a second search finds the same. What ``prepare`` returns is shared by runs,
@@ -36,6 +37,10 @@ from aesbench.models.backbones import Backbone
 from aesbench.models.embedding import FieldEmbedding, MixedEmbedding
 from aesbench.models.training import Progress
 from aesbench.plugins.search_space import Space
+
+FAMILIES = ("given", "heuristic", "pruning", "search", "one-shot", "control", "other")
+"""Kinds of methods: sizes given by hand, a rule without training, pruning of a trained model, a
+search whose weights are its own, one whose supernet is searched apart, a control."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +99,8 @@ class Method(ABC):
     Attributes:
         name: what the command line and the records call it.
         title: its name in tables and figures.
+        family: what kind of method it is, one of ``FAMILIES``.
+        titles: {preset: its name there}; else the title with the preset in brackets.
         Config: a frozen dataclass of its settings, every default with its source.
         honours_budget: whether ``search`` keeps to ``context.budget``.
         presets: {preset: settings}; ``name:preset`` on the command line.
@@ -103,6 +110,8 @@ class Method(ABC):
 
     name: ClassVar[str]
     title: ClassVar[str]
+    family: ClassVar[str] = "other"
+    titles: ClassVar[Mapping[str, str]] = {}
     Config: ClassVar[type]
     honours_budget: ClassVar[bool] = False
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
@@ -123,6 +132,11 @@ class Method(ABC):
             return cls.presets[text]
         require(text == "", f"preset of '{cls.name}'", text, _presets_known(cls, text))
         return {}
+
+    @classmethod
+    def title_of(cls, preset: str) -> str:
+        """Return what tables call the method with a preset."""
+        return cls.titles.get(preset, f"{cls.title} ({preset})" if preset else cls.title)
 
     def prepare_key(self) -> Hashable:
         """Return what ``prepare`` depends on; two methods with equal keys share its result."""

@@ -1,4 +1,4 @@
-"""A data set: its size beside the paper's, its fields, and how much of it is new after training."""
+"""A data set: its size beside what papers say, its fields, what is new after training."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from rich.markup import escape
 from rich.table import Table
 
 from aesbench.datasets.base import SPLITS, Dataset
-from aesbench.datasets.source import PublishedFacts
+from aesbench.plugins.registry import PAPERS
 from aesbench.terminal.table import make_table
 
 
-def show_dataset(console: Console, dataset: Dataset, published: PublishedFacts | None) -> None:
-    """Print a data set's size beside the paper's Table 2, its fields, and its cold-start rates."""
+def show_dataset(console: Console, dataset: Dataset) -> None:
+    """Print a data set's size beside what papers say, its fields, and its cold-start rates."""
     console.print(f"[bold]{escape(dataset.name)}[/]  {dataset.hash[:16]}  {dataset.folder}")
-    console.print(_size_table(dataset, published))
+    console.print(_size_table(dataset))
     console.print(_split_table(dataset))
     console.print(_field_table(dataset))
     for name, value in (dataset.truth or {}).items():
@@ -26,11 +26,12 @@ def show_dataset(console: Console, dataset: Dataset, published: PublishedFacts |
             console.print(f"{name.replace('_', ' ')}: {shown}")
 
 
-def _size_table(dataset: Dataset, published: PublishedFacts | None) -> Table:
+def _size_table(dataset: Dataset) -> Table:
     rows = []
-    if published is not None:
-        facts = (published.interactions, published.fields, published.values)
-        rows.append(("paper, Table 2", *(f"{value:,}" for value in facts)))
+    for paper in map(PAPERS.get, PAPERS.names()):
+        if theirs := paper.datasets.get(dataset.name):
+            facts = (theirs.interactions, theirs.fields, theirs.values)
+            rows.append((paper.title, *(f"{value:,}" for value in facts)))
     interactions = sum(len(getattr(dataset, split)) for split in SPLITS)
     values = sum(field.cardinality for field in dataset.fields)
     rows.append(("ours", f"{interactions:,}", str(len(dataset.fields)), f"{values:,}"))

@@ -11,7 +11,7 @@ from aesbench.core.record import RunRecord
 from aesbench.core.spec import RunSpec
 from aesbench.harness.estimate import Estimate, Pace, duration
 from aesbench.harness.grid import is_done
-from aesbench.harness.studies import Study
+from aesbench.plugins.study import Study
 from aesbench.terminal.table import make_table
 
 

@@ -2,37 +2,61 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
 
+from aesbench.core.files import write_atomically
 from aesbench.core.record import RunRecord
-from aesbench.report.page.read_records import read_results
-from aesbench.report.page.tables import render, write_tables
+from aesbench.plugins.exhibit import Evidence
+from aesbench.report.evidence import evidence_under, gather
+from aesbench.report.page.comparable import check_comparable
+from aesbench.report.page.overall_tables import STACKS, overall_files, overall_tables
 from aesbench.report.page.write import write_report
+from aesbench.report.page.write_tables import as_rich
 from aesbench.report.statistics.overall import overall
-from aesbench.report.statistics.scores import GIVEN_SIZES
+from aesbench.report.statistics.scores import GIVEN
 from aesbench.terminal.written import show_written
+
+_MOST_WORKERS = 4
+"""More processes that draw are not worth what each takes to start."""
 
 
 def show_overall(console: Console, records: Sequence[RunRecord]) -> None:
     """Print the comparison of some records."""
-    console.print(render(overall(records)))
+    _show(console, gather(records))
 
 
 def show_report(console: Console, results: Path) -> None:
     """Print the comparison of all records under a folder and write the report beside them."""
-    records = read_results(results)
-    others = [record for record in records if record.spec.method != GIVEN_SIZES]
-    listed = others if any(record.spec.retrain for record in others) else records
-    rows = overall(listed)
-    console.print(render(rows))
-    if len(listed) < len(records):
-        count = len(records) - len(listed)
-        console.print(f"not listed: {count:,} runs of sizes given by hand ('{GIVEN_SIZES}')")
-    written = [*write_tables(results, rows), *write_report(results, records)]
-    for folder, count in sorted(Counter(path.parent for path in written[:-1]).items()):
+    evidence = evidence_under(results)
+    runs = evidence.runs
+    others = runs[runs["base_method"] != GIVEN]
+    listed = others if others["retrained"].any() else runs
+    files = _show(console, replace(evidence, runs=listed))
+    if len(listed) < len(runs):
+        count = len(runs) - len(listed)
+        console.print(f"not listed: {count:,} runs of sizes given by hand ('{GIVEN}')")
+    written = []
+    for name, text in files.items():
+        written.append(results / "tables" / name)
+        write_atomically(written[-1], text)
+    workers = min(_MOST_WORKERS, os.cpu_count() or 1)
+    written += write_report(results, evidence, workers)
+    folders = Counter(path.parent for path in written if path.parent != results)
+    for folder, count in sorted(folders.items()):
         console.print(f"written: {count} files in {folder}")
-    show_written(console, written[-1:])
+    show_written(console, (path for path in written if path.parent == results))
+
+
+def _show(console: Console, evidence: Evidence) -> dict[str, str]:
+    """Print a comparison; return its files."""
+    check_comparable(list(evidence.runs["record"][evidence.runs["retrained"]]))
+    rows = overall(evidence)
+    for table in overall_tables(rows):
+        console.print(as_rich(table, STACKS))
+    return overall_files(rows)

@@ -8,9 +8,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from aesbench.core.phrasing import natural
 from aesbench.core.record import RunRecord, read_records
-from aesbench.report.page.exhibit import MISSING
-from aesbench.report.statistics.scores import method_order
+from aesbench.plugins.exhibit import MISSING
 from aesbench.terminal.table import make_table
 
 
@@ -42,7 +42,7 @@ def searches_table(records: Iterable[RunRecord]) -> Table:
         key = (record.spec.dataset, record.spec.backbone, record.spec.label)
         groups.setdefault(key, []).append(record)
     rows = []
-    for key in sorted(groups, key=lambda k: (k[0], k[1], method_order(k[2]))):
+    for key in sorted(groups, key=lambda k: (k[0], k[1], natural(k[2]))):
         found = [r.allocation for r in groups[key] if r.ok and r.allocation is not None]
         failed = len(groups[key]) - len(found)
         sizes = sorted(allocation.parameters for allocation in found)

@@ -25,6 +25,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import click_logs
+import pandas as pd
 import psutil
 from click_log_training import HIDDEN
 from rich.console import Console
@@ -36,10 +37,9 @@ from aesbench.core.record import RunRecord
 from aesbench.errors import AesbenchError
 from aesbench.harness.executors.local import Limits
 from aesbench.harness.grid import execute, plan
+from aesbench.plugins.exhibit import COUNT, MISSING, Table
 from aesbench.plugins.registry import METHODS
-from aesbench.report.names import display_name
-from aesbench.report.page.exhibit import MISSING, Cell, TableData
-from aesbench.report.page.table_files import as_csv, as_markdown
+from aesbench.report.page.write_tables import as_csv, as_markdown
 from aesbench.terminal.progress import GridDisplay
 
 TOLD = ("ues", "fixed")
@@ -60,11 +60,11 @@ def searching() -> list[str]:
     return chosen
 
 
-def table_of(records: Sequence[RunRecord], data: Dataset, gib: float, command: str) -> TableData:
+def table_of(records: Sequence[RunRecord], data: Dataset, gib: float, command: str) -> Table:
     """Return what the searches took, and where."""
     rows = len(data.train) + len(data.validation) + len(data.test)
     values = sum(field.cardinality for field in data.fields)
-    return TableData(
+    return Table(
         name="searches",
         title=f"Searches on {rows:,} generated rows of {data.name}",
         caption=(
@@ -76,8 +76,15 @@ def table_of(records: Sequence[RunRecord], data: Dataset, gib: float, command: s
             f" included; the limit is {gib:g} GiB. Seconds are wall time. {_made(records)}"
             f" Command: {command}"
         ),
-        header=HEADER,
-        rows=tuple(_row(record, gib) for record in records),
+        frame=pd.DataFrame([_row(r, gib) for r in records], columns=list(HEADER), dtype=object),
+        forms={
+            **dict.fromkeys(HEADER[1:5], "{:,.1f}"),
+            "peak memory GiB": "{:.2f}",
+            "embedding parameters": COUNT,
+        },
+        texts={
+            "method": [METHODS.get(r.spec.method).title_of(r.spec.called.preset) for r in records]
+        },
     )
 
 
@@ -101,19 +108,18 @@ def _made(records: Sequence[RunRecord]) -> str:
     )
 
 
-def _row(record: RunRecord, gib: float) -> list[Cell]:
-    label = record.spec.label.removesuffix("+search-only")
+def _row(record: RunRecord, gib: float) -> list[object]:
     seconds, cpu = record.seconds, record.cpu_seconds
     peak_gib = record.peak_memory_bytes / 2**30 if record.peak_memory_bytes else None
     held = record.ok and peak_gib is not None and peak_gib <= gib
     error = record.error or {}
     return [
-        Cell(label, display_name(label)),
-        *(Cell.number(stage.get(name), ",.1f") for stage in (seconds, cpu) for name in STAGES),
-        Cell.number(peak_gib, ".2f"),
-        Cell.label("yes" if held else "no"),
-        Cell.number(record.allocation.parameters if record.allocation else None, ",d"),
-        Cell.label(f"{error['phase']}: {error['type']}" if error else MISSING),
+        str(record.spec.called.without("search_only")),
+        *(stage.get(name) for stage in (seconds, cpu) for name in STAGES),
+        peak_gib,
+        "yes" if held else "no",
+        record.allocation.parameters if record.allocation else None,
+        f"{error['phase']}: {error['type']}" if error else MISSING,
     ]
 
 

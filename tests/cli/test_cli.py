@@ -87,44 +87,6 @@ def test_searches_can_be_repeated_without_retraining_and_one_be_looked_at(aesben
     assert {path.name for path in folder.iterdir()} == {"trace.png", "trace.svg", "trace.csv"}
 
 
-TABLE4 = (
-    *("reproduce", "table4", "--dataset", "planted-tiny", "--allocations", "3", "--seeds", "1"),
-    *("--supernets", "1", "--set", "train.epochs=1", "--set", "adass.epochs=1", "--threads", "1"),
-)
-
-
-def test_reproduce_prints_its_plan_runs_it_and_says_what_is_drawn(aesbench, tmp_path):
-    """`--dry-run` runs nothing; 8 supernets and 3 stand-alone runs follow, and then none."""
-    planned = aesbench(*TABLE4, "--dry-run", check=0).stdout
-    assert ["table4", "11", "0", "11", "unknown"] in [line.split() for line in planned.splitlines()]
-    assert not (tmp_path / "results").exists()
-    ran = aesbench(*TABLE4, check=0).stdout
-    assert "11 run, 0 taken from records, 0 failed" in ran
-    assert "Table 4 (consistency of supernets) from 11 runs" in ran
-    again = aesbench(*TABLE4, check=0).stdout
-    row = next(line.split() for line in again.splitlines() if line.split()[:1] == ["table4"])
-    assert row == ["table4", "11", "11", "0", "about", "0", "s"]
-    assert "0 run, 11 taken from records, 0 failed" in again
-    aesbench("report", check=0)
-    frame = pd.read_csv(
-        tmp_path / "results" / "tables" / "table4-planted-tiny-widedeep.csv", index_col=0
-    )
-    row = frame.loc["Indep, Adaptive, epochs=1"]  # Not the paper's.
-    assert row["allocations"] == 3 and -1 <= row["AUC: tau"] <= 1
-    listed = aesbench("list", "runs", check=0).stdout
-    assert listed.count("scores only") == 8
-
-
-def test_reproduce_counts_a_search_that_was_also_retrained_as_drawn(aesbench):
-    """Figure 4 retrains nothing: seed 0's search is that of a retrained run, seed 1's is made."""
-    quick = ("--methods", "autodim", "--dataset", "planted-tiny", "--backbones", "widedeep")
-    quick += ("--set", "train.epochs=1", "--threads", "1")
-    aesbench("run", *quick, "--seeds", "1", check=0)
-    ran = aesbench("reproduce", "fig4", *quick, "--seeds", "2", check=0).stdout
-    assert "1 run, 1 taken from records, 0 failed" in ran
-    assert "from 2 runs" in ran and "missing" not in ran
-
-
 def test_given_sizes_stay_out_of_the_overall_comparison_unless_they_are_all_there_is(aesbench):
     """Hundreds of allocations would bury the methods."""
     run = ("run", "--dataset", "planted-tiny", "--seeds", "1", "--set", "train.epochs=1")

@@ -5,11 +5,10 @@ import json
 
 import pytest
 
-from aesbench.core.datasheet import read_datasheet, write_datasheet
+from aesbench.core.datasheet import read_datasheet, read_results, write_datasheet
 from aesbench.core.record import RunRecord, write_record
 from aesbench.errors import RecordError
 from aesbench.harness.grid import execute
-from aesbench.report.page.read_records import read_results
 
 
 @pytest.fixture

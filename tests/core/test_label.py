@@ -114,7 +114,7 @@ def test_what_is_no_label_is_an_error_that_shows_the_grammar(text):
     """Parts out of order, empty or spelt otherwise are named with what was expected."""
     with pytest.raises(ConfigError) as caught:
         Label.parse(text)
-    assert f"'{text}' is no label of a run: expected {GRAMMAR}, as in mde:" in str(caught.value)
+    assert f"'{text}' is no label of a run: expected {GRAMMAR}, as in " in str(caught.value)
 
 
 def test_a_budget_is_kept_in_the_digits_that_are_printed():

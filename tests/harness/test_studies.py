@@ -1,21 +1,56 @@
-"""Studies: which runs stand behind each table and figure, and which they share."""
+"""Studies of ours, which compare every method, and how studies are named and planned."""
 
-import dataclasses
+from dataclasses import make_dataclass
 
 import pytest
 
-from aesbench.core.allocation import random_sizes
-from aesbench.core.settings import content_hash
-from aesbench.core.spec import RunSpec
-from aesbench.core.variants import VARIANTS
-from aesbench.errors import AllocationError, ConfigError
-from aesbench.harness.grid import by_prepared_state, plan
-from aesbench.harness.studies import BUDGETED, STUDIES, Options, choose_studies, plan_studies
+from aesbench.core.allocation import Allocation
+from aesbench.errors import ConfigError
+from aesbench.harness.studies import choose_studies, every_method, known_studies, plan_studies
+from aesbench.plugins.method import Method
+from aesbench.plugins.paper import Paper
+from aesbench.plugins.registry import METHODS, PAPERS, REGISTRIES
+from aesbench.plugins.study import Options, Part, Study
+
+
+@pytest.fixture(autouse=True)
+def only_what_is_installed(monkeypatch):
+    """What other tests registered is forgotten, and what a test registers is gone after it."""
+    for registry in REGISTRIES:
+        monkeypatch.setattr(registry, "_from_files", {})
+
+
+@pytest.fixture
+def theirs():
+    """A paper of somebody else's: a line-up with a method that nobody has, and a ``table3``."""
+    study = Study(
+        *("table3", "one size", "their table", ("deepfm",), 2),
+        lambda dataset, options: [Part(("ues:8",))],
+    )
+    paper = Paper("theirs", "Theirs", "Them, 2026", ("tpe", "nowhere"), studies=(study,))
+    PAPERS.add("theirs", paper, "theirs.py")
+
+
+def add_method(called, kind):
+    """Register a method with two default presets."""
+
+    class Mine(Method):
+        name, title, family = called, called, kind
+        Config = make_dataclass("Config", [("dim", int, 8)], frozen=True)
+        presets = {"a": {"dim": 2}, "b": {"dim": 8}, "c": {"dim": 16}}
+        default_presets = ("a", "b")
+        honours_budget = kind == "search"
+
+        def search(self, context, prepared):
+            return Allocation.uniform(context.fields, self.config.dim)
+
+    METHODS.add(called, Mine, "mine.py")
 
 
 def specs_of(name, dataset, **options):
     """The runs of one study."""
-    return plan_studies(choose_studies([name], dataset), dataset, Options(**options))[name]
+    (specs,) = plan_studies(choose_studies([name], dataset), dataset, Options(**options)).values()
+    return specs
 
 
 def labels_of(specs):
@@ -23,194 +58,89 @@ def labels_of(specs):
     return {spec.label for spec in specs}
 
 
-def test_table3_has_every_method_of_the_paper_and_the_controls_on_both_backbones(planted_tiny):
-    """10 seeds of 17 rows each; UES-32 comes under the other unification too."""
-    specs = specs_of("table3", planted_tiny)
-    of_widedeep = {s.label for s in specs if s.backbone == "widedeep"}
-    of_deepfm = {s.label for s in specs if s.backbone == "deepfm"}
-    assert of_widedeep - of_deepfm == {"ues:32+transform"}
-    assert of_deepfm - of_widedeep == {"ues:32+plain"}
-    assert {"ues:32", "ues:24", "mde:value", "autodim", "autoemb", "esapn", "sseds"} <= of_deepfm
-    assert {"adass:r", "adass:e", "adass:greedy", "adass:random"} <= of_deepfm
-    assert len(specs) == 2 * 10 * len(of_deepfm)
-
-
-def test_table4_scores_eight_supernets_on_the_allocations_that_are_trained_alone(planted_tiny):
-    """Two schemes times four samplings, three seeds each; 20 allocations with two seeds."""
-    specs = specs_of("table4", planted_tiny, allocations=20)
-    scores = [spec for spec in specs if spec.scores]
-    rows = {(s.method_config["scheme"], s.method_config["sampling"]) for s in scores}
-    assert len(rows) == 8 and len(scores) == 24 and {s.scores for s in scores} == {20}
-    alone = [spec for spec in specs if not spec.scores]
-    drawn = random_sizes(planted_tiny.fields, RunSpec.candidates, 20)
-    assert [s.method_config["dims"] for s in alone] == drawn + drawn
-    assert [s.seed for s in alone] == [0] * 20 + [1] * 20
-
-
-def test_more_allocations_keep_the_runs_that_are_there(planted_tiny):
-    """Going from 5 to 20 allocations adds 15 stand-alone runs per seed."""
-    few, many = (
-        {s.run_id for s in specs_of("table4", planted_tiny, allocations=count) if not s.scores}
-        for count in (5, 20)
-    )
-    assert few < many and len(many - few) == 30
-
-
-def test_fig4_searches_shared_supernets_and_from_end_to_end(planted_tiny):
-    """7 searches of each of 2 supernets; one search per seed; nothing is retrained."""
-    specs = specs_of("fig4", planted_tiny, seeds=(0, 1, 2, 3), searches=7, supernets=2)
-    assert not any(spec.retrain for spec in specs)
-    of_adass = [(s.seed, s.search_index) for s in specs if s.label == "adass:r+search-only"]
-    shared = [(seed, search) for seed in (0, 1) for search in range(7)]
-    assert sorted(of_adass) == sorted(shared + [(2, 0), (3, 0)])
-    assert [s.seed for s in specs if s.label == "esapn+search-only"] == [0, 1, 2, 3]
-
-
-def test_fig5_changes_one_weight_at_a_time_and_shares_the_modes_own_runs(planted_tiny):
-    """λ_c is .08 while λ_r changes, λ_r .005 while λ_c does; both presets are among the points."""
-    specs = specs_of("fig5", planted_tiny, seeds=(0,), backbones=("widedeep",))
-    weights = [(s.method_config["lambda_r"], s.method_config["lambda_c"]) for s in specs]
-    assert {r for r, c in weights if c == 0.08} >= {0.0, 0.0025, 0.005, 0.01}
-    assert {c for r, c in weights if r == 0.005} >= {0.0, 0.04, 0.08}
-    assert all(c == 0.08 or r == 0.005 for r, c in weights)
-    assert len(set(weights)) == len(weights), "where the sweeps meet, one of them makes the run"
-    assert {s.run_id for s in plan(planted_tiny, ["adass"], seeds=[0])} <= {s.run_id for s in specs}
-    assert "adass:e[lambda_r=0.01]" in labels_of(specs)
+UNIFORM = {"ues:2", "ues:8", "ues:16", "ues:24", "ues:32", "ues:64"}
+BUDGETED = {
+    *("mde:value", "mde:field", "sseds", "random"),
+    *(f"adass:{preset}" for preset in ("r", "e", "greedy", "random", "evolution")),
+}
 
 
 def test_matched_gives_every_budget_to_all_that_take_one_and_to_random_sizes(planted_tiny):
     """Each budgeted method has three labels; UES has its own sizes."""
     specs = specs_of("matched", planted_tiny)
-    assert labels_of(specs) >= {
-        "adass:e@0.5",
-        "mde:value@0.25",
-        "random@0.75",
-        "ues:16",
-        "sseds@0.5",
-    }
-    assert len(labels_of(specs)) == 6 + 3 * len(BUDGETED)
+    shares = ("0.25", "0.5", "0.75")
+    assert labels_of(specs) == UNIFORM | {f"{m}@{share}" for m in BUDGETED for share in shares}
     rows = sum(field.cardinality for field in planted_tiny.fields)
     assert {s.budget for s in specs} == {None, rows * 8, rows * 16, rows * 24}
+    assert {s.seed for s in specs} == set(range(10)) and {s.backbone for s in specs} == {"widedeep"}
 
 
-def test_ablation_changes_one_choice_at_a_time(planted_tiny):
-    """Each run's settings are the default's but for its variant's, types included; 5 seeds each."""
-    specs = [s for s in specs_of("ablation", planted_tiny, allocations=2) if s.retrain]
-    own = [spec for spec in specs if spec.method == "adass"]
-    of_label = {spec.label: content_hash(spec.method_config) for spec in own}
-    assert len(of_label) == 1 + len(VARIANTS) == len(set(of_label.values()))
-    assert {spec.seed for spec in own} == set(range(5)) and len(own) == 5 * len(of_label)
-    default = next(spec.method_config for spec in own if spec.label == "adass:r")
-    changed = {content_hash({**default, **v.changes}) for v in VARIANTS if v.changes}
-    named = {of_label["adass:r"], of_label["adass:literal-r"]}
-    assert changed == set(of_label.values()) - named
-    assert "adass:r[keep_floor=0.0,keep_rate=0.6]" in of_label and "adass:greedy" in of_label
-    assert of_label.keys() == {"adass:r", *(variant.label for variant in VARIANTS)}
+def test_planted_has_every_method_and_uniform_sizes_under_both_unifications(planted_tiny):
+    """Line-ups, random sizes and the sizes that a grid of uniform ones has."""
+    others = {"ues:32+transform", "autodim", "autoemb", "esapn"}
+    assert labels_of(specs_of("planted", planted_tiny)) == UNIFORM | BUDGETED | others
 
 
-def test_ablation_scores_each_kind_of_supernet_that_it_searches(planted_tiny):
-    """13 kinds: the default's, 11 variants', the letter's; a seed's scores share its search's."""
-    specs = specs_of("ablation", planted_tiny, allocations=2, supernets=3)
-    groups = [g for g in by_prepared_state(specs) if g[0].method == "adass"]
-    assert len(groups) == 13 * 5
-    assert all(any(spec.retrain for spec in group) for group in groups)
-    scored = [[spec.seed for spec in group if spec.scores] for group in groups]
-    assert sorted(scored) == [[]] * 13 * 2 + [[0]] * 13 + [[1]] * 13 + [[2]] * 13
-    searches = {len([s for s in group if s.retrain]) for group in groups}
-    assert searches == {1, 7}, "six variants search the default's supernets"
+def test_every_method_is_whatever_is_registered_and_no_control(theirs, planted_tiny):
+    """A line-up brings in even a control, but nothing that is not there; others come as they do."""
+    add_method("newest", "search")
+    add_method("chance", "control")
+    assert every_method()[0] == "random"
+    assert every_method()[-2:] == ["tpe", "newest"]
+    assert not {"chance", "nowhere", "fixed", "ues"} & set(every_method())
+    assert {"newest:a", "newest:b"} <= labels_of(specs_of("planted", planted_tiny))
+    matched = labels_of(specs_of("matched", planted_tiny))
+    assert {"newest:a@0.25", "newest:b@0.75", "tpe@0.5"} <= matched
 
 
-def test_ablation_shares_the_runs_of_tables_3_and_4(planted_tiny):
-    """AdaS&S-R, greedy, the stand-alone runs, and the scores of the default and of other tables."""
-    table3, table4, ours = (
-        {spec.run_id: spec.label for spec in specs_of(name, planted_tiny, **options)}
-        for name, options in (
-            ("table3", {"backbones": ("widedeep",)}),
-            ("table4", {"allocations": 20}),
-            ("ablation", {"allocations": 20, "seeds": (0, 1, 2, 3, 4, 5)}),
-        )
-    )
-    assert {ours[key] for key in ours.keys() & table3.keys()} == {"adass:r", "adass:greedy"}
-    shared = [ours[key] for key in ours.keys() & table4.keys()]
-    assert sum(label.startswith("fixed:") for label in shared) == 40
-    assert sorted({label for label in shared if not label.startswith("fixed:")}) == [
-        "adass[sampling=adaptive,scheme=independent]+20-scores",
-        "adass[sampling=adaptive,scheme=shared]+20-scores",
-    ]
-
-
-def test_changed_settings_move_the_ablations_default(planted_tiny):
-    """With the tables of their own by --set, that variant is the default, scores included."""
-    settings = {"adass": {"scheme": "independent", "epochs": "1"}}
-    specs = specs_of("ablation", planted_tiny, allocations=2, settings=settings, seeds=(0,))
-    own = [spec for spec in specs if spec.method == "adass"]
-    assert {s.method_config["scheme"] for s in own} == {"independent"}
-    assert {s.method_config["epochs"] for s in own} == {1}
-    groups = by_prepared_state([spec for spec in own if spec.seed == 0])
-    assert len(groups) == 12, "one of the 13 kinds is the default now"
-    assert all({bool(spec.scores) for spec in group} == {True, False} for group in groups)
-
-
-def test_fig6_needs_no_runs_beyond_table3(planted_tiny):
-    """Costs are measured in the runs that are compared anyway."""
-    table3, fig6 = (
-        {spec.run_id for spec in specs_of(name, planted_tiny)} for name in ("table3", "fig6")
-    )
-    assert fig6 < table3
-
-
-def test_planted_needs_a_known_truth(planted_tiny, tiny_dataset):
-    """Generated data know it; on other data the study is refused, and `all` leaves it out."""
-    assert "random" in labels_of(specs_of("planted", planted_tiny))
-    assert [study.name for study in choose_studies(["all"], planted_tiny)] == list(STUDIES)
+def test_all_means_what_the_data_set_can_serve(planted_tiny, tiny_dataset):
+    """Generated data know the truth; on other data the study that needs it is left out, alone."""
+    assert [study.name for study in choose_studies(["all"], planted_tiny)] == list(known_studies())
     others = [study.name for study in choose_studies(["all"], tiny_dataset)]
-    assert others == [name for name in STUDIES if name != "planted"]
+    assert others == [name for name in known_studies() if name != "aesbench/planted"]
     with pytest.raises(ConfigError, match="nobody knows of 'tiny'; run it with --dataset planted"):
         specs_of("planted", tiny_dataset)
 
 
-def test_studies_given_together_share_supernets_and_may_leave_methods_out(planted_tiny):
-    """Table 3, the budgets and the searches of Figure 4 search one supernet of each seed."""
-    chosen = choose_studies(["table3", "matched", "fig4", "table3"], planted_tiny)
-    assert [study.name for study in chosen] == ["table3", "matched", "fig4"]
-    options = Options(backbones=("widedeep",), seeds=(0, 1), methods=("adass",), supernets=2)
-    plans = plan_studies(chosen, planted_tiny, options)
-    specs = [spec for plan in plans.values() for spec in plan]
-    assert {spec.method for spec in specs} == {"adass"}
-    assert all(plans.values())
-    assert len(by_prepared_state(specs)) == 2
+def test_a_study_is_called_by_its_own_name_while_no_other_is(theirs, planted_tiny):
+    """Two papers have a ``table3``; an owner tells them apart, and ``all`` of one is its own."""
+    called = {
+        name: [study.name for study in choose_studies([name], planted_tiny)]
+        for name in ("theirs/table3", "theirs/all", "matched", "aesbench/all", "fig4")
+    }
+    assert called["theirs/table3"] == called["theirs/all"] == ["theirs/table3"]
+    assert called["matched"] == ["aesbench/matched"] and called["fig4"] == ["adass/fig4"]
+    assert called["aesbench/all"] == ["aesbench/matched", "aesbench/planted"]
+    with pytest.raises(ConfigError, match="of several studies: adass/table3, theirs/table3"):
+        choose_studies(["table3"], planted_tiny)
+    both = choose_studies(["theirs/table3", "adass/table3", "theirs/all"], planted_tiny)
+    plans = plan_studies(both, planted_tiny, Options(seeds=(0,)))
+    assert list(plans) == ["theirs/table3", "adass/table3"]
+    assert [(s.label, s.backbone) for s in plans["theirs/table3"]] == [("ues:8", "deepfm")]
 
 
 def test_methods_may_be_named_with_a_preset(planted_tiny):
     """A preset takes its runs under any budget, and none of a preset that begins alike."""
-    methods = ("adass:r", "ues:3")
-    specs = specs_of("matched", planted_tiny, seeds=(0,), methods=methods)
-    assert sorted(spec.label for spec in specs) == ["adass:r@0.25", "adass:r@0.5", "adass:r@0.75"]
-    searches = specs_of("fig4", planted_tiny, seeds=(0,), methods=("adass:r",), searches=2)
-    assert {spec.label.partition("+")[0] for spec in searches} == {"adass:r"}
-
-
-def test_changed_settings_reach_the_runs_they_concern(planted_tiny):
-    """A setting of AdaS&S changes its runs, one of `train` all; the study's own stay."""
-    settings = {"adass": {"epochs": "1"}, "train": {"epochs": "2"}}
-    specs = specs_of("table4", planted_tiny, allocations=2, settings=settings)
-    assert {spec.train.epochs for spec in specs} == {2}
-    scores = [spec for spec in specs if spec.scores]
-    assert {spec.method_config["epochs"] for spec in scores} == {1}
-    assert len({spec.run_id for spec in scores}) == 24
+    specs = specs_of("matched", planted_tiny, seeds=(0,), methods=("mde:value", "ues:3"))
+    assert labels_of(specs) == {"mde:value@0.25", "mde:value@0.5", "mde:value@0.75"}
+    specs = specs_of("matched", planted_tiny, seeds=(0,), methods=("mde",))
+    assert {spec.called.method for spec in specs} == {"mde:value", "mde:field"}
 
 
 @pytest.mark.parametrize(
     ("name", "options", "words"),
     [
-        ("tabel3", {}, "unknown study 'tabel3'; did you mean 'table3'?"),
-        ("table3", {"settings": {"fixed": {"dims": "2"}}}, "--set names 'fixed'"),
-        ("table3", {"backbones": ("deepfn",)}, "did you mean 'deepfm'?"),
-        ("table3", {"methods": ("adas",)}, "did you mean 'adass'?"),
-        ("table3", {"methods": ("adass:q",)}, "'q'"),
-        ("fig4", {"searches": 0}, "searches = 0"),
-        ("fig4", {"supernets": 0}, "supernets = 0"),
-        ("table4", {"allocations": 1}, "allocations = 1"),
+        ("matchd", {}, "unknown study 'matchd'; did you mean 'matched'?"),
+        ("tabel3", {}, "did you mean 'table3'? It is one of: adass/table3, adass/table4, "),
+        ("adas/table3", {}, "unknown study 'adas/table3'; did you mean 'adass/table3'?"),
+        ("adas/all", {}, "unknown study 'adas/all'"),
+        ("matched", {"settings": {"fixed": {"dims": "2"}}}, "--set names 'fixed'"),
+        ("matched", {"backbones": ("deepfn",)}, "did you mean 'deepfm'?"),
+        ("matched", {"methods": ("adas",)}, "did you mean 'adass'?"),
+        ("matched", {"methods": ("adass:q",)}, "'q'"),
+        ("matched", {"searches": 0}, "searches = 0"),
+        ("matched", {"supernets": 0}, "supernets = 0"),
+        ("matched", {"allocations": 1}, "allocations = 1"),
     ],
 )
 def test_a_wrong_wish_is_an_error_that_helps(planted_tiny, name, options, words):
@@ -218,10 +148,3 @@ def test_a_wrong_wish_is_an_error_that_helps(planted_tiny, name, options, words)
     with pytest.raises(ConfigError) as caught:
         specs_of(name, planted_tiny, **options)
     assert words in str(caught.value)
-
-
-def test_there_may_be_fewer_allocations_than_asked_for(planted_tiny):
-    """One field has five sizes."""
-    one = dataclasses.replace(planted_tiny, fields=planted_tiny.fields[:1])
-    with pytest.raises(AllocationError, match="have 5 allocations, 200 were asked for"):
-        specs_of("table4", one)

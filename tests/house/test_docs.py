@@ -11,6 +11,7 @@ import click
 import pytest
 
 from aesbench.cli import cli
+from aesbench.core.frame import COLUMNS
 from aesbench.plugins.registry import METHODS, SOURCES
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -54,6 +55,12 @@ def test_every_command_is_documented():
     """A command that the README does not show does not exist for its users."""
     for name in cli.commands:
         assert f"aesbench {name}" in README, name
+
+
+def test_the_columns_of_the_frame_are_documented():
+    """Each with what it holds, in their order."""
+    shown = re.findall(r"^\| `(\w+)` \| (.*) \|$", (ROOT / "docs/records.md").read_text(), re.M)
+    assert shown == list(COLUMNS.items())
 
 
 @pytest.mark.parametrize("registry", [METHODS, SOURCES], ids=lambda r: r.kind)

@@ -31,7 +31,15 @@ STOREYS = (
 """Folders and files of ``aesbench/`` from the ground up; those of one storey know nothing of each
 other. ``aesbench`` itself, the public names, is the roof: they are imported when first used."""
 ROOF = len(STOREYS)
-HIGHEST_FOR = {"datasets": "datasets", "backbones": "models", "methods": "plugins"}
+INNER = {"report": ("statistics", "draw", "evidence", "exhibits", "page")}
+"""{room: its folders and files, from the ground up as well}."""
+HIGHEST_FOR = {
+    "datasets": "datasets",
+    "backbones": "models",
+    "methods": "plugins",
+    "papers": "report",
+    "exhibits": "report",
+}
 """{kind of plugin: the highest storey that it may use}."""
 MOST_AT_ROOT = 6
 PLUGIN_NAMES = {"methods": "aesbench_methods", "baselines": "aesbench_baselines"}
@@ -122,6 +130,21 @@ def test_a_module_imports_from_its_room_or_from_below(module):
         assert is_below or room(other) == room(module), f"{module} imports {other}"
 
 
+def part(module: str) -> int | None:
+    """The storey of a module within its room; None for the room's own package."""
+    parts = module.split(".")
+    return INNER[parts[1]].index(parts[2]) if len(parts) > 2 else None
+
+
+@pytest.mark.parametrize("module", sorted(m for m in CORE if room(m) in INNER))
+def test_a_room_has_storeys_as_well(module):
+    """Statistics are not drawn to be computed, and no exhibit knows the page that it is on."""
+    for other in of_core(imported(module, CORE[module])):
+        if room(other) == room(module):
+            above, below = part(module), part(other)
+            assert above is None or (below is not None and below <= above), other
+
+
 def test_the_hall_is_small():
     """At the root of the package lie few files: what it does is told by its folders."""
     assert len(list((ROOT / "aesbench").glob("*.py"))) <= MOST_AT_ROOT
@@ -139,7 +162,7 @@ def test_no_imports_go_in_a_circle():
 def plugin_modules(kind: str) -> list[str]:
     """The modules behind the entry points of one kind that this project declares."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    points = project["entry-points"][f"aesbench.{kind}"].values()
+    points = project["entry-points"].get(f"aesbench.{kind}", {}).values()
     return sorted({value.partition(":")[0] for value in points})
 
 

@@ -14,8 +14,8 @@ from aesbench.core.trace import Trace
 from aesbench.errors import ConfigError
 from aesbench.testing import tiny_context
 from aesbench.testing.conformance import check_allocation, check_budget
-from aesbench_methods.adass import SEARCHES, AdaSS
 from aesbench_methods.adass.config import AdaSSConfig
+from aesbench_methods.adass.method import SEARCHES, AdaSS
 from aesbench_methods.adass.objective import Memo, Objective
 from aesbench_methods.adass.policy import Policy
 from aesbench_methods.adass.rl import (

@@ -12,8 +12,9 @@ from aesbench.models.backbones import DeepFM, WideDeep
 from aesbench.models.embedding import FirstOrder, make_linear
 from aesbench.models.training import predict
 from aesbench.testing import TINY_SHAPES, tiny_context
-from aesbench_methods.adass import AdaSS, scoring
+from aesbench_methods.adass import scoring
 from aesbench_methods.adass.config import AdaSSConfig
+from aesbench_methods.adass.method import AdaSS
 from aesbench_methods.adass.sampling import Draw, Sampler
 from aesbench_methods.adass.scoring import Rows, Scorer, find_lead
 from aesbench_methods.adass.subnet import SubnetEmbedding

@@ -15,8 +15,8 @@ from aesbench import Allocation, Block, Field, RunRecord
 from aesbench.core.phrasing import number_form
 from aesbench.core.trace import Trace
 from aesbench.errors import RecordError
+from aesbench.report.draw.theme import size_colours, strokes_in_order
 from aesbench.report.draw.trace_figure import trace_csv, trace_figure, write_trace_figure
-from aesbench.report.draw.trace_panels import field_looks, size_looks
 from aesbench.terminal.run_page import CHANGE_OF_OBJECTIVE, run_page
 
 FIELDS = [Field("user", 100), Field("item [x]", 50), Field("flag", 2)]
@@ -149,9 +149,9 @@ def test_each_kind_of_series_has_its_panels(record, traces):
     lines = [len(axis.lines) for axis in axes if axis.lines]
     assert sorted(lines) == [1, 1, 3, 5, 5, 5]  # Loss, scored, rate by field, share by size.
     assert [len(axis.patches) for axis in axes if axis.patches] == [3, 3]  # Bars; chosen sizes.
-    (heat,) = (axis for axis in axes if axis.images)
-    assert len(heat.texts) == 15 and "boxed" in heat.get_title()
-    assert [patch.get_xy() for patch in heat.patches] == [(0.5, -0.5), (-0.5, 0.5), (3.5, 1.5)]
+    (heat,) = (axis for axis in axes if len(axis.texts) == 15)
+    assert "boxed" in heat.get_title()
+    assert [patch.get_xy() for patch in heat.patches] == [(1, 0), (0, 1), (4, 2)]
     titles = [axis.get_title() for axis in axes]
     assert "user: 8 chosen" in titles and "flag: 64 chosen" in titles
     assert all(axis.get_xlabel() for axis in axes)
@@ -208,15 +208,15 @@ def test_any_number_can_be_drawn(record, number, tmp_path):
 
 def test_many_fields_stay_apart():
     """No two of 28 fields look alike, nor two of 7 sizes."""
-    assert len(set(field_looks(28))) == 28
-    assert len(set(size_looks(7))) == 7 and len(size_looks(1)) == 1
+    assert len(set(strokes_in_order(map(str, range(28))).values())) == 28
+    assert len(set(size_colours(range(1, 8)).values())) == 7 and len(size_colours([4])) == 1
 
 
 def test_reports_load_matplotlib_only_to_draw():
     """Tables come without it; and no window system is asked for, ever."""
     code = (
         "import sys; import aesbench.terminal.run_page, aesbench.terminal.run_tables;"
-        "import aesbench.report.page.tables, aesbench.report.draw.trace_figure;"
+        "import aesbench.report.page.overall_tables, aesbench.report.draw.trace_figure;"
         "sys.exit(any(name in sys.modules for name in ('matplotlib', 'torch')))"
     )
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

@@ -19,7 +19,7 @@ from aesbench.datasets.clicklog.encode import encode_log
 from aesbench.datasets.clicklog.schema import LogField, LogFormat
 from aesbench.datasets.custom.timestamps import PARTS
 from aesbench.datasets.download import files_by_hand
-from aesbench.datasets.source import PublishedFacts, Source
+from aesbench.datasets.source import Source
 from aesbench.datasets.writer import DatasetWriter
 
 FOLDER = "avazu"
@@ -92,7 +92,6 @@ class Avazu(Source):
     title = "Avazu"
     Config = AvazuConfig
     config: AvazuConfig
-    published = PublishedFacts(interactions=40_349_512, fields=22, values=6_481_134)
     resumable = True
 
     def files(self, data_dir: Path | None, cache: Path) -> Mapping[str, Path]:

@@ -18,7 +18,7 @@ from aesbench.datasets.clicklog.config import MIN_COUNT, check_log_config
 from aesbench.datasets.clicklog.encode import encode_log
 from aesbench.datasets.clicklog.schema import LogField, LogFormat
 from aesbench.datasets.download import files_by_hand
-from aesbench.datasets.source import PublishedFacts, Source
+from aesbench.datasets.source import Source
 from aesbench.datasets.writer import DatasetWriter
 
 FOLDER = "criteo"
@@ -71,7 +71,6 @@ class Criteo(Source):
     title = "Criteo"
     Config = CriteoConfig
     config: CriteoConfig
-    published = PublishedFacts(interactions=45_840_617, fields=39, values=7_605_436)
     resumable = True
 
     def files(self, data_dir: Path | None, cache: Path) -> Mapping[str, Path]:

@@ -38,7 +38,7 @@ class ML100K(Source):
     """MovieLens-100K with timestamps."""
 
     name = "ml100k"
-    title = "MovieLens-100K"
+    title = "ML-100K"
     Config = MovieLensConfig
     config: MovieLensConfig
 

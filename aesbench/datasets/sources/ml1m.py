@@ -14,7 +14,7 @@ import polars as pl
 
 from aesbench.datasets.custom.delimited import read_delimited
 from aesbench.datasets.download import download_zip, existing_files
-from aesbench.datasets.source import PublishedFacts, Source
+from aesbench.datasets.source import Source
 from aesbench.datasets.sources.movielens import (
     STATIC_FIELDS,
     TIME_FIELDS,
@@ -36,9 +36,8 @@ class ML1M(Source):
     """MovieLens-1M with timestamps."""
 
     name = "ml1m"
-    title = "MovieLens-1M"
+    title = "ML-1M"
     Config = MovieLensConfig
-    published = PublishedFacts(interactions=994_833, fields=10, values=15_703)
     config: MovieLensConfig
 
     def files(self, data_dir: Path | None, cache: Path) -> Mapping[str, Path]:

@@ -45,7 +45,7 @@ class ML1MStatic(Source):
     """MovieLens-1M, eight fields."""
 
     name = "ml1m-static"
-    title = "MovieLens-1M without timestamps"
+    title = "ML-1M static"
     Config = ML1MStaticConfig
     config: ML1MStaticConfig
 

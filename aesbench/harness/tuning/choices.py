@@ -25,8 +25,7 @@ def tunables(text: str, settings: Settings | None = None) -> list[Tunable]:
 
     What ``--set`` changes and what a preset that is named fixes stays as it is. Of a bare name
     the settings in the method's space are tuned whatever its default presets say of them; presets
-    that differ in nothing else are one contender: ``ues`` is one, ``adass`` is ``adass:r`` and
-    ``adass:e``.
+    that differ in nothing else are one contender, as all of ``ues`` are.
 
     Raises:
         ConfigError: a name or a setting is unknown.

@@ -25,7 +25,7 @@ class Winner:
 
     Attributes:
         method: registered name.
-        label: what was tuned, as in ``adass:r``.
+        label: what was tuned: ``name``, or ``name:preset``.
         unification: the one that was named, or None for the backbone's default.
         backbone: registered name.
         settings: those that were tuned.

@@ -132,6 +132,7 @@ def draw_parts(axis: Axes, parts: DataFrame, lanes: int, colours: Mapping[int, s
 
 def _bars(axis: Axes, values: DataFrame, colours: Mapping[str, str], errorbar: Any) -> None:
     import seaborn
+    from matplotlib.patheffects import withStroke
 
     if values.empty:
         return
@@ -148,7 +149,12 @@ def _bars(axis: Axes, values: DataFrame, colours: Mapping[str, str], errorbar: A
         width=_HEIGHT,
         linewidth=0,
         errorbar=errorbar,
-        err_kws={"color": "black", "linewidth": 1.2},
+        # With a white edge, for a bar may be black.
+        err_kws={
+            "color": "black",
+            "linewidth": 1.2,
+            "path_effects": [withStroke(linewidth=2.6, foreground="white")],
+        },
         ax=axis,
         **paint,
     )

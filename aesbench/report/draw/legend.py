@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal
 
-from aesbench.report.draw.theme import PALE_GREY, Look, Stroke
+from aesbench.plugins.exhibit import Look
+from aesbench.report.draw.theme import PALE_GREY, Stroke
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist

@@ -6,7 +6,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from aesbench.report.draw.theme import SMALL, Look, Stroke
+from aesbench.plugins.exhibit import Look
+from aesbench.report.draw.theme import SMALL, Stroke
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -66,21 +67,26 @@ def draw_given(
 
     _space_evenly(axis, values)
     axis.axhline(0, color="#bbbbbb", lw=0.8, zorder=1)
-    placed = _placed(estimates, values)
-    for name, look in looks.items():
-        own = placed[placed["name"] == name].sort_values("place")
-        if own.empty:
-            continue
-        axis.vlines(own["place"], own["low"], own["high"], color=look.colour, lw=1.3)
+    placed = _placed(estimates, values).sort_values("place")
+    names = [name for name in looks if name in set(placed["name"])]
+    for name in names:
+        own = placed[placed["name"] == name]
+        axis.vlines(own["place"], own["low"], own["high"], color=looks[name].colour, lw=1.3)
+    if names:
         seaborn.lineplot(
-            own,
+            placed,
             x="place",
             y="value",
+            hue="name",
+            style="name",
+            hue_order=names,
+            style_order=names,
+            palette={name: looks[name].colour for name in names},
+            markers={name: looks[name].marker for name in names},
+            dashes=False,
             estimator=None,
-            color=look.colour,
-            marker=look.marker,
-            markeredgecolor=look.colour,
-            markersize=3.5,
+            markeredgewidth=0,
+            markersize=4.5,
             linewidth=1.3,
             legend=False,
             ax=axis,

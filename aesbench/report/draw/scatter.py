@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from aesbench.plugins.exhibit import Look
 from aesbench.report.draw.intervals import from_three_seeds
-from aesbench.report.draw.theme import GREY, PALE_GREY, Look
+from aesbench.report.draw.theme import GREY, PALE_GREY
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 from aesbench.core.allocation import Allocation
 from aesbench.core.record import run_title
 from aesbench.core.spec import REFERENCE_DIM
+from aesbench.plugins.exhibit import Figure, Table
 from aesbench.report.draw.bars import draw_parts
 from aesbench.report.draw.legend import fill_with_legend, stroke_keys
 from aesbench.report.draw.theme import SMALL, Stroke, label_lanes, rule_lanes, size_colours
-from aesbench.report.page.exhibit import Cell, FigureData, TableData
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure as Canvas
     from pandas import DataFrame
 
     from aesbench.core.spec import RunSpec
@@ -25,7 +25,7 @@ _HEADER = ("field", "first id", "values", "size", "parameters", "share of parame
 _LONGEST_NAME = 28
 
 
-def sizes_figure(spec: RunSpec, allocation: Allocation) -> FigureData:
+def sizes_figure(spec: RunSpec, allocation: Allocation) -> Figure:
     """Return the figure of an allocation and the numbers in it, a row for each block."""
     share = allocation.parameters / (REFERENCE_DIM * allocation.rows)
     fields = len(allocation.names)
@@ -33,7 +33,7 @@ def sizes_figure(spec: RunSpec, allocation: Allocation) -> FigureData:
         f"{run_title(spec)}\n{allocation.parameters:,} embedding parameters,"
         f" {share:.1%} of those of size {REFERENCE_DIM} for every field"
     )
-    return FigureData(
+    return Figure(
         name=f"sizes-{spec.run_id}",
         title=f"Sizes of {run_title(spec)}",
         caption="Left: the size of each field, or of each group of its values. Right: its share of"
@@ -42,31 +42,24 @@ def sizes_figure(spec: RunSpec, allocation: Allocation) -> FigureData:
             f"{name}: {' and '.join(str(block.dim) for block in blocks)}"
             for name, blocks in zip(allocation.names, allocation.blocks, strict=True)
         ),
-        data=TableData(
-            name=f"sizes-{spec.run_id}",
-            title="Sizes",
-            caption="",
-            header=_HEADER,
-            rows=tuple(_rows(allocation)),
-        ),
+        data=Table(f"sizes-{spec.run_id}", "Sizes", "", _numbers(allocation)),
         draw=partial(_draw, title=title, names=allocation.names, blocks=_frame(allocation)),
         size=(10.0, 1.5 + 0.3 * max(fields, 4)),
     )
 
 
-def _rows(allocation: Allocation) -> list[tuple[Cell, ...]]:
+def _numbers(allocation: Allocation) -> DataFrame:
+    """Return a row per block, with its first id."""
+    from pandas import DataFrame
+
     rows = []
     for name, blocks in zip(allocation.names, allocation.blocks, strict=True):
         first = 0
         for block in blocks:
             own = block.rows * block.dim
-            whole = (first, block.rows, block.dim, own)
-            numbers = (Cell.number(number, ",d") for number in whole)
-            rows.append(
-                (Cell.label(name), *numbers, Cell.number(own / allocation.parameters, ".2%"))
-            )
+            rows.append((name, first, block.rows, block.dim, own, own / allocation.parameters))
             first += block.rows
-    return rows
+    return DataFrame(rows, columns=list(_HEADER))
 
 
 def _frame(allocation: Allocation) -> DataFrame:
@@ -81,7 +74,7 @@ def _frame(allocation: Allocation) -> DataFrame:
     return DataFrame(rows, columns=["lane", "size", "value"])
 
 
-def _draw(figure: Figure, title: str, names: Sequence[str], blocks: DataFrame) -> None:
+def _draw(figure: Canvas, title: str, names: Sequence[str], blocks: DataFrame) -> None:
     figure.suptitle(title, fontsize=11)
     grid = figure.add_gridspec(1, 3, width_ratios=[1, 1, 0.18])
     sizes, parameters = figure.add_subplot(grid[0]), figure.add_subplot(grid[1])

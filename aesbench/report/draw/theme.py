@@ -11,7 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from aesbench.report.names import method_of
+from aesbench.core.label import Label
+from aesbench.plugins.exhibit import Look
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -27,14 +28,6 @@ SMALL, LABEL, TITLE = 8.0, 9.0, 10.0
 _MARKERS = ("o", "s", "^", "D", "P", "v", "X", "*")
 _STYLES = ("-", "--", ":", "-.")
 _GRID, _GRID_WIDTH = "#DDDDDD", 0.6
-
-
-@dataclass(frozen=True)
-class Look:
-    """How a method is drawn: a colour and a marker, as matplotlib takes them."""
-
-    colour: str
-    marker: str = "o"
 
 
 @dataclass(frozen=True)
@@ -58,8 +51,8 @@ def looks_in_order(labels: Iterable[str]) -> dict[str, Look]:
     of_method: dict[str, Look] = {}
     looks = {}
     for label in labels:
-        method = method_of(label)
-        look = _GROUND.get(method.partition(":")[0])
+        known = Label.parse(label)
+        method, look = known.method, _GROUND.get(known.name)
         if look is None:
             turn, place = divmod(len(of_method), len(COLOURS))
             look = Look(COLOURS[place], _MARKERS[turn % len(_MARKERS)])

@@ -34,7 +34,6 @@ from aesbench.report.draw.theme import (
     strokes_in_order,
     themed,
 )
-from aesbench.report.page.forms import csv_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -116,13 +115,16 @@ def write_trace_figure(folder: Path, record: RunRecord, traces: Mapping[str, Tra
 
 def trace_csv(record: RunRecord, traces: Mapping[str, Trace]) -> str:
     """Return every traced number as CSV, one per line; a number's missing names are empty."""
-    lines: list[tuple[object, ...]] = [CSV_COLUMNS]
+    from pandas import DataFrame
+
+    lines: list[tuple[object, ...]] = []
     for stage, trace in traces.items():
         for name, (steps, values) in trace.series.items():
             for step, value in zip(steps, values, strict=True):
                 for field, size, number in _numbers(record, value):
                     lines.append((stage, name, step, field, size, number))
-    return csv_text(lines)
+    whole = DataFrame(lines, columns=list(CSV_COLUMNS), dtype=object)
+    return whole.to_csv(index=False, lineterminator="\n", na_rep="nan")
 
 
 def _numbers(record: RunRecord, value: Value) -> list[tuple[str, int | str, float]]:

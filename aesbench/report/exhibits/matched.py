@@ -1,275 +1,268 @@
 """Methods at equal parameters: under one budget, only the choice of sizes is left to differ.
 
-Beyond the paper, which compares methods of whatever size they come to. ``random`` tells what the
-parameters alone are worth, a uniform size what not searching at all would have given.
+Papers compare methods of whatever size they come to. Random sizes tell what the parameters alone
+are worth, a uniform size what not searching at all would have given.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from statistics import mean
+from functools import partial
 from typing import TYPE_CHECKING
+
+import pandas as pd
 
 from aesbench.core.label import Label
 from aesbench.core.phrasing import span
-from aesbench.core.record import RunRecord
 from aesbench.core.spec import REFERENCE_DIM
-from aesbench.report.contenders import uniform_size
-from aesbench.report.draw.mean_mark import BAR_CAPTION, draw_mean
-from aesbench.report.draw.trace_panels import clean
-from aesbench.report.names import dataset_name, display_name
-from aesbench.report.page import cells
-from aesbench.report.page.exhibit import Exhibit, FigureData, TableData
-from aesbench.report.statistics.paired import Comparison, compare, corrected
-from aesbench.report.statistics.places import where
-from aesbench.report.statistics.power import ALPHA
+from aesbench.plugins.exhibit import AUC, COUNT, HALF, SHARE, Evidence, Exhibit, Figure, Look, Table
+from aesbench.plugins.paper import Place
+from aesbench.report.draw.intervals import BAR_CAPTION, draw_groups
+from aesbench.report.draw.legend import look_keys, outside_legend
+from aesbench.report.draw.theme import LABEL
+from aesbench.report.statistics.paired import CAPTION, FORMS, clear, versus
 from aesbench.report.statistics.scores import (
-    Place,
-    by_place,
+    RANDOM,
+    UNIFORM,
+    best,
+    by_dataset,
+    by_method,
     compared,
-    embedding_params,
     over_seeds,
-    reference_params,
+    places,
     seed_means,
-    test_auc,
-    test_logloss,
+    spread,
+    uniform_of,
 )
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-RANDOM = "random"
-"""The method that spends a budget blindly."""
-
-_ORDER = (
-    *("mde:value", "mde:field", "sseds", "adass:r", "adass:e", "adass:greedy", "adass:random"),
-    RANDOM,
-)
+    from matplotlib.figure import Figure as Canvas
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Match:
     """The methods that ran under one budget.
 
     Attributes:
-        share: of UES-32's embedding parameters.
-        uniform: the label of the uniform size that takes as much; empty if there is none.
-        methods: {method: its successful runs}, controls last, the uniform size first, on the seeds
-            of the others.
+        share: of the reference's embedding parameters.
+        uniform: the uniform size that takes as much; empty if there is none.
+        methods: {method: its successful runs}, the uniform size first, on the seeds of the others,
+            random sizes last.
     """
 
     share: float
     uniform: str
-    methods: Mapping[str, list[RunRecord]]
+    methods: Mapping[str, pd.DataFrame]
 
-    def versus(self, baseline: str) -> dict[str, Comparison]:
+    def versus(self, baseline: str) -> pd.DataFrame:
         """Return every other method's test AUC minus the baseline's, corrected by Holm."""
-        theirs = seed_means(self.methods.get(baseline, ()), test_auc)
-        return corrected(
-            {
-                name: compare(seed_means(own, test_auc), theirs)
-                for name, own in self.methods.items()
-                if name != baseline
-            }
-        )
+        scores = {name: seed_means(own, "test_auc") for name, own in self.methods.items()}
+        return versus(scores, baseline)
 
 
-def build(records: Sequence[RunRecord]) -> list[Exhibit]:
+def build(evidence: Evidence) -> list[Exhibit]:
     """Return an exhibit per data set on which a method was retrained under a budget."""
-    datasets: dict[str, list[tuple[Place, list[Match]]]] = {}
-    for place, groups in by_place(compared(records)).items():
-        if found := matches(groups):
-            datasets.setdefault(place.dataset, []).append((place, found))
-    return [_exhibit(dataset, places) for dataset, places in datasets.items()]
+    found = {
+        place: matches
+        for place, runs in places(compared(evidence.runs))
+        if (matches := _match(runs))
+    }
+    return [
+        _exhibit(evidence, dataset, {place: found[place] for place in members})
+        for dataset, members in by_dataset(found).items()
+    ]
 
 
-def matches(groups: Mapping[str, list[RunRecord]]) -> list[Match]:
+def _match(runs: pd.DataFrame) -> list[Match]:
     """Return the budgets of one place, ascending, with every method of any of them in each."""
-    shares: dict[float, dict[str, list[RunRecord]]] = {}
-    for label, records in groups.items():
-        called = Label.parse(label)
-        if called.share is not None and called.without("share").is_plain:
-            shares.setdefault(called.share, {})[called.method] = records
-    names = {name for own in shares.values() for name in own}
-    ordered = [n for n in _ORDER if n in names] + sorted(names - set(_ORDER))
-    ordered.sort(key=lambda name: name == RANDOM)
+    labels = {name: Label.parse(name) for name in runs["method"].unique()}
+    budgeted = runs[
+        [
+            labels[m].share is not None and labels[m].without("share").is_plain
+            for m in runs["method"]
+        ]
+    ]
+    names = sorted(budgeted["choice"].unique(), key=lambda name: name == RANDOM)  # In their order.
+    uniform_runs = by_method(runs[runs["base_method"] == UNIFORM])
     result = []
-    for share, own in sorted(shares.items()):
-        dim = share * REFERENCE_DIM
-        uniform = f"ues:{dim:.0f}" if dim == int(dim) else ""
-        methods = {name: own.get(name, []) for name in ordered}
-        seeds = {record.spec.seed for runs in methods.values() for record in runs}
-        # Table 3 may have given the uniform sizes seeds that no method has here.
-        even = [record for record in groups.get(uniform, []) if record.spec.seed in seeds]
-        equal = {uniform: even} if uniform else {}
-        result.append(Match(share, uniform, {**equal, **methods}))
+    for share in sorted(budgeted["budget_share"].unique()):
+        own = budgeted[budgeted["budget_share"] == share]
+        uniform = uniform_of(share) or ""
+        methods = {name: own[own["choice"] == name] for name in names}
+        # Other studies may have given the uniform sizes seeds that no method has here.
+        even = uniform_runs.get(uniform, runs.iloc[:0])
+        equal = {uniform: even[even["seed"].isin(own["seed"])]} if uniform else {}
+        result.append(Match(float(share), uniform, {**equal, **methods}))
     return result
 
 
-def _exhibit(dataset: str, places: Sequence[tuple[Place, list[Match]]]) -> Exhibit:
-    tables, figures, findings = [], [], []
-    for place, found in places:
-        tables.append(_scores(place, found))
+def _exhibit(evidence: Evidence, dataset: str, found: Mapping[Place, Sequence[Match]]) -> Exhibit:
+    tables: list[Table] = []
+    figures = []
+    for place, matches in found.items():
+        scores = _scores(evidence, place, matches)
+        figures.append(_figure(evidence, place, matches, scores))
         tables += [
-            _differences(place, found, "random", "random sizes"),
-            _differences(place, found, "uniform", "the uniform size of as many parameters"),
+            scores,
+            _differences(evidence, place, matches, "random", "random sizes"),
+            _differences(
+                evidence, place, matches, "uniform", "the uniform size of as many parameters"
+            ),
         ]
-        figures.append(_figure(place, found, tables[-3]))
-        findings += _findings(place, found)
-    runs = [
-        r for _, found in places for match in found for own in match.methods.values() for r in own
-    ]
+    runs = [own for matches in found.values() for m in matches for own in m.methods.values()]
     return Exhibit(
         name=f"matched-{dataset}",
-        title=f"Methods at equal parameters: {dataset_name(dataset)}",
+        title=f"Methods at equal parameters: {evidence.title(dataset)}",
         claim="",
-        findings=tuple(findings),
-        tables=tuple(tables),
-        figures=tuple(figures),
-        reproduce=tuple(
+        findings=[f for place, m in found.items() for f in _findings(evidence, place, m)],
+        tables=tables,
+        figures=figures,
+        reproduce=[
             f"aesbench reproduce matched --dataset {dataset} --backbones {place.backbone}"
-            for place, _ in places
-        ),
-        runs=tuple({record.spec.run_id: record for record in runs}.values()),
+            for place in found
+        ],
+        runs=list(dict.fromkeys(pd.concat(runs)["run_id"])),
     )
 
 
-def _scores(place: Place, found: Sequence[Match]) -> TableData:
-    rows = []
-    for match in found:
-        best = max(
-            (s.mean for own in match.methods.values() if (s := over_seeds(own, test_auc))),
-            default=None,
-        )
-        for name, own in match.methods.items():
-            auc, loss = over_seeds(own, test_auc), over_seeds(own, test_logloss)
-            rows.append(
-                (
-                    cells.method(name),
-                    cells.share(match.share),
-                    cells.share(_used(own)),
-                    cells.count(auc.n if auc else 0),
-                    *cells.mean_and_spread(auc, bold=auc is not None and auc.mean == best),
-                    *cells.mean_and_spread(loss),
-                )
-            )
-    return TableData(
+def _scores(evidence: Evidence, place: Place, matches: Sequence[Match]) -> Table:
+    lines = [(match, name, own) for match in matches for name, own in match.methods.items()]
+    auc = [over_seeds(own, "test_auc") for _, _, own in lines]
+    frame = pd.DataFrame(
+        {
+            "method": [name for _, name, _ in lines],
+            "budget": [match.share for match, _, _ in lines],
+            "used": [_used(own) for _, _, own in lines],
+            "seeds": [one.n if one else 0 for one in auc],
+            **spread("AUC", auc),
+            **spread("LogLoss", [over_seeds(own, "test_logloss") for _, _, own in lines]),
+        },
+        dtype=object,
+    )
+    shares = pd.Series(frame["budget"])
+    bold = [flag for share in shares.unique() for flag in best(frame["AUC"][shares == share])]
+    frame = frame.rename(
+        columns={"AUC SD": "SD", "AUC 95 %": "95 %"}
+        | {f"LogLoss {end}": f"LogLoss: {end}" for end in ("SD", "95 %")}
+    )
+    forms = {name: HALF if name.endswith("95 %") else AUC for name in frame.columns[4:]}
+    return Table(
         name=f"matched-{place.dataset}-{place.backbone}",
-        title=f"Scores at equal parameters: {where(place)}",
+        title=f"Scores at equal parameters: {evidence.place(place)}",
         caption=(
             "Budget: the most embedding parameters, as a share of UES-32's; used: the mean share"
             " that methods took. AUC and LogLoss on test, mean, standard deviation and half of"
             " Student's 95 % interval over seeds; in bold the best AUC of each budget."
         ),
-        header=(
-            *("method", "budget", "used", "seeds", "AUC", "SD", "95 %"),
-            *("LogLoss", "LogLoss: SD", "LogLoss: 95 %"),
-        ),
-        rows=tuple(rows),
+        frame=frame,
+        forms={**forms, "budget": SHARE, "used": SHARE, "seeds": COUNT},
+        texts={"method": [evidence.method(name) for _, name, _ in lines]},
+        bold={"AUC": bold},
     )
 
 
-def _differences(place: Place, found: Sequence[Match], kind: str, words: str) -> TableData:
-    rows, family = [], 0
-    for match in found:
-        versus = match.versus(RANDOM if kind == "random" else match.uniform)
-        family = max(family, len(versus))
-        rows += [
-            (cells.method(name), cells.share(match.share), *cells.comparison(one))
-            for name, one in versus.items()
-        ]
-    caption = cells.COMPARISON_CAPTION.replace("of this table", "of a budget")
-    return TableData(
+def _differences(
+    evidence: Evidence, place: Place, matches: Sequence[Match], kind: str, words: str
+) -> Table:
+    parts = []
+    for match in matches:
+        found = match.versus(RANDOM if kind == "random" else match.uniform)
+        found.insert(0, "budget", match.share)
+        parts.append(found.rename_axis("method").reset_index())
+    frame = pd.concat(parts, ignore_index=True)
+    caption = CAPTION.replace("of this table", "of a budget")
+    return Table(
         name=f"matched-versus-{kind}-{place.dataset}-{place.backbone}",
-        title=f"Test AUC against {words}: {where(place)}",
-        caption=caption.format(family=family),
-        header=("method", "budget", *cells.COMPARISON_HEADER),
-        rows=tuple(rows),
+        title=f"Test AUC against {words}: {evidence.place(place)}",
+        caption=caption.format(family=max(map(len, parts))),
+        frame=frame,
+        forms={**FORMS, "budget": SHARE},
+        texts={"method": [evidence.method(name) for name in frame["method"]]},
         detail=True,
     )
 
 
-def _figure(place: Place, found: Sequence[Match], data: TableData) -> FigureData:
-    n = span(
-        auc.n
-        for match in found
-        for own in match.methods.values()
-        if (auc := over_seeds(own, test_auc))
-    )
-    missing = [
-        f"{display_name(name)} at {match.share:.0%}"
-        for match in found
+def _figure(evidence: Evidence, place: Place, matches: Sequence[Match], data: Table) -> Figure:
+    names = {name: _name(evidence, name) for match in matches for name in match.methods}
+    scores = [
+        pd.DataFrame(
+            {
+                "group": f"{match.share:.0%}",
+                "name": names[name],
+                "value": seed_means(own, "test_auc"),
+            }
+        )
+        for match in matches
         for name, own in match.methods.items()
-        if not own
+        if len(own)
+    ]
+    missing = [
+        f"{evidence.method(name)} at {match.share:.0%}"
+        for match in matches
+        for name, own in match.methods.items()
+        if not len(own)
     ]
     absent = f" Missing: {', '.join(missing)}." if missing else ""
-    return FigureData(
+    return Figure(
         name=f"matched-{place.dataset}-{place.backbone}",
         title=data.title,
         caption=(
             "Test AUC by budget, a share of UES-32's embedding parameters (dashed lines); within a"
-            f" budget methods stand side by side, not by what they used. {BAR_CAPTION}, n = {n}"
-            f" seeds.{absent}"
+            " budget methods stand side by side, not by what they used."
+            f" {BAR_CAPTION}, n = {span(int(n) for n in data.frame['seeds'] if n)} seeds.{absent}"
         ),
-        alternative=" ".join(_findings(place, found)),
+        alternative=" ".join(_findings(evidence, place, matches)),
         data=data,
-        draw=lambda figure: _draw(figure, found),
+        draw=partial(
+            _draw,
+            scores=pd.concat(scores, ignore_index=True),
+            groups=[f"{match.share:.0%}" for match in matches],
+            looks={text: evidence.look(name) for name, text in names.items()},
+        ),
         size=(9.0, 4.6),
     )
 
 
-def _draw(figure: Figure, found: Sequence[Match]) -> None:
+def _draw(
+    figure: Canvas, scores: pd.DataFrame, groups: Sequence[str], looks: Mapping[str, Look]
+) -> None:
     axis = figure.subplots()
-    named: set[str] = set()
-    for place, match in enumerate(found):
-        step = 0.8 / max(1, len(match.methods) - 1)
-        for number, (name, own) in enumerate(match.methods.items()):
-            auc = over_seeds(own, test_auc)
-            if auc is None:
-                continue
-            text = "UES of that size" if uniform_size(name) else display_name(name)
-            x = place - 0.4 + number * step
-            draw_mean(axis, x, auc, name, None if text in named else text)
-            named.add(text)
-        if place:
-            axis.axvline(place - 0.5, color="#999999", ls="--", lw=0.8)
-    axis.set_xticks(range(len(found)), [f"{match.share:.0%}" for match in found])
-    axis.set_xlim(-0.5, len(found) - 0.5)
-    axis.set_xlabel("budget, % of UES-32's embedding parameters", fontsize=9)
-    axis.set_ylabel("test AUC", fontsize=9)
-    clean(axis)
-    axis.grid(False, axis="x")
-    figure.legend(loc="outside right upper", frameon=False, fontsize=8)
+    draw_groups(axis, scores, groups, looks)
+    axis.set_xlabel("budget, % of UES-32's embedding parameters", fontsize=LABEL)
+    axis.set_ylabel("test AUC", fontsize=LABEL)
+    outside_legend(figure, look_keys(looks))
 
 
-def _findings(place: Place, found: Sequence[Match]) -> list[str]:
+def _name(evidence: Evidence, name: str) -> str:
+    is_uniform = Label.parse(name).name == UNIFORM
+    return "UES of that size" if is_uniform else evidence.method(name)
+
+
+def _findings(evidence: Evidence, place: Place, matches: Sequence[Match]) -> list[str]:
     findings = []
-    for match in found:
-        scored = {n: s for n, own in match.methods.items() if (s := over_seeds(own, test_auc))}
+    for match in matches:
+        scored = {n: s for n, own in match.methods.items() if (s := over_seeds(own, "test_auc"))}
         if not scored:
             continue
         first = max(scored, key=lambda name: scored[name].mean)
         text = (
-            f"{where(place)}, {match.share:.0%} of UES-32's parameters: {display_name(first)} has"
-            f" the highest mean AUC, {scored[first].mean:.4f} (n = {scored[first].n})"
+            f"{evidence.place(place)}, {match.share:.0%} of UES-32's parameters:"
+            f" {evidence.method(first)} has the highest mean AUC, {scored[first].mean:.4f}"
+            f" (n = {scored[first].n})"
         )
-        better = [
-            display_name(name)
-            for name, one in match.versus(RANDOM).items()
-            if one.p_holm is not None and one.p_holm < ALPHA and one.difference
-            if one.difference.mean > 0
-        ]
-        known = [name for name, one in match.versus(RANDOM).items() if one.p_holm is not None]
-        if known:
+        found = match.versus(RANDOM)
+        better = found[clear(found) & (found["difference"].astype(float) > 0)].index
+        if known := int(found["Holm p"].notna().sum()):
+            names = ", ".join(map(evidence.method, better)) or "none"
             text += (
-                f"; of {len(known)} methods these beat random sizes clearly (Holm-corrected p below"
-                f" .05): {', '.join(better) or 'none'}"
+                f"; of {known} methods these beat random sizes clearly (Holm-corrected p below"
+                f" .05): {names}"
             )
         findings.append(text + ".")
     return findings
 
 
-def _used(records: Sequence[RunRecord]) -> float | None:
-    shares = [embedding_params(record) / reference_params(record) for record in records]
-    return mean(shares) if shares else None
+def _used(runs: pd.DataFrame) -> float | None:
+    shares = runs["embedding_params"] / (REFERENCE_DIM * runs["table_rows"])
+    return float(shares.mean()) if len(runs) else None

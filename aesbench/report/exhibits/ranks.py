@@ -1,169 +1,208 @@
-"""Critical differences: whether methods differ over all data sets and backbones together."""
+"""Critical differences: whether methods differ over all data sets and backbones together.
+
+Demšar, "Statistical Comparisons of Classifiers over Multiple Data Sets", JMLR 7 (2006): Friedman's
+test, and Nemenyi's critical difference of mean ranks.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
+from scipy import stats
 
 from aesbench.core.label import Label
-from aesbench.core.record import RunRecord
-from aesbench.report.contenders import BEST, contenders
-from aesbench.report.draw.palette import GREY, look_of
-from aesbench.report.names import display_name
-from aesbench.report.page import cells
-from aesbench.report.page.exhibit import Cell, Exhibit, FigureData, TableData
-from aesbench.report.statistics.places import where
-from aesbench.report.statistics.ranks import LEAST_BLOCKS, LEAST_METHODS, Ranking, rank_methods
-from aesbench.report.statistics.scores import Place, by_place, over_seeds, test_auc
+from aesbench.plugins.exhibit import AUC, Evidence, Exhibit, Figure, Look, Table
+from aesbench.plugins.paper import Place
+from aesbench.report.draw.intervals import draw_ranks
+from aesbench.report.draw.theme import LABEL
+from aesbench.report.statistics.contenders import BEST, competitions
+from aesbench.report.statistics.paired import ALPHA
+from aesbench.report.statistics.scores import mean_over_seeds
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure as Canvas
 
 NAME = "critical-difference"
+LEAST_METHODS = 3
+LEAST_PLACES = 2
 
-Scores = Mapping[Place, Mapping[str, float]]
-"""{place: {method: mean test AUC}}."""
 
-
-def build(records: Sequence[RunRecord]) -> list[Exhibit]:
+def build(evidence: Evidence) -> list[Exhibit]:
     """Return one exhibit, if three methods ran on the same two places at least."""
-    scores = _means(records)
-    places, methods = complete_blocks(scores)
-    if len(places) < LEAST_BLOCKS or len(methods) < LEAST_METHODS:
+    everything = _means(evidence)
+    scores = complete(everything)
+    if len(scores) < LEAST_PLACES:
         return []
-    values = np.array([[scores[place][method] for method in methods] for place in places])
-    ranking = rank_methods(values)
-    table = _table(scores, places, methods, ranking)
-    finding = _finding(places, methods, ranking)
-    left_out = [place for place in scores if place not in places]
-    findings = [finding]
+    p, critical, apart = friedman_nemenyi(scores)
+    ranks = scores.rank(axis=1, ascending=False).mean().rename("mean rank")
+    order = sorted(ranks.index, key=lambda method: (ranks[method], method))
+    table = _table(evidence, scores[order], ranks[order], p, critical)
+    findings = [_finding(evidence, scores, ranks[order], p, apart)]
+    left_out = [place for place in everything.index if place not in scores.index]
     if left_out:
-        findings.append(
-            f"Left out, as fewer of these methods ran there: {', '.join(map(where, left_out))}."
-        )
+        named = ", ".join(_called(evidence, place) for place in left_out)
+        findings.append(f"Left out, as fewer of these methods ran there: {named}.")
+    runs = evidence.runs
+    own = runs["method"].isin(order) & runs["retrained"]
+    own &= (runs["dataset"] + "/" + runs["backbone"]).isin(scores.index)
     return [
         Exhibit(
             name=NAME,
             title="Ranks over data sets and backbones",
             claim="",
-            findings=tuple(findings),
+            findings=findings,
             tables=(table,),
-            figures=(_figure(methods, ranking, table, len(places), finding),),
-            runs=tuple(
-                r
-                for r in records
-                if r.spec.label in methods
-                and r.spec.retrain
-                and Place(r.spec.dataset, r.spec.backbone) in places
-            ),
+            figures=(_figure(evidence, table, ranks[order], critical, apart, findings[0]),),
+            runs=list(runs["run_id"][own]),
         )
     ]
 
 
-def _means(records: Sequence[RunRecord]) -> Scores:
-    """Return the mean test AUC of every method as it comes, UES-32 and UES-24 among them."""
-    scores: dict[Place, dict[str, float]] = {}
-    for place, groups in by_place(r for r in records if r.spec.retrain).items():
-        for row in contenders(groups):
-            auc = over_seeds(row.records, test_auc)
-            if auc is not None and row.key != BEST and Label.parse(row.key).is_plain:
-                scores.setdefault(place, {})[row.key] = auc.mean
-    return scores
+def _means(evidence: Evidence) -> pd.DataFrame:
+    """Return the mean test AUC of every method as it comes, a column each.
+
+    A row per place, ``dataset/backbone``.
+    """
+    rows: dict[str, dict[str, float]] = {}
+    for place, everyone in competitions(evidence).items():
+        for row in everyone:
+            if len(row.runs) and row.key != BEST and Label.parse(row.key).is_plain:
+                found = mean_over_seeds(row.runs, "test_auc")
+                rows.setdefault("/".join(place), {})[row.key] = found or 0.0
+    return pd.DataFrame.from_dict(rows, orient="index")
 
 
-def complete_blocks(scores: Scores) -> tuple[list[Place], list[str]]:
+def _called(evidence: Evidence, place: str) -> str:
+    return evidence.place(Place(*place.split("/")))
+
+
+def complete(scores: pd.DataFrame) -> pd.DataFrame:
     """Return places and methods that all ran there: as many pairs of them as can be had.
 
     Places enter by their number of methods; each is kept as long as the table grows.
     """
-    best: tuple[list[Place], list[str]] = ([], [])
-    places: list[Place] = []
-    common: set[str] = set()
-    for place in sorted(scores, key=lambda place: (-len(scores[place]), place)):
-        places = [*places, place]
-        common = common & scores[place].keys() if common else set(scores[place])
-        is_enough = len(places) >= LEAST_BLOCKS and len(common) >= LEAST_METHODS
-        if is_enough and len(places) * len(common) >= len(best[0]) * len(best[1]):
-            best = (places, [method for method in scores[places[0]] if method in common])
+    best = scores.iloc[:0]
+    counts = scores.notna().sum(axis=1)
+    order = sorted(scores.index, key=lambda place: (-counts[place], place))
+    for count in range(LEAST_PLACES, len(order) + 1):
+        own = scores.loc[order[:count]].dropna(axis=1)
+        if own.shape[1] >= LEAST_METHODS and own.size >= best.size:
+            best = own
     return best
 
 
+def friedman_nemenyi(scores: pd.DataFrame) -> tuple[float, float, pd.DataFrame]:
+    """Test whether methods differ over places.
+
+    Args:
+        scores: a row per place, a column per method; higher is better.
+
+    Returns:
+        p of Friedman's test that all are equal; Nemenyi's critical difference of two mean ranks at
+        .05; and which pairs differ, ``(methods, methods)``.
+    """
+    from scikit_posthocs import posthoc_nemenyi_friedman
+
+    values = scores.to_numpy()
+    count, methods = values.shape
+    is_tied = np.ptp(values, axis=1).max() == 0  # Everywhere, where the statistic is 0 / 0.
+    p = 1.0 if is_tied else float(stats.friedmanchisquare(*values.T).pvalue)
+    quantile = float(stats.studentized_range.ppf(1 - ALPHA, methods, np.inf)) / 2**0.5
+    critical = quantile * (methods * (methods + 1) / (6 * count)) ** 0.5
+    pairs = posthoc_nemenyi_friedman(values)
+    apart = pd.DataFrame(pairs.to_numpy() < ALPHA, scores.columns, scores.columns)
+    return p, critical, apart
+
+
+def joined(apart: pd.DataFrame, order: Sequence[str]) -> list[tuple[int, int]]:
+    """Return which methods cannot be told apart: first and last place in order of rank.
+
+    Only groups of at least two that no other holds.
+    """
+    found: list[tuple[int, int]] = []
+    for first, method in enumerate(order):
+        last = max(place for place, other in enumerate(order) if not apart.loc[method, other])
+        if last > first and (not found or last > found[-1][1]):
+            found.append((first, last))
+    return found
+
+
 def _table(
-    scores: Scores, places: Sequence[Place], methods: Sequence[str], ranking: Ranking
-) -> TableData:
-    best = [max(scores[place][method] for method in methods) for place in places]
-    rows = []
-    for rank, method in sorted(zip(ranking.ranks, methods, strict=True)):
-        means = [scores[place][method] for place in places]
-        marked = [
-            Cell.number(mean, bold=mean == highest)
-            for mean, highest in zip(means, best, strict=True)
-        ]
-        rows.append((cells.method(method), Cell.number(rank, ".2f"), *marked))
-    return TableData(
+    evidence: Evidence, scores: pd.DataFrame, ranks: pd.Series, p: float, critical: float
+) -> Table:
+    means = scores.T.set_axis([_called(evidence, place) for place in scores.index], axis=1)
+    frame = means.rename_axis("method").reset_index()
+    frame.insert(1, "mean rank", ranks.to_numpy())
+    return Table(
         name=NAME,
         title="Ranks over data sets and backbones",
         caption=(
-            f"Mean test AUC over seeds on each of {len(places)} data sets and backbones, and the"
-            f" mean rank by it (1 is best). Friedman's test that all {len(methods)} methods are"
-            f" equal: p = {ranking.p:.3g}. By Nemenyi two methods differ at the .05 level if their"
-            f" mean ranks are {ranking.critical:.2f} apart. The same data set with two backbones"
+            f"Mean test AUC over seeds on each of {len(scores)} data sets and backbones, and the"
+            f" mean rank by it (1 is best). Friedman's test that all {len(ranks)} methods are"
+            f" equal: p = {p:.3g}. By Nemenyi two methods differ at the .05 level if their"
+            f" mean ranks are {critical:.2f} apart. The same data set with two backbones"
             " counts twice, which flatters p."
         ),
-        header=("method", "mean rank", *map(where, places)),
-        rows=tuple(rows),
+        frame=frame,
+        forms={"mean rank": "{:.2f}", **dict.fromkeys(means.columns, AUC)},
+        texts={"method": [evidence.method(method) for method in ranks.index]},
+        bold={name: list(means[name] == means[name].max()) for name in means.columns},
     )
 
 
 def _figure(
-    methods: Sequence[str], ranking: Ranking, table: TableData, blocks: int, finding: str
-) -> FigureData:
-    return FigureData(
+    evidence: Evidence,
+    table: Table,
+    ranks: pd.Series,
+    critical: float,
+    apart: pd.DataFrame,
+    finding: str,
+) -> Figure:
+    names = [evidence.method(method) for method in ranks.index]
+    return Figure(
         name=NAME,
         title="Critical difference of mean ranks",
         caption=(
-            f"Mean rank by test AUC over n = {blocks} data sets and backbones (1 is best). Bars"
-            " join methods whose ranks lie closer than the critical difference (CD, Nemenyi at"
-            " .05), which no test here tells apart."
+            f"Mean rank by test AUC over n = {table.frame.shape[1] - 2} data sets and backbones (1"
+            " is best). Bars join methods whose ranks lie closer than the critical difference (CD,"
+            " Nemenyi at .05), which no test here tells apart."
         ),
         alternative=finding,
         data=table,
-        draw=lambda figure: _draw(figure, methods, ranking),
-        size=(8.0, 1.2 + 0.3 * len(methods)),
+        draw=partial(
+            _draw,
+            ranks=pd.DataFrame({"name": names, "value": ranks.to_numpy()}),
+            looks={evidence.method(method): evidence.look(method) for method in ranks.index},
+            groups=joined(apart, list(ranks.index)),
+            critical=critical,
+        ),
+        size=(8.0, 1.2 + 0.3 * len(ranks)),
     )
 
 
-def _draw(figure: Figure, methods: Sequence[str], ranking: Ranking) -> None:
+def _draw(
+    figure: Canvas,
+    ranks: pd.DataFrame,
+    looks: Mapping[str, Look],
+    groups: Sequence[tuple[int, int]],
+    critical: float,
+) -> None:
     axis = figure.subplots()
-    ordered = sorted(zip(ranking.ranks, methods, strict=True))
-    for place, (rank, method) in enumerate(ordered):
-        look = look_of(method)
-        axis.plot([1, rank], [place, place], color="#DDDDDD", lw=1, zorder=0)
-        axis.plot(rank, place, look.marker, color=look.colour, ms=8)
-    for number, (first, last) in enumerate(ranking.groups()):
-        x = len(methods) + 0.4 + 0.25 * number
-        axis.plot([x, x], [first - 0.2, last + 0.2], color=GREY, lw=4, solid_capstyle="butt")
-    axis.plot([1, 1 + ranking.critical], [-1, -1], "k|-", lw=1.5)
-    axis.text(1 + ranking.critical, -1, f"  CD = {ranking.critical:.2f}", va="center", fontsize=8)
-    axis.set_yticks(range(len(methods)), [display_name(m) for _, m in ordered], fontsize=9)
-    axis.set_ylim(len(methods) - 0.4, -1.6)
-    axis.set_xticks(range(1, len(methods) + 1))
-    axis.set_xlabel("mean rank by test AUC", fontsize=9)
-    axis.spines[["top", "right"]].set_visible(False)
-    axis.tick_params(axis="x", labelsize=8)
+    draw_ranks(axis, ranks, looks, groups, critical)
+    axis.set_xlabel("mean rank by test AUC", fontsize=LABEL)
 
 
-def _finding(places: Sequence[Place], methods: Sequence[str], ranking: Ranking) -> str:
-    rank, first = min(zip(ranking.ranks, methods, strict=True))
-    clear = [
-        display_name(method)
-        for method, other in zip(methods, ranking.ranks, strict=True)
-        if other - rank >= ranking.critical
-    ]
+def _finding(
+    evidence: Evidence, scores: pd.DataFrame, ranks: pd.Series, p: float, apart: pd.DataFrame
+) -> str:
+    first = ranks.index[0]
+    behind = [evidence.method(method) for method in scores.columns if apart.loc[first, method]]
     return (
-        f"Over {len(places)} data sets and backbones {display_name(first)} has the best mean rank,"
-        f" {rank:.2f} of {len(methods)} (Friedman p = {ranking.p:.3g}); clearly behind it"
-        f" (Nemenyi, .05): {', '.join(clear) or 'nobody'}."
+        f"Over {len(scores)} data sets and backbones {evidence.method(first)} has the best mean"
+        f" rank, {ranks.iloc[0]:.2f} of {len(ranks)} (Friedman p = {p:.3g}); clearly behind it"
+        f" (Nemenyi, .05): {', '.join(behind) or 'nobody'}."
     )

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+import pandas as pd
+
 from aesbench.core.record import RunRecord
+from aesbench.plugins.exhibit import Exhibit
 from aesbench.report.page.commands import run_commands
-from aesbench.report.page.exhibit import Exhibit
 
 
 @dataclass(frozen=True)
@@ -27,13 +29,14 @@ class Provenance:
     facts: tuple[tuple[str, str], ...]
 
 
-def provenance(exhibit: Exhibit, everything: Sequence[RunRecord]) -> Provenance:
-    """Return where an exhibit comes from; all records where it does not name its own."""
-    records = exhibit.runs or tuple(everything)
+def provenance(exhibit: Exhibit, runs: pd.DataFrame) -> Provenance:
+    """Return where an exhibit comes from; all runs where it does not name its own."""
+    own = runs[runs["run_id"].isin(list(exhibit.runs))] if len(exhibit.runs) else runs
+    records = list(own["record"])
     facts = [(what, _values(records, read)) for what, read in _FACTS]
     return Provenance(
         runs=len(records),
-        commands=exhibit.reproduce or tuple(run_commands(records)),
+        commands=tuple(exhibit.reproduce) or tuple(run_commands(records)),
         facts=tuple((what, text) for what, text in facts if text),
     )
 

@@ -1,63 +1,76 @@
-"""The whole report on disk: ``tables/``, ``figures/`` and ``report.html``."""
+"""The whole report on disk: ``tables/``, ``figures/``, ``records.parquet`` and ``report.html``."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
+import io
+from collections.abc import Callable
+from operator import itemgetter
 from pathlib import Path
 
+import pandas as pd
+
 from aesbench.core.files import write_atomically
-from aesbench.core.record import RunRecord
-from aesbench.errors import RecordError
-from aesbench.report.draw.figure_files import draw
-from aesbench.report.exhibits import build_exhibits
-from aesbench.report.page import table_files
+from aesbench.core.frame import COLUMNS, COUNTS, FLAGS, REALS
+from aesbench.plugins.exhibit import Evidence, Exhibit
+from aesbench.report.draw.parallel import Files, drawing
+from aesbench.report.page.build import as_made
 from aesbench.report.page.comparable import check_comparable
-from aesbench.report.page.exhibit import Exhibit
 from aesbench.report.page.page import page
+from aesbench.report.page.write_tables import FORMS, as_csv, as_html
 
 
-def write_report(results: Path, records: Sequence[RunRecord]) -> list[Path]:
+def write_report(results: Path, evidence: Evidence, workers: int = 1) -> list[Path]:
     """Write every exhibit of the records; return the paths, the page's last.
+
+    Args:
+        results: where to.
+        evidence: of the records.
+        workers: processes that draw; the bytes do not depend on how many.
 
     Raises:
         RecordError: records do not compare, two exhibits have one name, or the folder cannot be
             written.
     """
-    check_comparable(records)
-    records = sorted(records, key=_order)  # The same bytes, however they were collected.
-    exhibits = build_exhibits(records)
-    _check_names(exhibits)
+    check_comparable(list(evidence.runs["record"]))
     files: dict[Path, str | bytes] = {}
-    drawings = {}
-    for exhibit in exhibits:
-        for table in exhibit.tables:
-            for suffix, form in table_files.FORMS.items():
-                files[Path("tables", f"{table.name}.{suffix}")] = form(table)
-        for figure in exhibit.figures:
-            drawn = draw(figure)
-            drawings[figure.name] = drawn["svg"].decode()
-            for suffix, content in drawn.items():
-                files[Path("figures", f"{figure.name}.{suffix}")] = content
-            files[Path("figures", f"{figure.name}.csv")] = table_files.as_csv(figure.data)
-    files[Path("report.html")] = page(records, exhibits, drawings)
+    made: list[tuple[int, Exhibit]] = []
+    pieces: dict[str, str] = {}
+    drawings: dict[str, str] = {}
+    waiting: dict[str, Callable[[], Files]] = {}
+    with drawing(workers) as begin:
+        for place, exhibit in as_made(evidence):
+            made.append((place, exhibit))
+            waiting |= {figure.name: begin(figure) for figure in exhibit.figures}
+            for table in exhibit.tables:
+                pieces[table.name] = as_html(table)
+                for suffix, form in FORMS.items():
+                    files[Path("tables", f"{table.name}.{suffix}")] = form(table)
+            for figure in exhibit.figures:
+                files[Path("figures", f"{figure.name}.csv")] = as_csv(figure.data)
+        files[Path("records.parquet")] = records_parquet(evidence.runs)
+        for name, drawn in waiting.items():
+            found = drawn()
+            drawings[name] = found["svg"].decode()
+            for suffix, content in found.items():
+                files[Path("figures", f"{name}.{suffix}")] = content
+    exhibits = [exhibit for _, exhibit in sorted(made, key=itemgetter(0))]
+    files[Path("report.html")] = page(evidence, exhibits, pieces, drawings)
     for path, written in files.items():
         write_atomically(results / path, written)
     return [results / path for path in files]
 
 
-def _order(record: RunRecord) -> tuple[str, str, str, int, int]:
-    spec = record.spec
-    return spec.dataset, spec.backbone, spec.label, spec.seed, spec.search_index
+def records_parquet(runs: pd.DataFrame) -> bytes:
+    """Return the frame of all runs as a Parquet file; a column has its type whatever it holds."""
+    import polars as pl
 
-
-def _check_names(exhibits: Sequence[Exhibit]) -> None:
-    """Check that no exhibit's files would replace another's."""
-    names = Counter(
-        [("exhibit", exhibit.name) for exhibit in exhibits]
-        + [("table", table.name) for exhibit in exhibits for table in exhibit.tables]
-        + [("figure", figure.name) for exhibit in exhibits for figure in exhibit.figures]
-    )
-    for (kind, name), count in names.items():
-        if count > 1:
-            raise RecordError(f"{count} {kind}s are called '{name}'; rename all but one")
+    types: dict[str, type[pl.DataType]] = dict.fromkeys(COLUMNS, pl.String)
+    types |= dict.fromkeys(REALS, pl.Float64) | dict.fromkeys(COUNTS, pl.Int64)
+    types |= dict.fromkeys(FLAGS, pl.Boolean)
+    columns = [
+        pl.Series(name, [None if pd.isna(value) else value for value in runs[name]], strict=False)
+        for name in COLUMNS
+    ]
+    buffer = io.BytesIO()
+    pl.DataFrame(columns).cast(types).write_parquet(buffer)  # type: ignore[arg-type]
+    return buffer.getvalue()

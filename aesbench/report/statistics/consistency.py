@@ -7,6 +7,7 @@ their columns are the same allocations.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from math import asin, pi, sqrt
 
 import numpy as np
@@ -17,9 +18,11 @@ LEAST_ALLOCATIONS = 10
 """Fewer tell nothing of their own spread."""
 
 Array = NDArray[np.float64]
+Interval = tuple[float | None, float | None, float | None]
+"""A mean and both ends."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Tau:
     """Kendall's tau-b with its uncertainty; what the sample cannot tell is None.
 
@@ -27,6 +30,7 @@ class Tau:
         mean: over the supernets.
         low, high: its 95 % bootstrap interval over allocations, the supernets as they are.
         std: between supernets.
+        allocations: how many were ranked.
         resamples: what the interval comes from, so that taus of the same allocations compare.
     """
 
@@ -34,26 +38,43 @@ class Tau:
     low: float | None
     high: float | None
     std: float | None
+    allocations: int
     resamples: Array
+
+    def __str__(self) -> str:
+        interval = "" if self.low is None else f" [{self.low:.2f}, {self.high:.2f}]"
+        return f"{self.mean:.2f}{interval}"
 
 
 def rank_correlation(inherited: Array, truth: Array) -> Tau:
     """Return tau-b of each supernet's scores and the truth ``(allocations,)``."""
-    everything = np.ones((1, len(truth)))
-    each = np.concatenate([_weighted_tau(scores, truth, everything) for scores in inherited])
-    weights = _resampled(len(truth))
-    resampled = np.stack([_weighted_tau(scores, truth, weights) for scores in inherited])
-    resamples: Array = resampled.mean(0)
+    count = len(truth)
+    weights = np.vstack([np.ones(count), _resampled(count)])
+    taus = np.stack([_weighted_tau(scores, truth, weights) for scores in inherited])
+    each, resamples = taus[:, 0], taus[:, 1:].mean(0)
     std = float(each.std(ddof=1)) if len(each) > 1 else None
-    return Tau(float(each.mean()), *interval(resamples), std, resamples)
+    return Tau(float(each.mean()), *_ends(resamples), std, count, resamples)
+
+
+def difference(first: Tau | None, second: Tau | None) -> Interval:
+    """Return the difference of two taus with its interval; None for what is not known."""
+    if first is None or second is None:
+        return None, None, None
+    mean = first.mean - second.mean
+    if first.allocations != second.allocations:  # Their resamples are not paired.
+        return mean, None, None
+    return mean, *_ends(first.resamples - second.resamples)
 
 
 def seed_ceiling(alone: Array) -> Tau | None:
-    """Return tau between the means of two disjoint halves of the seeds; None for a single seed.
+    """Return tau between the means of two disjoint halves of the seeds.
 
     It is how far the stand-alone scores agree with themselves: what a supernet is measured by.
+
+    Returns:
+        None for a single seed, or fewer than two allocations.
     """
-    if len(alone) < 2:
+    if min(alone.shape) < 2:
         return None
     halves = np.stack([alone[::2].mean(0), alone[1::2].mean(0)])
     return rank_correlation(halves[:1], halves[1])
@@ -67,9 +88,9 @@ def perfect_tau(alone: Array) -> float | None:
     truth. For normal scores a correlation of c is a tau of 2 / pi * arcsin c.
 
     Returns:
-        None for a single seed, or where seeds do not agree at all.
+        None for a single seed or allocation, or where seeds do not agree at all.
     """
-    if len(alone) < 2 or np.ptp(alone, axis=1).min() == 0:
+    if min(alone.shape) < 2 or np.ptp(alone, axis=1).min() == 0:
         return None
     above = np.triu_indices(len(alone), k=1)
     r = float(np.atleast_2d(np.corrcoef(alone))[above].mean())
@@ -80,14 +101,14 @@ def perfect_tau(alone: Array) -> float | None:
     return 2 / pi * asin(min(1.0, sqrt(reliability)))
 
 
-def interval(resamples: Array) -> tuple[float | None, float | None]:
-    """Return the 2.5th and the 97.5th percentile; None each where nothing was resampled."""
+def _ends(resamples: Array) -> tuple[float | None, float | None]:
     if not len(resamples):
         return None, None
     low, high = np.percentile(resamples, [2.5, 97.5])
     return float(low), float(high)
 
 
+@cache
 def _resampled(count: int) -> Array:
     """Return how often each resample holds each allocation, ``(resamples, allocations)``.
 

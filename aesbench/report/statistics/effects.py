@@ -6,51 +6,35 @@ training do: they name the sizes that it takes for better or worse than they are
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy import stats
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+from scipy import linalg, stats
 
 Array = NDArray[np.float64]
-Term = tuple[int, int]
-"""A field's place and one of its sizes."""
 
 _DIGITS = 10
 """LAPACK's last bits depend on its number of threads, the report's bytes must not."""
 
 
-@dataclass(frozen=True)
-class Effect:
-    """What a least-squares fit found: what one size of a field adds, say.
-
-    Attributes:
-        mean: the estimate, of a size above the mean over the field's sizes.
-        low, high: Student's 95 % interval.
-        p: of the two-sided test that it is 0; None where the fit leaves no residual.
-    """
-
-    mean: float
-    low: float
-    high: float
-    p: float | None
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Additive:
     """Scores as a sum of effects.
 
     Attributes:
-        effects: of each field and size, but of fields that have one size only.
+        effects: ``mean``, ``low``, ``high`` and ``p`` by (field, size), but of fields that have one
+            size only: what a size adds above the mean over the field's sizes, Student's 95 %
+            interval, and the p of the two-sided test that it is 0, NaN where no residual is left.
         r2: how much of the scores they explain: the adjusted R².
     """
 
-    effects: Mapping[Term, Effect]
+    effects: pd.DataFrame
     r2: float
 
 
-def fit_effects(scores: Array, sizes: NDArray[np.int64]) -> Additive | None:
+def fit_effects(scores: ArrayLike, sizes: pd.DataFrame) -> Additive | None:
     """Fit one effect per field and size to scores.
 
     Args:
@@ -60,39 +44,27 @@ def fit_effects(scores: Array, sizes: NDArray[np.int64]) -> Additive | None:
     Returns:
         None for scores or sizes without variance, or too few allocations to tell all effects apart.
     """
-    terms: list[list[Term]] = []
-    columns = [np.ones(len(scores))]
-    for place, field in enumerate(sizes.T):
-        own = np.unique(field).tolist()
-        if len(own) > 1:
-            terms.append([(place, size) for size in own])
-            columns += [(field == size).astype(np.float64) for size in own[1:]]
-    design = np.stack(columns, axis=1)
-    left = len(scores) - design.shape[1]
-    total = float(np.square(scores - scores.mean()).sum())
-    is_full = np.linalg.matrix_rank(design) == design.shape[1]
-    if left < 1 or total == 0 or not terms or not is_full:
+    from statsmodels.regression.linear_model import OLS
+
+    varied = sizes.loc[:, sizes.nunique() > 1]
+    if varied.empty or np.ptp(scores) == 0:
         return None
-    solution = np.linalg.lstsq(design, scores, rcond=None)[0]
-    variance = float(np.square(scores - design @ solution).sum()) / left
-    covariance = np.linalg.inv(design.T @ design) * variance
-    means, errors, start = [], [], 1
-    for own in terms:
-        rows = slice(start, start + len(own) - 1)
-        # The solution tells a field's sizes from its first, here they are told from their mean.
-        centre = (np.eye(len(own)) - 1 / len(own))[:, 1:]
-        means.append(centre @ solution[rows])
-        errors.append(np.sqrt(np.diag(centre @ covariance[rows, rows] @ centre.T)))
-        start = rows.stop
-    effects = _estimates(
-        np.concatenate(means).round(_DIGITS), np.concatenate(errors).round(_DIGITS), left
-    )
-    flat = [term for own in terms for term in own]
-    r2 = round(1.0 - variance * (len(scores) - 1) / total, _DIGITS)
-    return Additive(dict(zip(flat, effects, strict=True)), r2)
+    dummies = pd.get_dummies(varied, columns=list(varied), drop_first=True, dtype=float)
+    design = np.column_stack([np.ones(len(sizes)), dummies])
+    if not np.linalg.matrix_rank(design) == design.shape[1] < len(sizes):
+        return None
+    fit = OLS(np.asarray(scores), design).fit()
+    # The solution tells a field's sizes from its first, here they are told from their mean.
+    centres = [(np.eye(count) - 1 / count)[:, 1:] for count in varied.nunique()]
+    found = fit.t_test(np.pad(linalg.block_diag(*centres), ((0, 0), (1, 0))))
+    means, errors = (np.round(values, _DIGITS) for values in (found.effect, found.sd))
+    terms = [(field, size) for field in varied for size in np.unique(varied[field])]
+    effects = _estimates(means, errors, int(fit.df_resid))
+    effects.index = pd.MultiIndex.from_tuples(terms, names=["field", "size"])
+    return Additive(effects, round(float(fit.rsquared_adj), _DIGITS))
 
 
-def worth(inherited: Array, alone: Array) -> Effect | None:
+def worth(inherited: ArrayLike, alone: ArrayLike) -> pd.Series | None:
     """Return by how much stand-alone scores rise where inherited ones rise by 1.
 
     Below 1 a supernet exaggerates what an allocation gains, and a price on its size weighs too
@@ -103,22 +75,19 @@ def worth(inherited: Array, alone: Array) -> Effect | None:
         alone: (allocations,).
 
     Returns:
-        None for fewer than three allocations, or inherited scores without variance.
+        ``mean``, ``low``, ``high`` and ``p``, as of an effect; None for fewer than three
+        allocations, or inherited scores without variance.
     """
-    left = len(inherited) - 2
-    if left < 1 or np.ptp(inherited) == 0:
+    ours = np.asarray(inherited)
+    if len(ours) < 3 or np.ptp(ours) == 0:
         return None
-    found = stats.linregress(inherited, alone)
-    (slope,) = _estimates(np.array([found.slope]), np.array([found.stderr]), left)
-    return slope
+    found = stats.linregress(ours, alone)
+    return _estimates(np.array([found.slope]), np.array([found.stderr]), len(ours) - 2).iloc[0]
 
 
-def _estimates(means: Array, errors: Array, left: int) -> list[Effect]:
-    """Return estimates as effects: their standard errors have so many degrees of freedom left."""
+def _estimates(means: Array, errors: Array, left: int) -> pd.DataFrame:
+    """Return estimates whose standard errors have so many degrees of freedom left."""
     halves = stats.t.ppf(0.975, left) * errors
     ratios = np.divide(np.abs(means), errors, out=np.full_like(means, np.nan), where=errors > 0)
-    p_values = 2 * stats.t.sf(ratios, left)
-    return [
-        Effect(mean, mean - half, mean + half, None if np.isnan(p) else p)
-        for mean, half, p in zip(*(a.tolist() for a in (means, halves, p_values)), strict=True)
-    ]
+    p = 2 * stats.t.sf(ratios, left)
+    return pd.DataFrame({"mean": means, "low": means - halves, "high": means + halves, "p": p})

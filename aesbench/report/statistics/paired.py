@@ -1,4 +1,4 @@
-"""Two methods compared seed by seed.
+"""Methods compared seed by seed.
 
 A seed fixes the data order and the initial weights of whatever both methods share, so that
 differences within seeds vary less than the methods' scores do.
@@ -6,100 +6,166 @@ differences within seeds vary less than the methods' scores do.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+import gc
+from collections.abc import Hashable, Mapping, Sequence
+from functools import cache
+from typing import Any
 
 import numpy as np
+import pandas as pd
 from scipy import special, stats
 
+from aesbench.plugins.exhibit import AUC, COUNT, SIGNED, Form, p_value
 from aesbench.report.statistics.bootstrap import bootstrap_interval
-from aesbench.report.statistics.holm import holm
-from aesbench.report.statistics.power import detectable_difference
 from aesbench.report.statistics.summary import Summary, summarise
 
+ALPHA = 0.05
+POWER = 0.8
 
-@dataclass(frozen=True)
-class Comparison:
-    """A method minus another, over the seeds that both have; what n cannot tell is None.
+FORMS: Mapping[str, Form] = {
+    "pairs": COUNT,
+    "difference": SIGNED,
+    "95 % low": SIGNED,
+    "95 % high": SIGNED,
+    "bootstrap low": SIGNED,
+    "bootstrap high": SIGNED,
+    "t-test p": p_value,
+    "Holm p": p_value,
+    "Wilcoxon p": p_value,
+    "Holm Wilcoxon p": p_value,
+    "effect size": "{:+.2f}",
+    "detectable": AUC,
+}
+"""{column of a comparison: how it is shown}."""
 
-    Attributes:
-        difference: its mean, standard deviation and Student's interval; None without a pair.
-        boot_low, boot_high: the bootstrap interval of its mean.
-        p: of the paired two-sided t-test, which the paper uses.
-        wilcoxon_p: of the Wilcoxon signed-rank test. With 5 pairs it can't fall below .0625.
-        effect: Cohen's d_z, the mean difference in units of its standard deviation, times Hedges'
-            correction for small n.
-        detectable: the least true difference that so many pairs would have shown.
-        p_holm, wilcoxon_holm: the p-values corrected for the family, once it is known.
+CAPTION = (
+    "Paired by seed; pairs: seeds that both have, several searches of a seed entering as their"
+    " mean. Intervals of 95 %: Student's, and the bootstrap's (BCa, 9,999 resamples). p: paired"
+    " two-sided t-test, and Wilcoxon's signed-rank test, which with 5 pairs cannot fall below"
+    " .0625; each as it is and corrected by Holm over the {family} comparisons of this table."
+    " Effect size: Cohen's d_z with Hedges' correction. Detectable: the least true difference that"
+    " a t-test at .05, uncorrected, would have found with a power of 80 %; a smaller one that was"
+    " not found says nothing."
+)
+
+Scores = pd.Series
+"""A score per seed: ``{seed: score}``."""
+Comparison = Mapping[Hashable, Any]
+"""{column of ``FORMS``: its value} of one row; what is not known is None."""
+
+
+def compare(ours: Scores, theirs: Scores) -> dict[str, float | None]:
+    """Return ours minus theirs over the seeds that both have, ``FORMS`` without the corrected p.
+
+    ``pairs`` is how many seeds; what so few cannot tell is None. ``difference`` is the mean with
+    Student's interval and the bootstrap's; the tests are the paired two-sided t-test, which is
+    undefined for differences without variance, and Wilcoxon's signed-rank test (exact for few
+    pairs, with ties too). ``effect size`` is Cohen's d_z with Hedges' correction, ``detectable``
+    the least true difference that a t-test of so many pairs finds with a power of ``POWER``.
     """
-
-    difference: Summary | None = None
-    boot_low: float | None = None
-    boot_high: float | None = None
-    p: float | None = None
-    wilcoxon_p: float | None = None
-    effect: float | None = None
-    detectable: float | None = None
-    p_holm: float | None = None
-    wilcoxon_holm: float | None = None
-
-    @property
-    def n(self) -> int:
-        """How many seeds both have."""
-        return self.difference.n if self.difference else 0
+    seeds = sorted(set(ours.index) & set(theirs.index))
+    return dict(_tested(tuple(float(ours[seed]) - float(theirs[seed]) for seed in seeds)))
 
 
-def compare(ours: Mapping[int, float], theirs: Mapping[int, float]) -> Comparison:
-    """Return ours minus theirs, ``{seed: score}`` each; seeds that only one has are left out."""
-    differences = [ours[seed] - theirs[seed] for seed in sorted(ours.keys() & theirs.keys())]
-    if not differences:
-        return Comparison()
-    difference = summarise(differences)
-    low, high = bootstrap_interval(differences)
-    return Comparison(
-        difference=difference,
-        boot_low=low,
-        boot_high=high,
-        p=_t_test(difference),
-        wilcoxon_p=_wilcoxon(differences),
-        effect=_effect(difference),
-        detectable=detectable_difference(difference.std, difference.n),
-    )
+@cache
+def _tested(differences: tuple[float, ...]) -> dict[str, float | None]:
+    """Return the comparison that differences by seed come to; several exhibits ask for the same."""
+    row: dict[str, float | None] = dict.fromkeys(FORMS)
+    row["pairs"] = len(differences)
+    if differences:
+        found = summarise(differences)
+        low, high = bootstrap_interval(differences)
+        row |= {"difference": found.mean, "95 % low": found.low, "95 % high": found.high}
+        row |= {"bootstrap low": low, "bootstrap high": high}
+        row |= {"t-test p": _t_test(found), "Wilcoxon p": _wilcoxon(differences)}
+        row |= {"effect size": _effect(found), "detectable": _detectable(found)}
+    return row
 
 
-def corrected(family: Mapping[str, Comparison]) -> dict[str, Comparison]:
-    """Return the comparisons with their p-values corrected over this family, by Holm."""
-    p = holm([one.p for one in family.values()])
-    wilcoxon = holm([one.wilcoxon_p for one in family.values()])
-    return {
-        name: replace(one, p_holm=p[place], wilcoxon_holm=wilcoxon[place])
-        for place, (name, one) in enumerate(family.items())
-    }
+def versus(scores: Mapping[str, Scores], baseline: str) -> pd.DataFrame:
+    """Return every other method minus the baseline: a row each, p corrected over all of them.
+
+    Args:
+        scores: {method: its score of each seed}.
+        baseline: one of the methods; without it nothing has pairs.
+
+    Returns:
+        ``FORMS`` by method, in the order of ``scores``.
+    """
+    theirs = scores.get(baseline, pd.Series(dtype=float))
+    rows = {name: compare(own, theirs) for name, own in scores.items() if name != baseline}
+    return corrected(rows)
+
+
+def corrected(rows: Mapping[str, Mapping[str, float | None]]) -> pd.DataFrame:
+    """Return comparisons as a frame, their p-values corrected over this family by Holm."""
+    # Not by ``from_dict``, which makes NaN of None.
+    frame = pd.DataFrame(list(rows.values()), list(rows), list(FORMS), dtype=object)
+    for test in ("t-test", "Wilcoxon"):
+        name = "Holm p" if test == "t-test" else f"Holm {test} p"
+        frame[name] = pd.Series(holm(list(frame[f"{test} p"])), frame.index, dtype=object)
+    return frame
+
+
+def family(found: pd.DataFrame) -> int:
+    """Return over how many comparisons p-values were corrected."""
+    return int(found["t-test p"].notna().sum())
+
+
+def clear(found: pd.DataFrame) -> pd.Series:
+    """Return which differences are beyond chance: a corrected p below ``ALPHA``."""
+    return found["Holm p"].astype(float) < ALPHA
+
+
+def holm(p_values: Sequence[float | None]) -> list[float | None]:
+    """Return p-values corrected by Holm, at their places; what is None is not part of the family.
+
+    Holm, "A simple sequentially rejective multiple test procedure", Scand. J. Statist. 6 (1979).
+    """
+    from statsmodels.stats.multitest import multipletests
+
+    known = [place for place, p in enumerate(p_values) if p is not None]
+    adjusted: list[float | None] = [None] * len(p_values)
+    if known:
+        gc.freeze()  # It collects the garbage of all that is alive, thousands of records for one.
+        found = multipletests([p_values[place] for place in known], method="holm")[1]
+        gc.unfreeze()
+        for place, p in zip(known, found, strict=True):
+            adjusted[place] = float(p)
+    return adjusted
 
 
 def _t_test(difference: Summary) -> float | None:
-    if difference.std is None:
+    if not difference.error:
         return None
-    if difference.std == 0:  # Two runs of one allocation, say.
-        return 1.0 if difference.mean == 0 else 0.0
-    statistic = difference.mean / (difference.std / difference.n**0.5)
-    return float(2 * stats.t.sf(abs(statistic), difference.n - 1))
+    return float(2 * stats.t.sf(abs(difference.mean / difference.error), difference.n - 1))
 
 
 def _wilcoxon(differences: Sequence[float]) -> float | None:
-    """Return the p-value, exact where no two differences are equal; zeros count for neither."""
     if len(differences) < 2:
         return None
-    nonzero = np.array([one for one in differences if one])
-    if not len(nonzero):
-        return 1.0
-    has_ties = len(np.unique(np.abs(nonzero))) < len(nonzero)
-    return float(stats.wilcoxon(nonzero, method="approx" if has_ties else "exact").pvalue)
+    # Zeros count for neither sign; left in, they cost scipy its fast way to the same p.
+    nonzero = [one for one in differences if one]
+    return float(stats.wilcoxon(np.array(nonzero)).pvalue) if nonzero else 1.0
 
 
 def _effect(difference: Summary) -> float | None:
     if not difference.std:
         return None
     df = difference.n - 1
-    correction = special.gamma(df / 2) / ((df / 2) ** 0.5 * special.gamma((df - 1) / 2))
-    return float(correction) * difference.mean / difference.std if df > 1 else None
+    if df < 2:
+        return None
+    correction = special.poch((df - 1) / 2, 0.5) / (df / 2) ** 0.5  # Of two gamma functions.
+    return float(correction) * difference.mean / difference.std
+
+
+def _detectable(difference: Summary) -> float | None:
+    return None if difference.std is None else difference.std * _standardised(difference.n)
+
+
+@cache
+def _standardised(n: int) -> float:
+    """Return the difference that n pairs show with a power of ``POWER``, per standard deviation."""
+    from statsmodels.stats.power import TTestPower
+
+    return float(TTestPower().solve_power(nobs=n, alpha=ALPHA, power=POWER))

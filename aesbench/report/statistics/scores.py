@@ -1,4 +1,4 @@
-"""Scores out of records: who ran where, and one value per seed.
+"""Scores out of the frame of runs: one value per seed, and what they come to.
 
 Several searches of a seed share its data order, its initial weights and what was prepared: they are
 no independent runs, so their mean is what enters a mean over seeds.
@@ -6,89 +6,99 @@ no independent runs, so their mean is what enters a mean over seeds.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 
-from aesbench.core.label import Label
-from aesbench.core.record import RunRecord
+import pandas as pd
+
 from aesbench.core.spec import REFERENCE_DIM
+from aesbench.plugins.paper import Place
 from aesbench.report.statistics.summary import Summary, summarise
 
-REFERENCE = f"ues:{REFERENCE_DIM}"
-GIVEN_SIZES = "fixed"
-"""The method whose runs are single allocations: evidence about others, and hundreds of labels."""
-
-Value = Callable[[RunRecord], float]
-
-
-class Place(NamedTuple):
-    """Where methods compare: on one data set and backbone."""
-
-    dataset: str
-    backbone: str
+UNIFORM, GIVEN, RANDOM = "ues", "fixed", "random"
+"""Methods that the core knows: one size for all fields, sizes given by hand, sizes by chance."""
+PLANTED = "planted"
+"""Generated data whose fields need sizes that are known."""
+REFERENCE = f"{UNIFORM}:{REFERENCE_DIM}"
 
 
-def by_place(records: Iterable[RunRecord]) -> dict[Place, dict[str, list[RunRecord]]]:
-    """Return ``{place: {label: its records}}``, in the order of places, labels, seeds, searches."""
-    places: dict[Place, dict[str, list[RunRecord]]] = {}
-    for record in records:
-        place = Place(record.spec.dataset, record.spec.backbone)
-        places.setdefault(place, {}).setdefault(record.spec.label, []).append(record)
+Measure = str | Callable[[pd.DataFrame], pd.Series]
+"""A column of the runs, or what is computed of them: a value per run."""
+
+
+def uniform_of(share: float) -> str | None:
+    """Return the uniform size that takes a share of the reference's parameters, if there is one."""
+    dim = share * REFERENCE_DIM
+    return f"{UNIFORM}:{dim:.0f}" if dim == int(dim) else None
+
+
+def compared(runs: pd.DataFrame) -> pd.DataFrame:
+    """Return the runs that have scores to compare: successful, and retrained."""
+    return runs[(runs["status"] == "ok") & runs["retrained"]]
+
+
+def places(runs: pd.DataFrame) -> Iterator[tuple[Place, pd.DataFrame]]:
+    """Yield each place with its runs, in order."""
+    for (dataset, backbone), own in runs.groupby(["dataset", "backbone"], sort=True):
+        yield Place(str(dataset), str(backbone)), own
+
+
+def by_dataset(
+    found: Mapping[Place, object],
+) -> dict[str, list[Place]]:
+    """Return ``{data set: its places}``, in their order."""
+    datasets: dict[str, list[Place]] = {}
+    for place in found:
+        datasets.setdefault(place.dataset, []).append(place)
+    return datasets
+
+
+def by_method(runs: pd.DataFrame, column: str = "method") -> dict[str, pd.DataFrame]:
+    """Return ``{method: its runs}``, in the order of the runs; by their labels unless said."""
+    return {str(name): own for name, own in runs.groupby(column, sort=False)}
+
+
+def seed_means(runs: pd.DataFrame, measure: Measure) -> pd.Series:
+    """Return ``{seed: the mean of a measure over its searches}``, seeds ascending."""
+    values = runs[measure] if isinstance(measure, str) else measure(runs)
+    seeds = runs["seed"]
+    found: dict[Hashable, list[float]] = {}
+    for seed, value in zip(seeds, values, strict=True):
+        found.setdefault(seed, []).append(value)
+    return pd.Series({seed: summarise(found[seed]).mean for seed in sorted(found)}, dtype=float)  # type: ignore[type-var]
+
+
+def over_seeds(runs: pd.DataFrame, measure: Measure) -> Summary | None:
+    """Return the summary of a measure over seeds; None without a run."""
+    return summarise(list(seed_means(runs, measure))) if len(runs) else None
+
+
+def mean_over_seeds(runs: pd.DataFrame, measure: Measure) -> float | None:
+    """Return the mean of a measure over seeds; None without a run."""
+    found = over_seeds(runs, measure)
+    return None if found is None else found.mean
+
+
+def spread(name: str, found: Sequence[Summary | None]) -> dict[str, list[float | None]]:
+    """Return three columns of a table: a mean, its standard deviation, half Student's interval.
+
+    Args:
+        name: of the first; the others are called after it, as in ``AUC``, ``AUC SD``, ``AUC 95 %``.
+        found: a summary per row.
+    """
     return {
-        place: {
-            label: sorted(groups[label], key=lambda r: (r.spec.seed, r.spec.search_index))
-            for label in sorted(groups, key=method_order)
-        }
-        for place, groups in sorted(places.items())
+        name: [one.mean if one else None for one in found],
+        f"{name} SD": [one.std if one else None for one in found],
+        f"{name} 95 %": [one.half if one else None for one in found],
     }
 
 
-def method_order(label: str) -> tuple[bool, list[tuple[int, int | str]]]:
-    """Return a sort key: uniform sizes first, numbers inside a label by their value."""
-    called = Label.parse(label)
-    parts = re.findall(r"\d+|\D+", str(called))
-    return called.name != "ues", [(0, int(p)) if p.isdigit() else (1, p) for p in parts]
+def best(values: Iterable[float | None], *, least: bool = False) -> list[bool]:
+    """Return which of some values are the best of them."""
+    known = [value for value in values if value is not None]
+    chosen = (min if least else max)(known, default=None)
+    return [value is not None and value == chosen for value in values]
 
 
-def compared(records: Iterable[RunRecord]) -> list[RunRecord]:
-    """Return the runs that have scores to compare: successful, and retrained."""
-    return [record for record in records if record.ok and record.spec.retrain]
-
-
-def seed_means(records: Iterable[RunRecord], value: Value) -> dict[int, float]:
-    """Return ``{seed: the mean of a value over its searches}``."""
-    of_seed: dict[int, list[float]] = {}
-    for record in records:
-        of_seed.setdefault(record.spec.seed, []).append(value(record))
-    return {seed: summarise(values).mean for seed, values in sorted(of_seed.items())}
-
-
-def over_seeds(records: Sequence[RunRecord], value: Value) -> Summary | None:
-    """Return the summary of a value over seeds; None without a record."""
-    return summarise(list(seed_means(records, value).values())) if records else None
-
-
-def metric(split: str, name: str) -> Value:
-    """Return the function that reads a metric: ``metric("test", "auc")``."""
-    return lambda record: record.metrics[split][name]
-
-
-test_auc = metric("test", "auc")
-test_logloss = metric("test", "logloss")
-
-
-def embedding_params(record: RunRecord) -> float:
-    """Return how many parameters a run's embedding has."""
-    return record.parameters["embedding"]
-
-
-def model_params(record: RunRecord) -> float:
-    """Return how many parameters a run's whole model has."""
-    return sum(record.parameters.values())
-
-
-def reference_params(record: RunRecord) -> float:
-    """Return how many parameters UES-32's embedding has on a run's data."""
-    rows = record.allocation.rows if record.allocation is not None else 0
-    return REFERENCE_DIM * rows
+def search_seconds(runs: pd.DataFrame) -> pd.Series:
+    """Return the wall seconds before the retraining: preparation and search."""
+    return runs["prepare_s"] + runs["search_s"]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
+from math import fsum
 
 from scipy import stats
 
@@ -28,6 +29,16 @@ class Summary:
     low: float | None
     high: float | None
 
+    @property
+    def half(self) -> float | None:
+        """Half the width of the interval."""
+        return None if self.high is None else self.high - self.mean
+
+    @property
+    def error(self) -> float | None:
+        """The standard error of the mean."""
+        return None if self.std is None else self.std / self.n**0.5
+
 
 def summarise(values: Sequence[float], confidence: float = 0.95) -> Summary:
     """Summarise a sample, with Student's t interval for its mean.
@@ -40,12 +51,19 @@ def summarise(values: Sequence[float], confidence: float = 0.95) -> Summary:
     Raises:
         RecordError: there are no values.
     """
-    n = len(values)
+    sample = [float(value) for value in values]
+    n = len(sample)
     if n == 0:
         raise RecordError("a summary needs at least one value; no run of this row succeeded")
-    mean = float(statistics.mean(values))
+    is_constant = min(sample) == max(sample)
+    mean = sample[0] if is_constant else fsum(sample) / n
     if n == 1:
         return Summary(n, mean, None, None, None)
-    std = statistics.stdev(values)
-    half = float(stats.t.ppf((1 + confidence) / 2, n - 1)) * std / n**0.5
+    std = 0.0 if is_constant else (fsum((v - mean) ** 2 for v in sample) / (n - 1)) ** 0.5
+    half = _quantile((1 + confidence) / 2, n - 1) * std / n**0.5
     return Summary(n, mean, std, mean - half, mean + half)
+
+
+@cache
+def _quantile(share: float, df: int) -> float:
+    return float(stats.t.ppf(share, df))

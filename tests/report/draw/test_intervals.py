@@ -4,10 +4,13 @@ import math
 
 import numpy as np
 import pytest
+from matplotlib.collections import LineCollection, PathCollection
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
+from matplotlib.markers import MarkerStyle
 from pandas import DataFrame
 
+from aesbench.plugins.exhibit import Look
 from aesbench.report.draw.intervals import (
     draw_dots,
     draw_forest,
@@ -16,29 +19,61 @@ from aesbench.report.draw.intervals import (
     from_three_seeds,
     student,
 )
-from aesbench.report.draw.theme import BLUE, VERMILION, Look
+from aesbench.report.draw.theme import BLUE, VERMILION
 
 LOOKS = {"a": Look("#111111", "s"), "b": Look("#222222", "x"), "c": Look("#333333", "D")}
 
 
+def scattered(axis) -> list[PathCollection]:
+    """The points that were drawn by lanes."""
+    return [drawn for drawn in axis.collections if isinstance(drawn, PathCollection)]
+
+
+def shape_of(drawn: PathCollection) -> str:
+    """The marker of points."""
+    (path,) = drawn.get_paths()
+    for shape in "sxDo":
+        known = MarkerStyle(shape)
+        vertices = known.get_path().transformed(known.get_transform()).vertices
+        if np.array_equal(vertices, path.vertices):
+            return shape
+    raise AssertionError("no marker of these tests")
+
+
 def marks(axis) -> list[tuple[float, float, str, str]]:
     """Every point drawn: where, its marker and its colour."""
-    return [
+    found = [
         (float(x), float(y), line.get_marker(), to_hex(line.get_color()))
         for line in axis.lines
         if line.get_marker() not in ("None", "", None)
         for x, y in zip(*line.get_data(), strict=True)
-        if math.isfinite(x) and math.isfinite(y)
     ]
+    for drawn in scattered(axis):
+        spots = np.ma.getdata(drawn.get_offsets())
+        is_filled = len(drawn.get_facecolor()) and shape_of(drawn) != "x"
+        inks = drawn.get_facecolor() if is_filled else drawn.get_edgecolor()
+        colours = np.resize(inks, (len(spots), 4))
+        found += [
+            (float(x), float(y), shape_of(drawn), to_hex(colour))
+            for (x, y), colour in zip(spots, colours, strict=True)
+        ]
+    return [mark for mark in found if math.isfinite(mark[0]) and math.isfinite(mark[1])]
 
 
 def bars(axis) -> dict[str, list[np.ndarray]]:
     """{colour: the ends of the bars of that colour}."""
     found = {}
-    for line in axis.lines:
-        ends = line.get_xydata()
-        if line.get_marker() in ("None", "") and len(ends) == 2 and np.isfinite(ends).all():
-            found.setdefault(to_hex(line.get_color()), []).append(ends)
+    drawn = [
+        (line.get_color(), line.get_xydata())
+        for line in axis.lines
+        if line.get_marker() in ("None", "")
+    ]
+    for lanes in axis.collections:
+        if isinstance(lanes, LineCollection):
+            drawn += [(lanes.get_color()[0], np.array(ends)) for ends in lanes.get_segments()]
+    for colour, ends in drawn:
+        if len(ends) == 2 and np.isfinite(ends).all():
+            found.setdefault(to_hex(colour), []).append(ends)
     return found
 
 
@@ -113,10 +148,10 @@ def test_given_intervals_are_drawn_as_they_are():
     left, right = figure.axes
     blue, red = BLUE.lower(), VERMILION.lower()
     assert sorted(marks(left)) == [(0.5, 0, "o", blue), (0.7, 1, "D", red), (0.8, 0, "D", red)]
-    hollow = [line.get_markerfacecolor() for line in left.lines if line.get_marker() == "D"]
-    assert hollow == ["none"]
-    segments = [bar for bar in left.collections[0].get_segments() if len(bar)]
-    assert np.array(segments).tolist() == [[[0.3, 0], [0.6, 0]]]
+    hollow = {shape_of(drawn): not len(drawn.get_facecolor()) for drawn in scattered(left)}
+    assert hollow == {"o": False, "D": True}
+    (segment,) = bars(left)[blue]
+    assert segment.tolist() == [[0.3, 0], [0.6, 0]]
     assert [text.get_text() for text in left.texts + right.texts] == ["missing", "missing"]
     styles = [line.get_linestyle() for line in left.lines if line.get_xdata()[0] in (0.75, 0.9)]
     assert styles == ["-", ":"] and right.lines[0].get_linestyle() == ":"

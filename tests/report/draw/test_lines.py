@@ -7,8 +7,9 @@ import pytest
 from matplotlib.figure import Figure
 from pandas import DataFrame
 
+from aesbench.plugins.exhibit import Look
 from aesbench.report.draw.lines import FEW_STEPS, draw_given, draw_sweep, draw_traces
-from aesbench.report.draw.theme import Look, Stroke
+from aesbench.report.draw.theme import Stroke
 
 STROKES = {"one": Stroke("#111111", "-"), "two": Stroke("#222222", "--")}
 

@@ -7,6 +7,7 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from pandas import DataFrame
 
+from aesbench.plugins.exhibit import Look
 from aesbench.report.draw.legend import (
     fill_with_legend,
     ground_key,
@@ -16,7 +17,7 @@ from aesbench.report.draw.legend import (
     stroke_keys,
 )
 from aesbench.report.draw.scatter import draw_gains
-from aesbench.report.draw.theme import PALE_GREY, Look, Stroke
+from aesbench.report.draw.theme import PALE_GREY, Stroke
 
 LOOKS = {"UES": Look("#777777"), "mine": Look("#0072b2", "x"), "absent": Look("#000000")}
 

@@ -1,0 +1,99 @@
+"""From records to the evidence that exhibits are made from: one frame, names, an order, looks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from aesbench.core.datasheet import read_results
+from aesbench.core.frame import records_frame
+from aesbench.core.label import Label
+from aesbench.core.phrasing import natural
+from aesbench.core.record import RunRecord
+from aesbench.errors import AesbenchError
+from aesbench.plugins.exhibit import Evidence
+from aesbench.plugins.paper import Paper
+from aesbench.plugins.registry import BACKBONES, METHODS, PAPERS, SOURCES
+from aesbench.report.draw.theme import looks_in_order
+from aesbench.report.statistics.scores import GIVEN, PLANTED, RANDOM, UNIFORM, uniform_of
+
+
+def evidence_under(results: Path) -> Evidence:
+    """Return the evidence of all records under a results folder.
+
+    Raises:
+        RecordError: a file is not what its place says; the message names it.
+    """
+    return gather(read_results(results))
+
+
+def gather(records: Iterable[RunRecord]) -> Evidence:
+    """Return the evidence of some records: the same, however they were collected."""
+    records = list(records)
+    papers = [PAPERS.get(name) for name in PAPERS.names()]
+    runs = records_frame(records)
+    runs["record"] = pd.Series(records, dtype=object)
+    # Plain objects: exhibits take texts one by one, which pandas' own type for them makes slow.
+    runs = runs.astype({name: object for name in runs.select_dtypes(["object", "string"])})
+    even = map(uniform_of, runs["budget_share"].dropna().unique())  # Each budget's, run or not.
+    order = _order({*runs["choice"], *filter(None, even)}, papers)
+    ranks = {choice: rank for rank, choice in enumerate(order)}
+    runs = runs.assign(rank=runs["choice"].map(ranks)).sort_values(
+        ["dataset", "backbone", "rank", "method", "seed", "search_index"], ignore_index=True
+    )
+    return Evidence(
+        runs=runs.drop(columns="rank"),
+        titles=_titles(runs, order, papers),
+        order=order,
+        looks=looks_in_order(order),
+        papers=papers,
+    )
+
+
+def _order(ran: Iterable[str], papers: Sequence[Paper]) -> list[str]:
+    """Return uniform sizes, ascending; the papers' line-ups; whatever else ran."""
+    ran = sorted(sorted(ran), key=natural)  # "a1" and "a01" are one number.
+    uniform = [choice for choice in ran if Label.parse(choice).name == UNIFORM]
+    listed = [choice for paper in papers for choice in paper.line_up]
+    return list(dict.fromkeys([*uniform, *listed, *ran]))
+
+
+def _titles(runs: pd.DataFrame, order: Sequence[str], papers: Sequence[Paper]) -> dict[str, str]:
+    """Return what methods, data sets and backbones are called.
+
+    Records say it; for those that are older than titles the papers do, then the registries, which
+    are asked last because finding a method loads torch.
+    """
+    titles = {PLANTED: PLANTED.capitalize()}
+    for name, title in (
+        ("choice", "title"),
+        ("dataset", "dataset_title"),
+        ("backbone", "backbone_title"),
+    ):
+        known = runs.dropna(subset=[title]).drop_duplicates(name, keep="last")
+        titles |= dict(zip(known[name], known[title], strict=True))
+    for paper in papers:
+        titles = {**paper.titles, **titles}
+    for choice in order:
+        if choice not in titles:
+            titles[choice] = _method_title(Label.parse(choice))
+    for registry, column in ((SOURCES, "dataset"), (BACKBONES, "backbone")):
+        for name in runs[column].unique():
+            if name not in titles:
+                known_names = registry.names()
+                titles[name] = registry.get(name).title if name in known_names else name
+    return titles
+
+
+def _method_title(label: Label) -> str:
+    """Return what a method is called that no record and no paper names."""
+    if label.name in (UNIFORM, GIVEN, RANDOM):
+        return f"UES-{label.preset}" if label.name == UNIFORM else label.method
+    if label.name not in METHODS.names():
+        return label.method
+    try:
+        return METHODS.get(label.name).title_of(label.preset)
+    except AesbenchError:  # Torch is missing, say: a report does without.
+        return label.method

@@ -1,0 +1,163 @@
+"""Table 1, measured: how stable, how good and how obedient to a budget each method is.
+
+The paper fills its Table 1 with ticks and crosses; here each stands beside a number.
+"""
+
+from __future__ import annotations
+
+from statistics import fmean
+from typing import Any
+
+import pandas as pd
+
+from aesbench.core.label import Label
+from aesbench.plugins.exhibit import COUNT, HALF, SHARE, SIGNED, Evidence, Exhibit, Table, p_value
+from aesbench.plugins.paper import Place
+from aesbench.report.statistics.agreement import by_state, end_to_end, modal_shares, sizes_of
+from aesbench.report.statistics.contenders import BEST, best_uniform
+from aesbench.report.statistics.paired import family, versus
+from aesbench.report.statistics.scores import (
+    GIVEN,
+    UNIFORM,
+    by_method,
+    compared,
+    places,
+    seed_means,
+)
+from aesbench_methods.adass.paper.published import TABLE1
+
+CLAIM = (
+    "MDE and AdaS&S are stable, AdaS&S alone performs better, MDE, SSEDS and AdaS&S obey limits."
+)
+
+_CAPTION = (
+    "Agree: share of searches that give a field its most frequent size, mean over fields; searches"
+    " end to end are of a seed each, searches of one state share what was prepared (a supernet). A"
+    " method that draws nothing at random agrees with itself by construction. AUC: test AUC minus"
+    " that of the best UES chosen on validation ({best}), paired by seed, half the width of"
+    " Student's 95 % interval, two-sided t-test with Holm's correction over the {family} methods of"
+    " this table. Budgets: runs with a limit on embedding parameters; largest excess over the limit"
+    " as a share of it (0 if it is kept), and the mean share of the limit that is used. AMTL and"
+    " PEP are in the paper's table and have no implementation here."
+)
+
+_PUBLISHED = {label: row for row in TABLE1 for label in row.labels}
+
+
+def build(evidence: Evidence) -> list[Exhibit]:
+    """Return one exhibit, a table per data set and backbone where a method searched."""
+    tables: list[Table] = []
+    findings: list[str] = []
+    behind: list[pd.Series] = []
+    for place, runs in places(evidence.runs):
+        searched = runs[~runs["base_method"].isin((UNIFORM, GIVEN))]
+        if end_to_end(searched).empty:
+            continue
+        labels = [Label.parse(text).without("search_only") for text in searched["method"]]
+        plain = searched[[label.is_plain for label in labels]]
+        limited = compared(searched[searched["budget"].notna()])
+        tables.append(_table(evidence, place, runs, plain, limited))
+        findings += _findings(evidence, place, tables[-1].frame)
+        behind += [plain["run_id"], limited["run_id"]]
+    if not tables:
+        return []
+    return [
+        Exhibit(
+            name="table1",
+            title="Table 1, measured: stability, performance, obedience to a budget",
+            claim=CLAIM,
+            findings=findings,
+            tables=tables,
+            runs=[*pd.concat(behind).unique()],
+        )
+    ]
+
+
+def _table(
+    evidence: Evidence, place: Place, runs: pd.DataFrame, plain: pd.DataFrame, limited: pd.DataFrame
+) -> Table:
+    """Return the table of a place.
+
+    Args:
+        evidence: for names.
+        place: where.
+        runs: all of the place, for its uniform sizes.
+        plain: searches of methods as they come, retrained or not.
+        limited: retrained runs under a budget.
+    """
+    own, budgeted, uniform = (
+        by_method(plain, "choice"),
+        by_method(limited, "choice"),
+        by_method(runs),
+    )
+    best = best_uniform(uniform)
+    labels = list(dict.fromkeys((*_PUBLISHED, *plain["choice"], *limited["choice"])))
+    groups = {label: own.get(label, plain.iloc[:0]) for label in labels}
+    compare = {**groups, BEST: uniform[best]} if best else groups
+    gaps = versus({key: seed_means(compared(of), "test_auc") for key, of in compare.items()}, BEST)
+    rows = [
+        _row(label, groups[label], gaps.loc[label].astype(float), budgeted.get(label, limited[:0]))
+        for label in labels
+    ]
+    return Table(
+        name=f"table1-{place.dataset}-{place.backbone}",
+        title=f"Measured on {evidence.place(place)}",
+        caption=_CAPTION.format(
+            best=evidence.method(best) if best else "none ran", family=family(gaps)
+        ),
+        frame=pd.DataFrame(rows, dtype=object),
+        forms={
+            **dict.fromkeys(("searches end to end", "searches of one state", "pairs"), COUNT),
+            **dict.fromkeys(("agree end to end", "agree in one state"), SHARE),
+            **{"AUC − best UES": SIGNED, "95 %": HALF, "Holm p": p_value},
+            **{"runs with budget": COUNT, "largest excess": SHARE, "share used": SHARE},
+        },
+        texts={"method": [evidence.method(label) for label in labels]},
+    )
+
+
+def _row(label: str, runs: pd.DataFrame, gap: pd.Series, limited: pd.DataFrame) -> dict[str, Any]:
+    published = _PUBLISHED.get(label)
+    whole, shared = end_to_end(runs), max(by_state(runs), key=len, default=runs[:0])
+    used = list(limited["embedding_params"] / limited["budget"])
+    return {
+        "method": label,
+        "paper: stable": _tick(published and published.stable),
+        "searches end to end": len(whole),
+        "agree end to end": _agreement(whole),
+        "searches of one state": len(shared),
+        "agree in one state": _agreement(shared),
+        "paper: performance": published and published.performance,
+        "pairs": int(gap["pairs"]),
+        "AUC − best UES": gap["difference"],
+        "95 %": gap["95 % high"] - gap["difference"],
+        "Holm p": gap["Holm p"],
+        "paper: resource": _tick(published and published.resource),
+        "runs with budget": len(used),
+        "largest excess": max(0.0, max(used) - 1) if used else None,
+        "share used": fmean(used) if used else None,
+    }
+
+
+def _agreement(runs: pd.DataFrame) -> float | None:
+    return fmean(modal_shares(sizes_of(runs))) if len(runs) > 1 else None
+
+
+def _tick(holds: bool | None) -> str | None:
+    return None if holds is None else "✓" if holds else "✗"
+
+
+def _findings(evidence: Evidence, place: Place, frame: pd.DataFrame) -> list[str]:
+    """Say who agrees with itself most and least among the searches from end to end."""
+    # A rule without chance, such as MDE's, agrees with itself whatever it is worth.
+    ruled = [label for label, row in _PUBLISHED.items() if row.category == "Heuristic"]
+    known = frame[frame["agree end to end"].notna() & ~frame["method"].isin(ruled)]
+    rows = known.sort_values(["agree end to end", "method"]).to_dict("records")
+    if not rows:
+        return []
+    names = [evidence.method(row["method"]) for row in rows]
+    shares = [f"{row['agree end to end']:.0%} of {row['searches end to end']}" for row in rows]
+    text = f"{evidence.place(place)}: {names[-1]} agrees with itself most, in {shares[-1]} searches"
+    if len(rows) > 1:
+        text += f", {names[0]} least, in {shares[0]}"
+    return [text + " (mean over fields)."]

@@ -1,0 +1,95 @@
+"""Table 2: the data sets, published and ours."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from aesbench.core.record import RunRecord
+from aesbench.plugins.exhibit import COUNT, SHARE, Evidence, Exhibit, Table, shown
+from aesbench_methods.adass.paper.published import RELATIVES, TABLE2
+
+_COUNTS = ("interactions", "fields", "feature values")
+
+
+def build(evidence: Evidence) -> list[Exhibit]:
+    """Return one exhibit with a row per data set that ran, and per data set of the paper's."""
+    # A failed run may not know its fields.
+    known_first = evidence.runs.sort_values("allocation", key=pd.isna, kind="stable")
+    runs = {run.spec.dataset: run for run in known_first.drop_duplicates("dataset")["record"]}
+    if not runs:
+        return []
+    names = sorted(runs.keys() | TABLE2.keys())
+    rows = [{"data set": name} | _ours(runs.get(name)) | _theirs(name) for name in names]
+    frame = pd.DataFrame(rows, dtype=object)
+    frame["data hash"] = [runs[name].spec.data_hash if name in runs else None for name in names]
+    theirs = [
+        shown(title, "{} (a relative)" if name in RELATIVES else "{}")
+        for name, title in zip(names, frame["paper's data set"], strict=True)
+    ]
+    table = Table(
+        name="table2",
+        title="Data sets",
+        caption=(
+            "Feature values include one for unknown values per field, which ours count and the"
+            " paper may not. Positive: share of positive labels over all splits. The numbers of"
+            " rows are from the descriptions kept beside the records; those without one show a"
+            " dash until 'aesbench run' is given for the data set again."
+        ),
+        frame=frame,
+        forms={
+            **{start + name: COUNT for name in _COUNTS for start in ("", "paper: ")},
+            "positive": SHARE,
+            "data hash": "{:.16}",
+        },
+        texts={"data set": [evidence.title(name) for name in names], "paper's data set": theirs},
+    )
+    return [
+        Exhibit(
+            name="table2",
+            title="Table 2: data sets",
+            claim="",
+            findings=_findings(evidence, runs),
+            tables=(table,),
+            runs=[record.spec.run_id for record in runs.values()],
+        )
+    ]
+
+
+def _ours(record: RunRecord | None) -> dict[str, Any]:
+    splits = record.datasheet.get("splits", {}) if record else {}
+    allocation = record.allocation if record else None
+    dealt = [split["rows"] for split in splits.values()]
+    total = sum(dealt)
+    positives = sum(split["positives"] for split in splits.values())
+    return {
+        "interactions": total or None,
+        "fields": len(allocation.names) if allocation else None,
+        "feature values": allocation.rows if allocation else None,
+        "positive": positives / total if total else None,
+        "train / validation / test": " / ".join(f"{rows:,}" for rows in dealt) or None,
+    }
+
+
+def _theirs(name: str) -> dict[str, Any]:
+    facts = TABLE2.get(RELATIVES[name].theirs if name in RELATIVES else name)
+    if facts is None:
+        return {}
+    numbers = dict(zip(_COUNTS, (facts.interactions, facts.fields, facts.values), strict=True))
+    return {"paper's data set": facts.name} | {f"paper: {x}": y for x, y in numbers.items()}
+
+
+def _findings(evidence: Evidence, runs: Mapping[str, RunRecord]) -> list[str]:
+    found = []
+    for name in sorted(runs):
+        if name in RELATIVES:
+            theirs, what = evidence.title(RELATIVES[name].theirs), RELATIVES[name].what
+            found.append(f"{evidence.title(name)} is a relative of the paper's {theirs}: {what}.")
+        elif name not in TABLE2:
+            found.append(f"{evidence.title(name)} is not in the paper.")
+    missing = [facts.name for name, facts in TABLE2.items() if name not in runs]
+    if missing:
+        found.append(f"No run here is on the paper's {', '.join(missing)}.")
+    return found

@@ -1,0 +1,202 @@
+"""Table 4: how well supernets rank allocations, beside how well stand-alone training does."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from itertools import groupby
+
+import pandas as pd
+
+from aesbench.core.phrasing import many, span
+from aesbench.plugins.exhibit import AUC, COUNT, SIGNED, Evidence, Exhibit, Figure, Table, shown
+from aesbench.report.draw.intervals import draw_dots
+from aesbench.report.statistics.consistency import RESAMPLES, difference
+from aesbench.report.statistics.effects import fit_effects
+from aesbench.report.statistics.scores import best
+from aesbench_methods.adass.paper.exhibits.misjudged import judge_effects
+from aesbench_methods.adass.paper.supernets import (
+    GAP,
+    METRICS,
+    PUBLISHED,
+    SAMPLINGS,
+    SCHEMES,
+    TAU,
+    Consistency,
+    consistencies,
+    tau_columns,
+)
+
+CLAIM = (
+    "Adaptive sampling ranks subnets best (tau of .79 by LogLoss and .80 by AUC with independent"
+    " tables), random sampling worst (.72 to .74), and independent tables rank better than shared"
+    " ones (Table 4; the data set is not named)."
+)
+
+_LINES = {
+    "two halves of the stand-alone seeds": "two halves of the seeds",
+    "the true ranking, estimated": "true ranking (estimated)",
+}
+"""{row of the table: its line in the figure}."""
+_DRAWN = {"value": "tau", "low": "low", "high": "high", "reference": "paper"}
+"""{what is drawn: which column of a metric it is}."""
+
+_PAIRS = [
+    (f"{scheme}, Adaptive", f"{scheme}, {sampling}")
+    for scheme in SCHEMES.values()
+    for sampling in SAMPLINGS.values()
+    if sampling != "Adaptive"
+] + [(f"Indep, {sampling}", f"Shared, {sampling}") for sampling in SAMPLINGS.values()]
+"""What the paper claims as differences."""
+_JUDGED = (("Indep, Adaptive", "Indep, Random"), ("Indep, Adaptive", "Shared, Adaptive"))
+"""The differences that a finding is made of."""
+
+
+def build(evidence: Evidence) -> list[Exhibit]:
+    """Return an exhibit per data set on which supernets scored allocations."""
+    datasets = groupby(consistencies(evidence), key=lambda found: found.place.dataset)
+    return [_exhibit(dataset, evidence.title(dataset), list(own)) for dataset, own in datasets]
+
+
+def _exhibit(dataset: str, title: str, own: Sequence[Consistency]) -> Exhibit:
+    tables = [_table(found) for found in own]
+    effects = [judge_effects(found) for found in own]
+    findings = [_findings(found) + texts for found, (_, _, texts) in zip(own, effects, strict=True)]
+    return Exhibit(
+        name=f"table4-{dataset}",
+        title=f"Table 4, consistency of supernets: {title}",
+        claim=CLAIM,
+        findings=[text for texts in findings for text in texts],
+        tables=[*tables, *map(_differences, own), *(t for one, _, _ in effects for t in one)],
+        figures=[*map(_figure, own, tables, findings), *(f for _, one, _ in effects for f in one)],
+        reproduce=[
+            f"aesbench reproduce table4 --dataset {dataset} --backbones {backbone}"
+            for backbone in dict.fromkeys(found.place.backbone for found in own)
+        ],
+        runs=[run for found in own for run in found.runs],
+    )
+
+
+def _table(found: Consistency) -> Table:
+    alone = found.alone
+    lines: list[dict[str, object]] = []
+    for kind, own in found.kinds.items():
+        line: dict[str, object] = {
+            "supernet": kind,
+            "allocations": len(own.auc),
+            "supernets": own.count,
+        }
+        for metric, name in METRICS.items():
+            line |= tau_columns(name, own.taus.get(metric))
+            line[f"{name}: paper"] = PUBLISHED.get(kind, {}).get(metric)
+        fit = (
+            fit_effects(own.auc["inherited"], alone.sizes.loc[own.auc.index]) if own.taus else None
+        )
+        lines.append({**line, "additive R²": fit.r2 if fit else None, "seconds": own.seconds})
+    halves, truth = ({"supernet": name, "allocations": len(alone.sizes)} for name in _LINES)
+    for metric, name in METRICS.items():
+        halves |= tau_columns(name, alone.halves(metric))
+        truth[f"{name}: tau"] = alone.perfect(metric)
+    frame = pd.DataFrame([*lines, halves, truth], dtype=object)
+    return Table(
+        name=f"table4-{found.name}",
+        title=f"Consistency of supernets: {found.title}",
+        caption=(
+            "Kendall's tau-b of validation scores with inherited weights and of stand-alone"
+            f" training (mean of {many(alone.seeds, 'seed')}) over the same random allocations;"
+            " mean over supernets. Low and high: 95 % percentile bootstrap over allocations,"
+            f" {RESAMPLES:,} resamples; SD: between supernets. Two halves of the seeds: how far"
+            " stand-alone scores agree with themselves. The true ranking: its tau with the mean"
+            " over all seeds, estimated from how far single seeds agree (Spearman-Brown, for"
+            " normal scores); beyond it is chance. Additive: adjusted R² of inherited AUC, the mean"
+            " over supernets, as a sum of one effect per field and size. Seconds: to train a"
+            " supernet, wall time."
+        ),
+        frame=frame,
+        forms={
+            **dict.fromkeys(frame.columns[1:], TAU),
+            **dict.fromkeys(("allocations", "supernets"), COUNT),
+            **{f"{name}: paper": AUC for name in METRICS.values()},
+            "seconds": "{:,.1f}",
+        },
+        bold={
+            name: [*best(list(frame[name][: len(lines)])), False, False]
+            for name in (f"{metric}: tau" for metric in METRICS.values())
+        },
+    )
+
+
+def _differences(found: Consistency) -> Table:
+    lines = []
+    for first, second in _PAIRS:
+        line: dict[str, object] = {"difference of tau": f"{first} minus {second}"}
+        for metric, name in METRICS.items():
+            gap = difference(*(found.kinds[kind].taus.get(metric) for kind in (first, second)))
+            line |= dict(zip((name, f"{name}: low", f"{name}: high"), gap, strict=True))
+            line[f"paper: {name}"] = PUBLISHED[first][metric] - PUBLISHED[second][metric]
+        lines.append(line)
+    frame = pd.DataFrame(lines, dtype=object)
+    return Table(
+        name=f"table4-differences-{found.name}",
+        title=f"Samplings and schemes against each other: {found.title}",
+        caption=(
+            "Differences of tau. Low and high: 95 % percentile bootstrap over allocations, both"
+            " supernets scoring the same ones in each resample; not corrected for their number."
+        ),
+        frame=frame,
+        forms=dict.fromkeys(frame.columns[1:], GAP)
+        | {f"paper: {name}": SIGNED for name in METRICS.values()},
+    )
+
+
+def _figure(found: Consistency, data: Table, findings: Sequence[str]) -> Figure:
+    taus = data.frame.set_index("supernet").astype(float)
+    values, lines = [], {}
+    for name in METRICS.values():
+        own = taus.loc[list(found.kinds), [f"{name}: {text}" for text in _DRAWN.values()]]
+        values.append(own.set_axis(list(_DRAWN), axis=1).assign(panel=f"by {name}"))
+        known = taus.loc[list(_LINES), f"{name}: tau"].dropna()
+        lines[f"by {name}"] = {_LINES[str(row)]: float(tau) for row, tau in known.items()}
+    n = span(len(own.auc) for own in found.kinds.values() if own.taus)
+    return Figure(
+        name=data.name,
+        title=data.title,
+        caption=(
+            "Kendall's tau-b (no unit) of inherited against stand-alone validation scores; bars:"
+            f" 95 % bootstrap intervals over n = {n} allocations; diamonds: the paper's values;"
+            " lines: two halves of the stand-alone seeds, and the true ranking as far as it can be"
+            " estimated."
+        ),
+        alternative=" ".join(findings),
+        data=data,
+        draw=partial(
+            draw_dots,
+            values=pd.concat(values).rename_axis("name").reset_index(),
+            names=list(found.kinds),
+            lines=lines,
+            unit="Kendall's tau-b",
+            reference="paper",
+        ),
+        size=(9.0, 1.6 + 0.32 * len(found.kinds)),
+    )
+
+
+def _findings(found: Consistency) -> list[str]:
+    taus = {kind: own.taus["auc"] for kind, own in found.kinds.items() if own.taus}
+    if not taus:
+        return [f"{found.title}: no supernet and stand-alone training share two allocations yet."]
+    kind, tau = max(taus.items(), key=lambda item: item[1].mean)
+    text = f"{found.title}: '{kind}' ranks {tau.allocations} allocations best by AUC, {tau}"
+    if halves := found.alone.halves("auc"):
+        text += f"; two halves of the stand-alone seeds agree to {halves}"
+    findings = [f"{text}."]
+    for first, second in _JUDGED:
+        mean, low, high = difference(taus.get(first), taus.get(second))
+        if mean is not None:
+            interval = "" if low is None else f" [{shown(low, GAP)}, {shown(high, GAP)}]"
+            paper = PUBLISHED[first]["auc"] - PUBLISHED[second]["auc"]
+            findings.append(
+                f"{found.title}, by AUC: {first} minus {second} is {shown(mean, GAP)}{interval};"
+                f" the paper has {shown(paper, GAP)}."
+            )
+    return findings

@@ -1,0 +1,55 @@
+"""Table 2: data sets, ours beside the paper's."""
+
+from dataclasses import replace
+
+from aesbench.report.evidence import gather
+from aesbench_methods.adass.paper.exhibits import table2
+
+
+def test_table_2_knows_rows_from_the_datasheet(make_record, the_only, values):
+    """Interactions, positives and splits; fields and values come from the allocation."""
+    sheet = {
+        "splits": {
+            "train": {"rows": 80, "positives": 40},
+            "validation": {"rows": 10, "positives": 5},
+            "test": {"rows": 10, "positives": 10},
+        }
+    }
+    records = [
+        make_record("ues:32", dataset="ml100k", datasheet=sheet),
+        make_record("ues:32", dataset="mine"),
+    ]
+    (table,) = the_only(table2.build, records).tables
+    rows = values(table)
+    ours = rows["ML-100K"]
+    assert (ours["interactions"], ours["fields"]) == (100, 2)
+    assert (ours["feature values"], ours["positive"]) == (120, 0.55)
+    assert ours["train / validation / test"] == "80 / 10 / 10"
+    assert rows["mine"]["interactions"] is None
+    assert rows["Criteo"]["paper: feature values"] == 7_605_436
+    assert rows["Criteo"]["fields"] is None
+    called = dict(zip(rows, table.column("paper's data set"), strict=True))
+    assert called == {
+        **{"Avazu": "Avazu", "Criteo": "Criteo", "ML-1M": "ML-1M", "mine": "–"},
+        "ML-100K": "ML-1M (a relative)",
+    }
+    hashes = dict(zip(rows, table.column("data hash"), strict=True))
+    assert hashes["mine"] == "a" * 16 and hashes["Criteo"] == "–"
+
+
+def test_what_a_failed_run_does_not_know_another_tells(make_record, the_only, values):
+    """The first run has no allocation; fields are those of the second."""
+    failed = replace(make_record("mde:value"), status="failed", metrics={}, allocation=None)
+    exhibit = the_only(table2.build, [failed, make_record("ues:32", 1)])
+    assert values(exhibit.tables[0])["tiny"]["fields"] == 2
+    assert exhibit.findings == [
+        "tiny is not in the paper.",
+        "No run here is on the paper's Avazu, ML-1M, Criteo.",
+    ]
+    only_failed = values(the_only(table2.build, [failed]).tables[0])["tiny"]
+    assert only_failed["fields"] is None and only_failed["data hash"] == "a" * 64
+
+
+def test_no_record_has_no_data_set():
+    """Without a run there is nothing to hold against the paper's."""
+    assert table2.build(gather([])) == []

@@ -1,0 +1,174 @@
+"""A paper's main table."""
+
+import pandas as pd
+import pytest
+
+from aesbench.plugins.exhibit import MISSING
+from aesbench.plugins.paper import Paper
+from aesbench.plugins.registry import PAPERS
+from aesbench.report.evidence import gather
+from aesbench.report.exhibits import comparison
+from aesbench.report.statistics.paired import compare
+
+
+def tables_of(exhibit):
+    """{name: table} of an exhibit."""
+    return {table.name: table for table in exhibit.tables}
+
+
+def auc_of(records):
+    """{seed: test AUC} of some records."""
+    return pd.Series({r.spec.seed: r.metrics["test"]["auc"] for r in records})
+
+
+def test_it_shows_scores_and_the_papers_beside_them(seeds, the_only, values, cells):
+    """Mean, parameters saved, and the published row; what did not run is a dash."""
+    records = [
+        *seeds("ues:32", 0.80, dataset="ml100k", noise=0),
+        *seeds("adass:e", 0.81, dataset="ml100k", dims=(16, 8)),
+    ]
+    exhibit = the_only(comparison.build, records)
+    table = tables_of(exhibit)["table3-ml100k-widedeep"]
+    found = values(table)
+    best, reference = found["AdaS&S-E"], found["UES-32"]
+    bold = dict(zip(found, table.bold["AUC"], strict=True))
+    assert bold["AdaS&S-E"] and not bold["UES-32"]
+    assert reference["AUC"] == pytest.approx(auc_of(records[:4]).mean())
+    assert best["embedding params"] == 100 * 16 + 20 * 8
+    assert best["P-R embedding"] == 1 - 1760 / 3840
+    assert best["P-R model"] == 1 - (1760 + 320) / (3840 + 320)
+    assert best["paper AUC"] == 0.7905 and best["paper P-R"] == 0.2271
+    shown = cells(table)["ESAPN"]
+    assert (shown["AUC"], shown["seeds"], shown["paper AUC"]) == (MISSING, "0", "0.7870")
+    assert any("no ML-100K" in finding for finding in exhibit.findings)
+    assert sorted(exhibit.runs) == sorted(record.spec.run_id for record in records)
+
+
+def test_it_compares_with_ues_32_and_with_the_best_uniform_size(seeds, the_only, values):
+    """Differences, intervals and p-values are those of the paired comparison."""
+    records = [
+        *seeds("ues:32", 0.80, noise=0),
+        *seeds("ues:16", 0.81, noise=0.6),
+        *seeds("mde:value", 0.79, noise=0.3),
+    ]
+    tables = tables_of(the_only(comparison.build, records))
+    against_32 = tables["table3-tiny-widedeep-auc-vs-ues32"]
+    mde = values(against_32)["MDE"]
+    expected = compare(auc_of(records[8:]), auc_of(records[:4]))
+    for name in ("difference", "95 % low", "bootstrap high", "t-test p", "effect size"):
+        assert mde[name] == expected[name]
+    # The best uniform size is UES-16, which is no row of the line-up: a family of two.
+    assert mde["Holm p"] == pytest.approx(2 * expected["t-test p"])
+    assert "over the 2 comparisons of this table" in against_32.caption
+    versus_best = values(tables["table3-tiny-widedeep-auc-vs-best-ues"])
+    assert versus_best["MDE"]["difference"] < mde["difference"]
+    assert "Best UES on validation (UES-16)" not in versus_best and "UES-32" in versus_best
+    of_loss = values(tables["table3-tiny-widedeep-logloss-vs-ues32"])["MDE"]
+    assert (of_loss["difference"], of_loss["t-test p"]) == (0, None)
+
+
+def test_it_draws_a_line_for_every_row(seeds, the_only):
+    """Both panels hold every method, the control under the other unification on one line."""
+    records = [
+        *seeds("ues:32", 0.80),
+        *seeds("ues:32+transform", 0.79),
+        *seeds("mde:value", 0.79),
+        *seeds("ues:32", 0.80, backbone="deepfm", unification="transform"),
+        *seeds("ues:32+plain", 0.79, backbone="deepfm"),
+        *seeds("mine", 0.79, backbone="deepfm"),
+    ]
+    (figure,) = the_only(comparison.build, records).figures
+    frame = figure.data.frame.assign(name=figure.data.column("method"))
+    lines = {tuple(row) for row in frame[["backbone", "name", "pairs"]].to_numpy()}
+    for line in (
+        ("Wide&Deep", "UES-32, other unification", 4),
+        ("DeepFM", "UES-32, other unification", 4),
+        ("Wide&Deep", "mine", 0),
+        ("DeepFM", "mine", 4),
+    ):
+        assert line in lines
+    assert len(frame) % 2 == 0 and "n = 4" in figure.caption
+
+
+def test_deleting_a_record_makes_its_cell_read_as_missing(make_record, the_only, cells):
+    """A method of one run, deleted, keeps its row; its number is a dash."""
+    run = make_record("adass:e", dataset="ml100k", auc=0.81)
+    others = [make_record("ues:32", dataset="ml100k"), make_record("ues:32", 1, dataset="ml100k")]
+    with_it, without = (
+        cells(tables_of(the_only(comparison.build, records))["table3-ml100k-widedeep"])["AdaS&S-E"]
+        for records in ([run, *others], others)
+    )
+    assert with_it["AUC"] == "0.8100" and without["AUC"] == MISSING
+
+
+def test_a_failed_run_is_counted_in_its_row(make_record, failed, the_only, cells):
+    """It enters no number."""
+    records = [make_record("ues:32"), make_record("mde:value"), failed("mde:value", 1)]
+    table = tables_of(the_only(comparison.build, records))["table3-tiny-widedeep"]
+    assert cells(table)["MDE"]["seeds"] == "1 (+1 failed)"
+
+
+def test_claims_stand_beside_ours_with_a_verdict(seeds, the_only, values):
+    """Where the paper has the data set or a relative, and nowhere else."""
+    records = [
+        *seeds("ues:32", 0.80, noise=0, dataset="ml100k"),
+        *seeds("adass:e", 0.81, dataset="ml100k"),
+        *seeds("adass:e", 0.81, dataset="others"),
+    ]
+    related, other = comparison.build(gather(records))
+    claims = values(tables_of(related)["table3-ml100k-widedeep-claims"])
+    found = claims["AdaS&S-E beats UES-32 by AUC"]
+    assert (found["verdict"], found["pairs"]) == ("confirmed", 4)
+    assert found["paper"] == pytest.approx(0.0032) and found["ours"] == pytest.approx(
+        0.01, abs=1e-4
+    )
+    assert claims["ESAPN is below UES-32 by AUC"]["verdict"] == "not testable at this n"
+    assert any(f"{len(claims)} claims: 1 confirmed" in finding for finding in related.findings)
+    assert not any("claims" in name for name in tables_of(other))
+    assert any("does not have these data" in finding for finding in other.findings)
+
+
+def test_the_findings_name_the_leader_and_its_lead(seeds, the_only):
+    """With interval and p-value against both baselines, or against the one that it is not."""
+    records = [*seeds("ues:32", 0.80, noise=0), *seeds("adass:e", 0.81), *seeds("ues:16", 0.805)]
+    finding = the_only(comparison.build, records).findings[0]
+    assert finding.startswith("Wide&Deep: AdaS&S-E has the highest mean AUC, 0.81")
+    assert "(n = 4); +0.01" in finding and "against UES-32; +0.005" in finding
+    assert "against Best UES on validation (UES-16)." in finding
+
+
+@pytest.mark.parametrize(
+    ("labels", "dataset", "name"),
+    [
+        (["ues:32"], "tiny", "comparison-tiny"),
+        (["random", "mine"], "tiny", "comparison-tiny"),
+        (["ues:32"], "ml1m", "table3-ml1m"),
+        (["adass:e"], "tiny", "table3-tiny"),
+    ],
+)
+def test_what_no_paper_has_stands_in_a_table_of_nobodys(seeds, labels, dataset, name):
+    """Uniform and random sizes are nobody's; on data that a paper has, all its rows are wanted."""
+    records = [record for label in labels for record in seeds(label, 0.8, dataset=dataset)]
+    assert [one.name for one in comparison.build(gather(records))] == [name]
+
+
+def test_nothing_that_ran_has_no_table():
+    """Nor an exhibit without one."""
+    assert comparison.build(gather([])) == []
+
+
+def test_each_paper_has_its_own(seeds, cells, monkeypatch):
+    """Its heading, its table's name, its line-up, whoever else ran, and its claim by its name."""
+    paper = Paper(
+        "b", "B", "B 2026", ("mine", "ues:8"), heading="Table 9", table="nine", claim="Ours wins."
+    )
+    monkeypatch.setattr(PAPERS, "_from_files", {"b": (paper, "this test")})
+    records = [*seeds("ues:32", 0.8), *seeds("mine", 0.8), *seeds("autodim", 0.8)]
+    first, second = comparison.build(gather(records))
+    assert first.name == "table3-tiny" and second.name == "nine-tiny"
+    assert (second.title, second.claim) == ("Table 9: tiny", "B: Ours wins.")
+    rows = cells(second.tables[0])
+    assert list(rows) == [
+        *("UES-32", "UES-8", "UES-32 (transform)", "Best UES on validation (UES-32)"),
+        *("mine", "AutoDim"),
+    ]
