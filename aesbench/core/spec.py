@@ -140,8 +140,12 @@ class RunSpec:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the spec as plain JSON values; settings of ``_LATER`` only if they are changed."""
-        plain: dict[str, Any] = dataclasses.asdict(self)
+        # Not by ``asdict`` of it all: a report has thousands of specs, and reads the ids of each.
+        plain: dict[str, Any] = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        plain["train"] = dataclasses.asdict(self.train)
         plain["candidates"] = list(self.candidates)
+        for name in ("backbone_config", "method_config"):
+            plain[name] = dict(plain[name])
         for name, default in _LATER.items():
             if plain[name] == default:
                 del plain[name]

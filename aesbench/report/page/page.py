@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.resources import files
 
 from aesbench._version import __version__
@@ -16,7 +16,7 @@ def page(
     evidence: Evidence,
     exhibits: Sequence[Exhibit],
     tables: Mapping[str, str],
-    drawings: Mapping[str, str],
+    drawings: Iterable[tuple[str, str]],
 ) -> str:
     """Return the page.
 
@@ -24,7 +24,7 @@ def page(
         evidence: that the report is about.
         exhibits: in the order of reading.
         tables: {table: its HTML}.
-        drawings: {figure: its SVG}.
+        drawings: (figure, its SVG), asked for when all else is made: they may still be drawn.
     """
     from jinja2 import Environment, StrictUndefined
     from markupsafe import Markup
@@ -41,7 +41,7 @@ def page(
         answer=[sentence for sentence in answer(evidence) if sentence],
         exhibits=exhibits,
         provenance={one.name: provenance(one, runs) for one in exhibits},
-        drawings={name: Markup(inline_svg(svg, name)) for name, svg in drawings.items()},
         tables={name: Markup(text) for name, text in tables.items()},
         notes={paper.title: paper.notes for paper in evidence.papers if paper.notes},
+        drawings={name: Markup(inline_svg(svg, name)) for name, svg in drawings},
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from operator import itemgetter
 from pathlib import Path
 
@@ -35,8 +35,15 @@ def write_report(results: Path, evidence: Evidence, workers: int = 1) -> list[Pa
     files: dict[Path, str | bytes] = {}
     made: list[tuple[int, Exhibit]] = []
     pieces: dict[str, str] = {}
-    drawings: dict[str, str] = {}
     waiting: dict[str, Callable[[], Files]] = {}
+
+    def drawings() -> Iterator[tuple[str, str]]:
+        for name, drawn in waiting.items():
+            found = drawn()
+            for suffix, content in found.items():
+                files[Path("figures", f"{name}.{suffix}")] = content
+            yield name, found["svg"].decode()
+
     with drawing(workers) as begin:
         for place, exhibit in as_made(evidence):
             made.append((place, exhibit))
@@ -48,13 +55,9 @@ def write_report(results: Path, evidence: Evidence, workers: int = 1) -> list[Pa
             for figure in exhibit.figures:
                 files[Path("figures", f"{figure.name}.csv")] = as_csv(figure.data)
         files[Path("records.parquet")] = records_parquet(evidence.runs)
-        for name, drawn in waiting.items():
-            found = drawn()
-            drawings[name] = found["svg"].decode()
-            for suffix, content in found.items():
-                files[Path("figures", f"{name}.{suffix}")] = content
-    exhibits = [exhibit for _, exhibit in sorted(made, key=itemgetter(0))]
-    files[Path("report.html")] = page(evidence, exhibits, pieces, drawings)
+        exhibits = [exhibit for _, exhibit in sorted(made, key=itemgetter(0))]
+        html = page(evidence, exhibits, pieces, drawings())
+    files[Path("report.html")] = html
     for path, written in files.items():
         write_atomically(results / path, written)
     return [results / path for path in files]

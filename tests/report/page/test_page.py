@@ -32,7 +32,7 @@ class Elements(HTMLParser):
 def page_of(evidence, *exhibits):
     """The page of these exhibits, with their tables and figures."""
     tables = {t.name: as_html(t) for one in exhibits for t in one.tables}
-    drawings = {f.name: draw(f)["svg"].decode() for one in exhibits for f in one.figures}
+    drawings = [(f.name, draw(f)["svg"].decode()) for one in exhibits for f in one.figures]
     return page(evidence, exhibits, tables, drawings)
 
 
