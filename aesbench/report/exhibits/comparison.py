@@ -22,6 +22,7 @@ from aesbench.plugins.exhibit import (
     Exhibit,
     Figure,
     Table,
+    is_missing,
     p_value,
     shown,
 )
@@ -266,7 +267,7 @@ def _figure(
         own = found.reindex([keys.get(lane, "") for lane in lanes]).astype(object)
         own.insert(0, "method", list(lanes.values()))
         own.insert(0, "backbone", panel)
-        own["pairs"] = own["pairs"].fillna(0)
+        own["pairs"] = [0 if is_missing(count) else count for count in own["pairs"]]
         parts.append(own)
         scores = {row.key: seed_means(row.runs, "test_auc") for row in of_place}
         for lane, key in keys.items():
