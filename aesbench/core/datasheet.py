@@ -16,7 +16,7 @@ from aesbench.core.record import RunRecord, read_records
 from aesbench.core.spec import RunSpec
 from aesbench.errors import RecordError
 
-_KEPT = ("name", "hash", "settings", "fields", "splits", "facts", "truth")
+_KEPT = ("name", "hash", "settings", "fields", "splits", "facts", "truth", "provider")
 """Of a manifest (``datasets/store.py``); the rest is about how and from what it was prepared."""
 
 
@@ -28,7 +28,7 @@ def write_datasheet(results: Path, manifest: Mapping[str, Any]) -> Path:
     """
     path = datasheet_path(results, manifest["name"], manifest["hash"])
     if not path.exists():
-        sheet = {name: manifest[name] for name in _KEPT}
+        sheet = {name: manifest[name] for name in _KEPT if name in manifest}
         write_atomically(path, json.dumps(sheet, indent=1) + "\n")
     return path
 

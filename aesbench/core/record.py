@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,9 @@ from aesbench.core.spec import RunSpec
 from aesbench.core.trace import Trace
 from aesbench.errors import AesbenchError, RecordError, did_you_mean
 
-SCHEMA = 1
+SCHEMA = 2
+"""Of a record's file. 1 had the providers inside ``environment``, and not always titles."""
+TRACES_SCHEMA = 1
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,10 @@ class RunRecord:
             in every record that used it.
         cpu_seconds: processor time by phase, all threads together; empty in records older than it.
         peak_memory_bytes: of the process, or allocated on the GPU.
-        environment: versions, hardware, threads, providers, git commit, time.
+        providers: who provides the ``method``, the ``backbone`` and the ``dataset``: a package with
+            its version, or a file with the first digits of its hash; the name of the TOML file for
+            data of the user's own. Runs of one method by two providers are never averaged.
+        environment: versions, hardware, threads, git commit, time.
         titles: what tables call its ``method`` (with its preset), ``dataset`` and ``backbone``, and
             the ``family`` of the method; empty in records older than it.
         traces: {stage: what it traced}; not part of the record's file, read by ``read_traces``.
@@ -67,6 +72,7 @@ class RunRecord:
     seconds: Mapping[str, float] = field(default_factory=dict)
     cpu_seconds: Mapping[str, float] = field(default_factory=dict)
     peak_memory_bytes: int | None = None
+    providers: Mapping[str, str] = field(default_factory=dict)
     environment: Mapping[str, Any] = field(default_factory=dict)
     titles: Mapping[str, str] = field(default_factory=dict)
     traces: Mapping[str, Trace] = field(default_factory=dict, compare=False, repr=False)
@@ -94,10 +100,9 @@ class RunRecord:
         """
         if not isinstance(data, Mapping):
             raise RecordError(f"a record is a JSON object, got a {type(data).__name__}")
-        values = dict(data)
-        schema, run_id = values.pop("schema", None), values.pop("run_id", None)
-        if schema != SCHEMA:
-            raise RecordError(f"schema {schema!r}, this version of aesbench reads {SCHEMA}")
+        values = upgraded(data)
+        del values["schema"]
+        run_id = values.pop("run_id", None)
         for name in ("traces", "datasheet"):
             if name in values:
                 raise RecordError(f"malformed record: its {name} lies in a file of its own")
@@ -111,6 +116,23 @@ class RunRecord:
         if record.spec.run_id != run_id:
             raise RecordError(f"run_id {run_id!r} does not match its spec: the file was edited")
         return record
+
+
+def upgraded(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a record's file as today's schema has it; what was run and measured stays as it is.
+
+    Raises:
+        RecordError: a schema that this version of aesbench does not read.
+    """
+    values = dict(data)
+    schema = values.get("schema")
+    if schema == 1:
+        environment = dict(values.get("environment") or {})
+        values["providers"] = environment.pop("providers", {})
+        values |= {"schema": 2, "environment": environment, "titles": values.get("titles") or {}}
+    elif schema != SCHEMA:
+        raise RecordError(f"schema {schema!r}, this version of aesbench reads 1 to {SCHEMA}")
+    return values
 
 
 def record_path(results: Path, spec: RunSpec) -> Path:
@@ -146,7 +168,7 @@ def write_record(results: Path, record: RunRecord) -> Path:
 def _write_traces(path: Path, record: RunRecord) -> None:
     stages = {stage: trace.to_dict() for stage, trace in record.traces.items() if trace.series}
     if stages:
-        data = {"schema": SCHEMA, "run_id": record.spec.run_id, "stages": stages}
+        data = {"schema": TRACES_SCHEMA, "run_id": record.spec.run_id, "stages": stages}
         write_atomically(path, json.dumps(data, allow_nan=False) + "\n")
     elif path.is_file():
         path.unlink()  # Of an earlier run of this spec, which traced something.
@@ -163,8 +185,8 @@ def read_traces(results: Path, spec: RunSpec) -> dict[str, Trace]:
         return {}
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
-        if (data["schema"], data["run_id"]) != (SCHEMA, spec.run_id):
-            raise RecordError(f"holds no traces of run {spec.run_id} in schema {SCHEMA}")
+        if (data["schema"], data["run_id"]) != (TRACES_SCHEMA, spec.run_id):
+            raise RecordError(f"holds no traces of run {spec.run_id} in schema {TRACES_SCHEMA}")
         return {stage: Trace.from_dict(series) for stage, series in data["stages"].items()}
     except (OSError, AesbenchError, AttributeError, KeyError, TypeError, ValueError) as error:
         raise RecordError(f"{path}: {error}; delete or move the file") from error
@@ -190,6 +212,13 @@ def read_records(results: Path) -> Iterator[RunRecord]:
     """
     for path in sorted((results / "records").rglob("*.json")):
         yield read_record(path)
+
+
+def record_files(results: Path, datasets: Iterable[str] | None = None) -> list[Path]:
+    """Return the files of all records under a results folder, or of some data sets, in order."""
+    root = results / "records"
+    folders = [root] if datasets is None else [root / name for name in sorted(set(datasets))]
+    return sorted(path for folder in folders for path in folder.rglob("*.json"))
 
 
 def find_record(results: Path, text: str) -> RunRecord:

@@ -30,10 +30,17 @@ def later(default: Any) -> Any:
 
 
 def plain_settings(config: Any) -> dict[str, Any]:
-    """Return a dataclass of settings as a mapping; later ones only if they are changed."""
-    younger = {f.name: f.default for f in dataclasses.fields(config) if f.metadata.get("later")}
-    values: dict[str, Any] = dataclasses.asdict(config)
-    return {n: v for n, v in values.items() if n not in younger or v != younger[n]}
+    """Return a dataclass of settings as a mapping; later ones only if they are changed.
+
+    Settings that are dataclasses themselves become mappings likewise.
+    """
+    values = {}
+    for setting in dataclasses.fields(config):
+        value = getattr(config, setting.name)
+        if not (setting.metadata.get("later") and value == setting.default):
+            is_nested = dataclasses.is_dataclass(value)
+            values[setting.name] = plain_settings(value) if is_nested else value
+    return values
 
 
 def content_hash(value: Any) -> str:

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 from aesbench.core.label import UNIFICATIONS, Label
-from aesbench.core.settings import build_config, content_hash, require, require_int
+from aesbench.core.settings import (
+    build_config,
+    content_hash,
+    plain_settings,
+    require,
+    require_int,
+)
 
 REFERENCE_DIM = 32
 """UES-32 is what budgets and parameter reductions refer to (paper, section 4.2)."""
+
+PROTOCOL = 1
+"""The version of what all methods share beyond their settings: the trainer, its optimizer and
+decay, when it stops, and what is measured. Raise it whenever equal settings would give other
+numbers; results of different versions are never compared."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +81,7 @@ class RunSpec:
         inherit: whether the retrained model starts from the weights of the search.
         scores: of how many random allocations the method predicts the metrics with inherited
             weights, in place of a search; 0 searches.
+        protocol: the version of the protocol, ``PROTOCOL`` of the code that runs it.
     """
 
     dataset: str
@@ -90,6 +101,7 @@ class RunSpec:
     retrain: bool = True
     inherit: bool = False
     scores: int = 0
+    protocol: int = 1
 
     def __post_init__(self) -> None:
         require(
@@ -123,11 +135,41 @@ class RunSpec:
         require(
             not (self.scores and self.retrain), "scores", self.scores, "0 where a run is retrained"
         )
+        require_int(self.protocol, "protocol", 1)
 
     @cached_property
     def run_id(self) -> str:
         """Sixteen hexadecimal digits that change with any setting, seed or data."""
         return content_hash(self.to_dict())
+
+    @cached_property
+    def content_id(self) -> str:
+        """Digits that are equal for two specs of one run, whatever their labels.
+
+        Equal settings are one run, whether a preset gives them or ``--set``, and however their
+        values are spelled. Tuned ones stay apart: how they were found is part of the comparison.
+        """
+        return content_hash([{**self.to_dict(), "label": ""}, self.called.tuned])
+
+    @cached_property
+    def conditions(self) -> dict[str, Any]:
+        """What must be equal for two runs at one place to compare, whatever their methods.
+
+        The hash of the data, the version of the protocol, and the settings of trainer and backbone
+        as ``train.l2`` and ``widedeep.hidden``.
+        """
+        backbone = {
+            f"{self.backbone}.{name}": tuple(value) if isinstance(value, list) else value
+            for name, value in self.backbone_config.items()
+        }
+        train = {f"train.{name}": value for name, value in plain_settings(self.train).items()}
+        return {
+            "data": self.data_hash[:16],
+            "protocol": self.protocol,
+            "final_dim": self.final_dim,
+            **train,
+            **backbone,
+        }
 
     @cached_property
     def called(self) -> Label:
@@ -142,7 +184,7 @@ class RunSpec:
         """Return the spec as plain JSON values; settings of ``_LATER`` only if they are changed."""
         # Not by ``asdict`` of it all: a report has thousands of specs, and reads the ids of each.
         plain: dict[str, Any] = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        plain["train"] = dataclasses.asdict(self.train)
+        plain["train"] = plain_settings(self.train)
         plain["candidates"] = list(self.candidates)
         for name in ("backbone_config", "method_config"):
             plain[name] = dict(plain[name])
@@ -161,5 +203,5 @@ class RunSpec:
         return build_config(cls, data, "spec")
 
 
-_LATER = {"retrain": True, "inherit": False, "scores": 0}
+_LATER = {"retrain": True, "inherit": False, "scores": 0, "protocol": 1}
 """Settings younger than the first records, whose ids must stay what they are."""

@@ -46,12 +46,14 @@ class DatasetWriter:
         raw: Mapping[str, str],
         settings: Mapping[str, Any],
         progress: Progress | None = None,
+        provider: str = "",
     ) -> None:
         self.folder = folder
         """A folder for the data set; temporary files may be put there and must be removed."""
         self.progress: Progress = progress or silent
         """To be told what is being done, the rows done so far, and their share of all rows."""
         self._name, self._raw, self._settings = name, raw, settings
+        self._provider = provider
 
     @property
     def is_finished(self) -> bool:
@@ -185,6 +187,7 @@ class DatasetWriter:
             "facts": dict(facts or {}),
             "truth": dict(truth) if truth is not None else None,
             "aesbench": __version__,
+            **({"provider": self._provider} if self._provider else {}),
         }
         (self.folder / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n")
 

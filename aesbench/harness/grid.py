@@ -16,7 +16,7 @@ from aesbench.core.datasheet import write_datasheet
 from aesbench.core.label import Label, read_method
 from aesbench.core.record import RunRecord, read_record, record_path, write_record
 from aesbench.core.settings import build_config, content_hash, plain_settings, require, require_int
-from aesbench.core.spec import REFERENCE_DIM, RunSpec, TrainConfig
+from aesbench.core.spec import PROTOCOL, REFERENCE_DIM, RunSpec, TrainConfig
 from aesbench.datasets.base import Dataset
 from aesbench.errors import ConfigError, did_you_mean
 from aesbench.harness.executors.local import (
@@ -28,6 +28,7 @@ from aesbench.harness.executors.local import (
     WorkerSettings,
     run_jobs,
 )
+from aesbench.harness.recorded import recorded
 from aesbench.harness.runner import prepare_key_of
 from aesbench.plugins.method import Method
 from aesbench.plugins.registry import BACKBONES, METHODS
@@ -89,13 +90,36 @@ def choose_methods(text: str, settings: Settings | None = None) -> list[MethodCh
     name = named.name
     method = METHODS.get(name)
     changed = dict((settings or {}).get(name, {}))
-    shown = tuple((setting, str(value)) for setting, value in sorted(changed.items()))
     choices = []
     for preset in (named.preset,) if has_preset else method.default_presets:
-        config: Any = build_config(method.Config, {**method.preset(preset), **changed}, name)
+        given = method.preset(preset)
+        config: Any = build_config(method.Config, {**given, **changed}, name)
+        shown = _changed(config, method.Config, given, changed)
         called = dataclasses.replace(named, preset=preset, settings=shown)
         choices.append(MethodChoice(method, config, called))
     return choices
+
+
+def _changed(
+    config: Any, cls: type, given: Mapping[str, Any], changed: Iterable[str]
+) -> tuple[tuple[str, str], ...]:
+    """Return the changed settings whose values are not the preset's, each value spelled one way."""
+    try:
+        default: Any = build_config(cls, given, "preset")
+    except ConfigError:  # A setting without a default: only the change makes it whole.
+        default = None
+    values = {name: getattr(config, name) for name in sorted(changed)}
+    return tuple(
+        (name, _spelled(value))
+        for name, value in values.items()
+        if default is None or value != getattr(default, name)
+    )
+
+
+def _spelled(value: Any) -> str:
+    """Return a value as ``--set`` takes it."""
+    is_list = isinstance(value, tuple | list)
+    return ",".join(map(_spelled, value)) if is_list else str(value)
 
 
 def plan(
@@ -168,7 +192,7 @@ def plan(
                     backbone_config=plain_settings(backbone_config),
                     unification=choice.unification or backbone.default_unification,
                     method=choice.method.name,
-                    method_config=dataclasses.asdict(choice.config_on(backbone_name)),
+                    method_config=plain_settings(choice.config_on(backbone_name)),
                     label=str(called),
                     budget=None if share is None else int(share * reference),
                     seed=seed,
@@ -177,6 +201,7 @@ def plan(
                     retrain=retrain and not scores,
                     inherit=inherit,
                     scores=scores,
+                    protocol=PROTOCOL,
                 )
                 specs.setdefault(spec.run_id, spec)
     return list(specs.values())
@@ -247,13 +272,14 @@ def execute(
         listen: told of every event, after a finished record is on disk.
 
     Raises:
-        ConfigError: a value is out of range or the device is missing.
+        ConfigError: a value is out of range, the device is missing, or runs are done that another
+            plugin file or package version made.
         RecordError: a record cannot be written; those written so far are kept.
     """
     require(workers >= 1, "jobs", workers, "at least 1")
+    known = recorded(results, specs, force=force)
     write_datasheet(results, dataset.manifest)
-    waiting = [spec for spec in specs if force or not is_done(results, spec)]
-    jobs = [Job(tuple(group), dataset.folder) for group in by_prepared_state(waiting)]
+    jobs = [Job(tuple(group), dataset.folder) for group in by_prepared_state(known.waiting)]
     outcome = Outcome()
     if jobs:
         pool = WorkerSettings(device, threads, tuple(plugins), limits or Limits())
@@ -268,7 +294,7 @@ def execute(
                     listen(event)
         finally:
             events.close()  # Ends the workers, also when writing or listening failed.
-    outcome.records = [read_record(_record_path(results, spec)) for spec in specs]
+    outcome.records = [read_record(record_path(results, spec)) for spec in known.specs]
     return outcome
 
 
@@ -288,19 +314,3 @@ def by_prepared_state(specs: Sequence[RunSpec]) -> list[list[RunSpec]]:
             key = content_hash(prepare_key_of(spec, method(config)))
         groups.setdefault(key, []).append(spec)
     return list(groups.values())
-
-
-def is_done(results: Path, spec: RunSpec) -> bool:
-    """Whether a successful record of this spec exists, or of one that holds it."""
-    path = _record_path(results, spec)
-    return path.exists() and read_record(path).ok
-
-
-def _record_path(results: Path, spec: RunSpec) -> Path:
-    """Return where the record of a spec lies, or of the run that also retrained the same search."""
-    own = record_path(results, spec)
-    if spec.retrain or spec.scores or own.exists():
-        return own
-    label = str(spec.called.without("search_only"))
-    retrained = record_path(results, dataclasses.replace(spec, retrain=True, label=label))
-    return retrained if retrained.exists() else own

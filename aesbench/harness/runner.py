@@ -20,7 +20,7 @@ from aesbench.core import metrics
 from aesbench.core.allocation import Allocation, random_sizes, sizes_text
 from aesbench.core.record import RunRecord
 from aesbench.core.settings import build_config, content_hash
-from aesbench.core.spec import RunSpec
+from aesbench.core.spec import PROTOCOL, RunSpec
 from aesbench.core.trace import Trace
 from aesbench.datasets.base import Dataset
 from aesbench.errors import AllocationError, ConfigError
@@ -109,8 +109,13 @@ def run(
         test: False leaves the test split alone, for the trials of a tuning.
 
     Raises:
-        ConfigError: the spec's data hash is not the data set's, or the device is missing.
+        ConfigError: the spec is for other data or another protocol, or the device is missing.
     """
+    if spec.protocol != PROTOCOL:
+        raise ConfigError(
+            f"the spec is of protocol {spec.protocol}, this version of aesbench runs {PROTOCOL};"
+            " plan it again"
+        )
     if dataset.hash != spec.data_hash:
         raise ConfigError(
             f"the spec is for data {spec.data_hash[:16]}, '{dataset.name}' has"
@@ -126,7 +131,7 @@ def run(
     error: dict[str, str] | None = None
     with global_generators(stage_seed(spec.seed, "globals")):
         try:
-            titles = titles_of(spec)
+            titles = titles_of(spec, dataset)
             told = progress or _silent
             facts = _run(spec, dataset, place, watch, phase, told, cache, traces, test)
         except Exception as failure:  # Whatever a plugin raises is its own failure.
@@ -143,17 +148,32 @@ def run(
         seconds=watch.seconds,
         cpu_seconds=watch.cpu_seconds,
         peak_memory_bytes=peak_memory_bytes(place),
-        environment=describe_environment(spec, place),
+        providers=providers_of(spec, dataset),
+        environment=describe_environment(place),
         titles=titles,
         traces=traces,
         **facts,
     )
 
 
-def titles_of(spec: RunSpec) -> dict[str, str]:
-    """Return what tables call the method, the data set and the backbone of a run."""
+def providers_of(spec: RunSpec, dataset: Dataset) -> dict[str, str]:
+    """Return who provides the method, the data set and the backbone of a run."""
+    return {
+        "method": METHODS.provider(spec.method),
+        "dataset": dataset.manifest.get("provider") or SOURCES.provider(spec.dataset),
+        "backbone": BACKBONES.provider(spec.backbone),
+    }
+
+
+def titles_of(spec: RunSpec, dataset: Dataset) -> dict[str, str]:
+    """Return what tables call the method, the data set and the backbone of a run.
+
+    A data set of the user's own has its name, even where it is that of a registered one.
+    """
     method = METHODS.get(spec.method)
-    known = spec.dataset in SOURCES.names()
+    known = spec.dataset in SOURCES.names() and providers_of(spec, dataset)[
+        "dataset"
+    ] == SOURCES.provider(spec.dataset)
     return {
         "method": method.title_of(spec.called.preset),
         "family": method.family,

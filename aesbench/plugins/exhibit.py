@@ -167,11 +167,14 @@ class Evidence:
     Attributes:
         runs: a row per run, as ``records_frame`` returns it, and a column ``record`` with the
             record itself; ordered by data set, backbone, method (in the order of ``order``), seed
-            and search.
+            and search. ``dataset``, ``backbone`` and ``method`` are equal where runs compare: of
+            several data, protocols, settings or providers of one name each has a name of its own.
         titles: {a method with its preset, a data set, a backbone: what it is called}.
         order: the methods, with their presets, in the order in which tables list them.
         looks: {method with its preset: how it is drawn}.
         papers: the registered papers.
+        registered: {data set or backbone of ``runs``: the registered one that it is}; data of the
+            user's own are none, whatever they are called.
     """
 
     runs: pd.DataFrame
@@ -179,6 +182,17 @@ class Evidence:
     order: Sequence[str]
     looks: Mapping[str, Look]
     papers: Sequence[Paper]
+    registered: Mapping[str, str] = field(default_factory=dict)
+
+    def known(self, place: Place) -> Place:
+        """Return what papers call a place: by its registered names, none for the user's own data.
+
+        Evidence that says nothing of it has registered names only.
+        """
+        if not self.registered:
+            return place
+        dataset, backbone = (self.registered.get(name, "") for name in place)
+        return place._replace(dataset=dataset, backbone=backbone)
 
     def title(self, name: str) -> str:
         """Return what a data set or a backbone is called."""

@@ -17,6 +17,7 @@ from aesbench.plugins.exhibit import Evidence
 from aesbench.plugins.paper import Paper
 from aesbench.plugins.registry import BACKBONES, METHODS, PAPERS, SOURCES
 from aesbench.report.draw.theme import looks_in_order
+from aesbench.report.groups import Groups, grouped
 from aesbench.report.statistics.scores import GIVEN, PLANTED, RANDOM, UNIFORM, uniform_of
 
 
@@ -24,17 +25,25 @@ def evidence_under(results: Path) -> Evidence:
     """Return the evidence of all records under a results folder.
 
     Raises:
-        RecordError: a file is not what its place says; the message names it.
+        RecordError: a file is not what its place says, or a run appears twice; the message names
+            it.
     """
     return gather(read_results(results))
 
 
 def gather(records: Iterable[RunRecord]) -> Evidence:
-    """Return the evidence of some records: the same, however they were collected."""
+    """Return the evidence of some records: the same, however they were collected.
+
+    Raises:
+        RecordError: a run appears twice.
+    """
     records = list(records)
     papers = [PAPERS.get(name) for name in PAPERS.names()]
     runs = records_frame(records)
     runs["record"] = pd.Series(records, dtype=object)
+    taken = {*SOURCES.names(), *(name for paper in papers for name in paper.datasets)}
+    listed = {choice for paper in papers for choice in paper.line_up}
+    runs, groups = grouped(runs, taken, listed)
     # Plain objects: exhibits take texts one by one, which pandas' own type for them makes slow.
     runs = runs.astype({name: object for name in runs.select_dtypes(["object", "string"])})
     even = map(uniform_of, runs["budget_share"].dropna().unique())  # Each budget's, run or not.
@@ -45,7 +54,8 @@ def gather(records: Iterable[RunRecord]) -> Evidence:
     )
     return Evidence(
         runs=runs.drop(columns="rank"),
-        titles=_titles(runs, order, papers),
+        titles=_titles(runs, order, papers, groups),
+        registered=groups.registered,
         order=order,
         looks=looks_in_order(order),
         papers=papers,
@@ -60,7 +70,9 @@ def _order(ran: Iterable[str], papers: Sequence[Paper]) -> list[str]:
     return list(dict.fromkeys([*uniform, *listed, *ran]))
 
 
-def _titles(runs: pd.DataFrame, order: Sequence[str], papers: Sequence[Paper]) -> dict[str, str]:
+def _titles(
+    runs: pd.DataFrame, order: Sequence[str], papers: Sequence[Paper], groups: Groups
+) -> dict[str, str]:
     """Return what methods, data sets and backbones are called.
 
     Records say it; for those that are older than titles the papers do, then the registries, which
@@ -82,8 +94,11 @@ def _titles(runs: pd.DataFrame, order: Sequence[str], papers: Sequence[Paper]) -
     for registry, column in ((SOURCES, "dataset"), (BACKBONES, "backbone")):
         for name in runs[column].unique():
             if name not in titles:
-                known_names = registry.names()
-                titles[name] = registry.get(name).title if name in known_names else name
+                own = groups.registered.get(name, "")
+                is_known = own in registry.names()
+                titles[name] = registry.get(own).title if is_known else groups.called[name]
+    for name, what in groups.qualified.items():
+        titles[name] += f" ({what})"
     return titles
 
 

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 import pytest
 
-from aesbench.core.settings import build_config, content_hash
+from aesbench.core.settings import build_config, content_hash, later, plain_settings
 from aesbench.core.spec import RunSpec, TrainConfig
 from aesbench.errors import ConfigError
 
@@ -218,12 +218,60 @@ def test_any_change_of_the_protocol_changes_the_run_id(change, spec):
 def test_every_field_of_a_spec_is_in_its_id(spec):
     """The changes above name every field but the label, and the label counts too."""
     fields = {f.name for f in dataclasses.fields(RunSpec)}
-    later = {"retrain", "inherit", "scores"}
+    later = {"retrain", "inherit", "scores", "protocol"}
     assert spec.to_dict().keys() == fields - later
-    for change in ({"retrain": False}, {"inherit": True}, {"retrain": False, "scores": 5}):
+    for change in (
+        {"retrain": False},
+        {"inherit": True},
+        {"retrain": False, "scores": 5},
+        {"protocol": 2},
+    ):
         named = dataclasses.replace(spec, **change).to_dict().keys()
         assert named == fields - later | change.keys()
     assert dataclasses.replace(spec, label="ues").run_id != spec.run_id
+
+
+def test_a_label_is_no_part_of_what_a_run_is(spec):
+    """Spellings of a label share a content; settings, seeds and a tuning do not."""
+    spelled = dataclasses.replace(spec, label="ues[dim=32]")
+    assert spelled.run_id != spec.run_id and spelled.content_id == spec.content_id
+    for change in ({"seed": 9}, {"method_config": {"dim": 9}}, {"protocol": 2}):
+        assert dataclasses.replace(spec, **change).content_id != spec.content_id
+    tuned = dataclasses.replace(spec, label="ues:32+tuned")
+    assert tuned.content_id != spec.content_id
+
+
+def test_conditions_are_what_every_method_shares(spec):
+    """Data, protocol, trainer and backbone; neither method nor seed; a list equals a tuple."""
+    same = dataclasses.replace(spec, seed=7, label="mde", method="mde", method_config={})
+    lists = {
+        name: list(v) if isinstance(v, tuple) else v for name, v in spec.backbone_config.items()
+    }
+    assert same.conditions == spec.conditions
+    assert dataclasses.replace(spec, backbone_config=lists).conditions == spec.conditions
+    other = dataclasses.replace(spec, train=TrainConfig(l2=0.5), protocol=2)
+    differ = {n for n, value in other.conditions.items() if value != spec.conditions[n]}
+    assert differ == {"train.l2", "protocol"}
+
+
+def test_a_later_setting_at_its_default_changes_no_id(spec):
+    """Of a method, a backbone or the trainer, also inside a setting that is a dataclass."""
+
+    @dataclass(frozen=True)
+    class Inner:
+        old: int = 1
+        new: int = later(2)
+
+    @dataclass(frozen=True)
+    class Outer:
+        rate: float = 0.5
+        flag: bool = later(False)
+        inner: Inner = dataclasses.field(default_factory=Inner)
+
+    assert plain_settings(Outer()) == {"rate": 0.5, "inner": {"old": 1}}
+    assert plain_settings(Outer(flag=True, inner=Inner(new=3))) == {
+        "rate": 0.5, "flag": True, "inner": {"old": 1, "new": 3},
+    }  # fmt: skip
 
 
 def test_the_run_id_does_not_depend_on_the_order_of_settings(spec):

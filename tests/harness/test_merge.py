@@ -128,8 +128,8 @@ def test_another_schema_is_refused(tmp_path, make):
     """The file is named, and nothing of the folder is copied."""
     make("a", 0)
     path = make("b", 1)
-    path.write_text(json.dumps({**json.loads(path.read_text()), "schema": 2}))
-    refused(tmp_path, str(path), "schema 2")
+    path.write_text(json.dumps({**json.loads(path.read_text()), "schema": 3}))
+    refused(tmp_path, str(path), "schema 3")
 
 
 def test_unreadable_traces_are_refused(tmp_path, make):

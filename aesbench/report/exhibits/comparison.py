@@ -70,7 +70,11 @@ def _datasets(evidence: Evidence, paper: Paper) -> set[str]:
     notions = (UNIFORM, RANDOM, GIVEN)
     own = [choice for choice in paper.line_up if Label.parse(choice).name not in notions]
     runs = evidence.runs
-    known = {place.dataset for place in competitions(evidence) if paper.published_at(place)}
+    known = {
+        place.dataset
+        for place in competitions(evidence)
+        if paper.published_at(evidence.known(place))
+    }
     return known | set(runs["dataset"][runs["retrained"] & runs["choice"].isin(own)])
 
 
@@ -107,7 +111,7 @@ def _exhibit(evidence: Evidence, paper: Paper, dataset: str, rows: Mapping[Place
 
 def _scores(evidence: Evidence, paper: Paper, place: Place, rows: Rows) -> Table:
     """Return the scores of every row, the paper's beside them where it has the data set."""
-    published = paper.published_at(place)
+    published = paper.published_at(evidence.known(place))
     auc, loss, model = (
         [over_seeds(row.runs, measure) for row in rows]
         for measure in ("test_auc", "test_logloss", "total_params")

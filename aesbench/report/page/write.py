@@ -14,7 +14,6 @@ from aesbench.core.frame import COLUMNS, COUNTS, FLAGS, REALS
 from aesbench.plugins.exhibit import Evidence, Exhibit
 from aesbench.report.draw.parallel import Files, drawing
 from aesbench.report.page.build import as_made
-from aesbench.report.page.comparable import check_comparable
 from aesbench.report.page.page import page
 from aesbench.report.page.write_tables import FORMS, as_csv, as_html
 
@@ -28,10 +27,8 @@ def write_report(results: Path, evidence: Evidence, workers: int = 1) -> list[Pa
         workers: processes that draw; the bytes do not depend on how many.
 
     Raises:
-        RecordError: records do not compare, two exhibits have one name, or the folder cannot be
-            written.
+        RecordError: two exhibits have one name, or the folder cannot be written.
     """
-    check_comparable(list(evidence.runs["record"]))
     files: dict[Path, str | bytes] = {}
     made: list[tuple[int, Exhibit]] = []
     pieces: dict[str, str] = {}
@@ -64,8 +61,18 @@ def write_report(results: Path, evidence: Evidence, workers: int = 1) -> list[Pa
 
 
 def records_parquet(runs: pd.DataFrame) -> bytes:
-    """Return the frame of all runs as a Parquet file; a column has its type whatever it holds."""
+    """Return the frame of all runs as a Parquet file; a column has its type whatever it holds.
+
+    Data sets, backbones and methods have the names that their records give them.
+    """
     import polars as pl
+
+    specs = [record.spec for record in runs["record"]]
+    runs = runs.assign(
+        dataset=[spec.dataset for spec in specs],
+        backbone=[spec.backbone for spec in specs],
+        method=[spec.label for spec in specs],
+    )
 
     types: dict[str, type[pl.DataType]] = dict.fromkeys(COLUMNS, pl.String)
     types |= dict.fromkeys(REALS, pl.Float64) | dict.fromkeys(COUNTS, pl.Int64)

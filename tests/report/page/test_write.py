@@ -13,7 +13,6 @@ import pytest
 
 from aesbench.core.frame import COLUMNS
 from aesbench.core.record import write_record
-from aesbench.errors import RecordError
 from aesbench.report.evidence import evidence_under, gather
 from aesbench.report.page.build import build_exhibits
 from aesbench.report.page.write import records_parquet, write_report
@@ -77,16 +76,6 @@ def test_the_report_is_the_same_to_the_byte(records, tmp_path):
     with matplotlib.rc_context({"font.size": 30, "svg.fonttype": "none"}):
         assert written("two", records[::-1]) == first
     assert not any(b"2026-" in content for path, content in first.items() if path.suffix != ".png")
-
-
-def test_a_record_of_other_data_is_refused_by_name(records, tmp_path):
-    """The rarer hash is the foreign one; the message has its run and its path."""
-    spec = dataclasses.replace(records[0].spec, data_hash="b" * 64, seed=9)
-    foreign = dataclasses.replace(records[0], spec=spec)
-    with pytest.raises(RecordError, match=f"ml100k.*bbbb.*1 of 17.*{spec.run_id}") as raised:
-        write_report(tmp_path, gather([foreign, *records]))
-    assert f"records/ml100k/widedeep/ues-32/{spec.run_id}.json" in str(raised.value)
-    assert not (tmp_path / "report.html").exists()
 
 
 def test_every_run_is_a_row_of_the_parquet_file(evidence):
