@@ -15,7 +15,7 @@ from aesbench.errors import RecordError
 _SETTINGS = [field.name for field in fields(RunSpec) if field.name not in ("seed", "search_index")]
 """All but what repeats a measurement."""
 
-_PROTOCOL = ("backbone_config", "train")
+_PROTOCOL = ("backbone_config", "train", "tuned")
 
 
 def check_comparable(records: Sequence[RunRecord]) -> None:
@@ -78,8 +78,11 @@ def _check_same_settings(first: RunRecord, record: RunRecord) -> None:
 
 
 def _check_same_protocol(first: RunRecord, record: RunRecord) -> None:
-    """Check that two methods were retrained alike: on one backbone, with one ``train``."""
-    changed = _differing(first.spec, record.spec, _PROTOCOL)
+    """Check that two methods were retrained alike, settings aside that were tuned for them."""
+    if not _differing(first.spec, record.spec, _PROTOCOL):
+        return
+    one, other = first.spec.protocol_settings, record.spec.protocol_settings
+    changed = [name for name in one if content_hash(one[name]) != content_hash(other[name])]
     if changed:
         raise RecordError(
             f"runs {first.spec.run_id} of '{first.spec.label}' and {record.spec.run_id} of"

@@ -49,6 +49,32 @@ def test_methods_trained_differently_are_refused(make_record):
         check_comparable([make_record(), other])
 
 
+def test_settings_that_were_tuned_may_differ(make_record):
+    """From the default and from each other, wherever the row stands; nothing else may."""
+    plain = make_record()
+    tuned = [
+        make_record(f"{name}+tuned", train=TrainConfig(l2=l2), tuned=("train.l2",))
+        for name, l2 in (("ues:32", 1e-3), ("mde", 0.0))
+    ]
+    check_comparable([plain, *tuned])
+    check_comparable([*tuned, plain])
+    for first in (plain, tuned[0]):
+        for other in (
+            make_record("ues:8", train=TrainConfig(l2=1e-3)),
+            make_record("ues:8", train=TrainConfig(l2=1e-3, epochs=3), tuned=("train.l2",)),
+        ):
+            with pytest.raises(RecordError, match="'ues:8'.*differ in train and"):
+                check_comparable([first, other])
+
+
+def test_one_label_is_tuned_one_way(make_record):
+    """Seeds of which one had its weight decay tuned are no seeds of one row."""
+    with pytest.raises(RecordError, match="'mde.tuned'.*differ in.*tuned"):
+        check_comparable(
+            [make_record("mde+tuned", tuned=("train.l2",)), make_record("mde+tuned", seed=1)]
+        )
+
+
 def test_searches_have_no_protocol(make_record):
     """What retrained nothing was trained by none."""
     settings = {"retrain": False, "train": TrainConfig(epochs=3)}
