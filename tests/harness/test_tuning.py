@@ -5,9 +5,11 @@ Most tests replace the workers by a formula and the clock by a counter.
 
 import dataclasses
 import json
+import re
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -351,6 +353,22 @@ def test_what_can_be_tuned_of_the_protocol_holds_its_default_and_valid_ends(back
             for value in ends:
                 assert getattr(config(**{name: value}), name) == value
     shared_space([f"backbone.{name}" for name in backbone.space], backbone.name, {})
+
+
+def test_the_docs_list_what_can_be_tuned_of_the_protocol():
+    """With the default and with every value that is tried, or both ends."""
+    text = (Path(__file__).parents[2] / "docs" / "tuning.md").read_text()
+    rows = {row.split("`")[1]: row for row in text.splitlines() if row.startswith("| `")}
+    space = shared_space(rows, "widedeep", {})
+    assert len(space) == len(TRAIN_SPACE) + len(BACKBONES.get("widedeep").space) == len(rows)
+    for name, values in space.items():
+        _, _, default, tried, _ = rows[name].split("|")
+        owner, setting = name.split(".")
+        config = TrainConfig() if owner == "train" else BACKBONES.get("widedeep").Config()
+        assert float(default) == getattr(config, setting)
+        numbers = [float(word) for word in re.findall(r"[0-9][0-9.e-]*", tried)]
+        assert numbers == ([values.low, values.high] if isinstance(values, Range) else list(values))
+        assert ("logarithmic" in tried) == (isinstance(values, Range) and values.log)
 
 
 def test_a_backbone_tunes_later_settings_only(monkeypatch):
