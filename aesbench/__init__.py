@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from aesbench.core.frame import benchmark_frame, records_frame
     from aesbench.core.metrics import Metrics
     from aesbench.core.record import RunRecord, read_records
+    from aesbench.core.search_space import Range
     from aesbench.core.settings import require
     from aesbench.core.spec import RunSpec, TrainConfig
     from aesbench.datasets.base import Dataset, Field, Split
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
     from aesbench.plugins.exhibit import Evidence, Exhibit, Figure, Table
     from aesbench.plugins.method import Context, Method
     from aesbench.plugins.paper import Claim, DataFacts, Paper, Place, Relative, Score
-    from aesbench.plugins.search_space import Range
     from aesbench.plugins.study import Options, Part, Study
 
 _HOMES = {
@@ -55,7 +55,7 @@ _HOMES = {
     "aesbench.plugins.exhibit": ("Evidence", "Exhibit", "Figure", "Table"),
     "aesbench.plugins.method": ("Context", "Method"),
     "aesbench.plugins.paper": ("Claim", "DataFacts", "Paper", "Place", "Relative", "Score"),
-    "aesbench.plugins.search_space": ("Range",),
+    "aesbench.core.search_space": ("Range",),
     "aesbench.plugins.study": ("Options", "Part", "Study"),
     "aesbench.core.metrics": ("Metrics",),
     "aesbench.core.record": ("RunRecord", "read_records"),

@@ -30,6 +30,7 @@ from aesbench.harness.executors.local import (
 )
 from aesbench.harness.recorded import recorded
 from aesbench.harness.runner import prepare_key_of
+from aesbench.models.backbones import Backbone
 from aesbench.plugins.method import Method
 from aesbench.plugins.registry import BACKBONES, METHODS
 
@@ -44,12 +45,14 @@ class MethodChoice:
     Attributes:
         called: its label; the unification is the one that was named, whatever the default.
         tuned: {backbone: the settings that were tuned on it}, in place of ``config``.
+        protocol: {backbone: {``train.l2``: value}}, what was tuned of the protocol.
     """
 
     method: type[Method]
     config: Any
     called: Label
     tuned: Mapping[str, Any] = field(default_factory=dict)
+    protocol: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @property
     def label(self) -> str:
@@ -169,15 +172,14 @@ def plan(
         _check_can(choices, "score", "cannot score an allocation without training it; leave it out")
     if budget is not None:
         require(budget > 0, "budget", budget, "a share of UES-32's parameters above 0, as in 0.75")
-    train = build_config(TrainConfig, settings.get("train", {}), "train")
     reference = REFERENCE_DIM * sum(f.cardinality for f in dataset.fields)
-    specs: dict[str, RunSpec] = {}  # By run id: presets may name one run twice.
+    specs: dict[str, RunSpec] = {}  # By what they are: two names may stand for one run.
     for seed in seeds:
         for backbone_name in backbones:
             backbone = BACKBONES.get(backbone_name)
-            changed = settings.get(backbone_name, {})
-            backbone_config: Any = build_config(backbone.Config, changed, backbone_name)
             for choice, search_index in product(choices, range(searches)):
+                tuned = choice.protocol.get(backbone_name, {})
+                train, backbone_config = _protocol(settings, backbone, tuned)
                 share = budget if choice.method.honours_budget else None
                 called = dataclasses.replace(
                     choice.called_on(backbone.default_unification, share),
@@ -189,7 +191,7 @@ def plan(
                     dataset=dataset.name,
                     data_hash=dataset.hash,
                     backbone=backbone_name,
-                    backbone_config=plain_settings(backbone_config),
+                    backbone_config=backbone_config,
                     unification=choice.unification or backbone.default_unification,
                     method=choice.method.name,
                     method_config=plain_settings(choice.config_on(backbone_name)),
@@ -202,9 +204,26 @@ def plan(
                     inherit=inherit,
                     scores=scores,
                     protocol=PROTOCOL,
+                    tuned=tuple(sorted(tuned)),
                 )
-                specs.setdefault(spec.run_id, spec)
+                specs.setdefault(spec.content_id, spec)
     return list(specs.values())
+
+
+def _protocol(
+    settings: Settings, backbone: type[Backbone], tuned: Mapping[str, Any]
+) -> tuple[TrainConfig, dict[str, Any]]:
+    """Return the training protocol and the backbone's settings, with what was tuned of them."""
+    changed: dict[str, dict[str, Any]] = {"train": {}, "backbone": {}}
+    for name, value in tuned.items():
+        owner, _, setting = name.partition(".")
+        changed.setdefault(owner, {})[setting] = value  # Of no other owner: the spec refuses it.
+    train = build_config(TrainConfig, {**settings.get("train", {}), **changed["train"]}, "train")
+    own = {**settings.get(backbone.name, {}), **changed["backbone"]}
+    config: Any = build_config(backbone.Config, own, backbone.name)
+    # What was tuned is named also where the default won.
+    named = {name: getattr(config, name) for name in changed["backbone"]}
+    return train, {**plain_settings(config), **named}
 
 
 def without_budget(specs: Iterable[RunSpec]) -> list[str]:

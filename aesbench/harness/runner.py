@@ -366,8 +366,9 @@ def make_context(
 def prepare_key_of(spec: RunSpec, method: Method) -> str:
     """Return the id of the prepared state: equal ids, equal states."""
     shared = spec.to_dict()
-    for own in ("method_config", "label", "budget", "search_index", "retrain", "inherit", "scores"):
-        shared.pop(own, None)
+    own = ("method_config", "label", "budget", "search_index", "retrain", "inherit", "scores")
+    for name in (*own, "tuned"):  # The values that were tuned are in ``train`` and the backbone's.
+        shared.pop(name, None)
     return content_hash([shared, repr(method.prepare_key())])
 
 

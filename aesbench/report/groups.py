@@ -212,6 +212,7 @@ def _identity(record: RunRecord) -> Hashable:
     return (
         *(spec.method, json.dumps(spec.method_config, sort_keys=True, default=list)),
         *(spec.unification, spec.budget, tuple(spec.candidates), spec.called.tuned),
+        json.dumps(spec.tuned_settings),
         *(spec.retrain, spec.inherit, spec.scores, "" if is_ours(by) else by),
     )
 
@@ -247,6 +248,7 @@ def _told_apart(label: str, variants: Mapping[Hashable, RunRecord]) -> dict[Hash
 
 def _settings(record: RunRecord) -> dict[str, str]:
     spec = record.spec
-    settings = {name: str(value) for name, value in spec.method_config.items()}
+    known = {**spec.method_config, **spec.tuned_settings}
+    settings = {name.replace(".", "_"): str(value) for name, value in known.items()}
     candidates = "-".join(map(str, spec.candidates))
     return {**settings, "candidates": candidates, BY: record.providers.get("method", "")}

@@ -52,6 +52,9 @@ def run_page(record: RunRecord, traces: Mapping[str, Trace]) -> Group:
 def _facts(record: RunRecord) -> list[str]:
     spec = record.spec
     lines = [f"run {spec.run_id}: {run_title(spec)}"]
+    if spec.tuned:
+        tuned = ", ".join(f"{name} {value}" for name, value in spec.tuned_settings.items())
+        lines.append(f"tuned of the protocol: {tuned}")
     if record.error is not None:
         error = record.error
         lines.append(f"failed in {error['phase']}: {error['type']}: {error['message']}")

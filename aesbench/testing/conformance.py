@@ -27,6 +27,7 @@ import torch
 from torch import nn
 
 from aesbench.core.allocation import Allocation
+from aesbench.core.search_space import Range
 from aesbench.core.settings import build_config
 from aesbench.core.spec import REFERENCE_DIM
 from aesbench.core.trace import Trace
@@ -34,7 +35,6 @@ from aesbench.errors import AesbenchError, ConfigError
 from aesbench.models.randomness import global_generators, stage_generator
 from aesbench.models.training import predict
 from aesbench.plugins.method import Context, Method
-from aesbench.plugins.search_space import Range
 from aesbench.testing.tiny_data import TINY_SHAPES, tiny_context
 
 Check = Callable[[type[Method], str], None]

@@ -88,6 +88,7 @@ def test_a_spec_survives_json_with_its_id(spec):
         {"retrain": False},
         {"inherit": True},
         {"scores": 5, "retrain": False},
+        {"tuned": ("train.l2",)},
     ],
     ids=lambda change: next(iter(change)),
 )
@@ -113,6 +114,12 @@ def test_a_content_hash_does_not_depend_on_the_order_of_keys():
         {"inherit": True, "retrain": False},
         {"scores": 5},
         {"scores": -1, "retrain": False},
+        {"tuned": ("train.l3",)},
+        {"tuned": ("train",)},
+        {"tuned": ("backbone.",)},
+        {"tuned": ("mde.alpha",)},
+        {"tuned": ("train.l2", "backbone.dropout")},
+        {"tuned": ("train.l2", "train.l2")},
     ],
     ids=str,
 )
@@ -218,13 +225,14 @@ def test_any_change_of_the_protocol_changes_the_run_id(change, spec):
 def test_every_field_of_a_spec_is_in_its_id(spec):
     """The changes above name every field but the label, and the label counts too."""
     fields = {f.name for f in dataclasses.fields(RunSpec)}
-    later = {"retrain", "inherit", "scores", "protocol"}
+    later = {"retrain", "inherit", "scores", "protocol", "tuned"}
     assert spec.to_dict().keys() == fields - later
     for change in (
         {"retrain": False},
         {"inherit": True},
         {"retrain": False, "scores": 5},
         {"protocol": 2},
+        {"tuned": ("train.l2",)},
     ):
         named = dataclasses.replace(spec, **change).to_dict().keys()
         assert named == fields - later | change.keys()
@@ -244,11 +252,11 @@ def test_a_label_is_no_part_of_what_a_run_is(spec):
 def test_conditions_are_what_every_method_shares(spec):
     """Data, protocol, trainer and backbone; neither method nor seed; a list equals a tuple."""
     same = dataclasses.replace(spec, seed=7, label="mde", method="mde", method_config={})
-    lists = {
-        name: list(v) if isinstance(v, tuple) else v for name, v in spec.backbone_config.items()
-    }
     assert same.conditions == spec.conditions
-    assert dataclasses.replace(spec, backbone_config=lists).conditions == spec.conditions
+    lists, tuples = (
+        dataclasses.replace(spec, backbone_config={"hidden": value}) for value in ([4, 2], (4, 2))
+    )
+    assert lists.conditions == tuples.conditions
     other = dataclasses.replace(spec, train=TrainConfig(l2=0.5), protocol=2)
     differ = {n for n, value in other.conditions.items() if value != spec.conditions[n]}
     assert differ == {"train.l2", "protocol"}
@@ -272,6 +280,25 @@ def test_a_later_setting_at_its_default_changes_no_id(spec):
     assert plain_settings(Outer(flag=True, inner=Inner(new=3))) == {
         "rate": 0.5, "flag": True, "inner": {"old": 1, "new": 3},
     }  # fmt: skip
+
+
+def test_rows_share_the_protocol_but_for_what_was_tuned(spec):
+    """A tuned setting stands at its default; what was not tuned is as it is."""
+    config = dict(spec.backbone_config)
+    tuned = dataclasses.replace(
+        spec,
+        train=TrainConfig(l2=1e-3, epochs=7),
+        backbone_config={**config, "dropout": 0.3},
+        tuned=("backbone.dropout", "train.l2"),
+    )
+    other = dataclasses.replace(spec, train=TrainConfig(epochs=7))
+    assert tuned.tuned_settings == {"backbone.dropout": 0.3, "train.l2": 1e-3}
+    assert tuned.conditions == other.conditions
+    assert other.conditions["train.epochs"] == 7 and other.tuned_settings == {}
+    half = dataclasses.replace(tuned, tuned=("train.l2",))
+    assert half.conditions == {**other.conditions, f"{spec.backbone}.dropout": 0.3}
+    again = RunSpec.from_dict(json.loads(json.dumps(tuned.to_dict())))
+    assert again.tuned == tuned.tuned and again.run_id == tuned.run_id
 
 
 def test_the_run_id_does_not_depend_on_the_order_of_settings(spec):

@@ -10,9 +10,9 @@ import pytest
 import torch
 
 from aesbench import Allocation, Method, Metrics
+from aesbench.core.search_space import Range
 from aesbench.errors import ConfigError
 from aesbench.plugins.registry import METHODS
-from aesbench.plugins.search_space import Range
 from aesbench.testing import tiny_context
 from aesbench.testing.conformance import CHECKS, ContractError, check_config
 

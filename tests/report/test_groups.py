@@ -138,3 +138,19 @@ def test_a_run_that_appears_twice_is_refused(make_record):
     """A copied file must not count as another seed."""
     with pytest.raises(RecordError, match="twice"):
         gather([make_record(), make_record()])
+
+
+def test_settings_of_the_protocol_that_were_tuned_may_differ(make_record):
+    """Between rows, that of the default included; nothing else may, and no row holds two."""
+    plain = make_record("ues:8")
+    tuned = [
+        make_record("ues:8+tuned", seed, train=TrainConfig(l2=l2), tuned=("train.l2",))
+        for seed, l2 in ((0, 0.1), (1, 0.2))
+    ]
+    evidence = gather([plain, *tuned])
+    assert set(evidence.runs["dataset"]) == {"tiny"}
+    methods = sorted(evidence.runs["method"])
+    assert methods[0] == "ues:8" and methods[1] == "ues:8+tuned"
+    assert methods[2] in ("ues:8[train_l2=0.1]+tuned", "ues:8[train_l2=0.2]+tuned")
+    longer = make_record("ues:2", train=TrainConfig(l2=0.1, epochs=3), tuned=("train.l2",))
+    assert len(set(gather([plain, longer]).runs["dataset"])) == 2
