@@ -135,6 +135,11 @@ def holm(p_values: Sequence[float | None]) -> list[float | None]:
     return adjusted
 
 
+def t_test(differences: Sequence[float]) -> float | None:
+    """Return the p of the paired two-sided t-test; None where differences have no variance."""
+    return _t_test(summarise(differences))
+
+
 def _t_test(difference: Summary) -> float | None:
     if not difference.error:
         return None
