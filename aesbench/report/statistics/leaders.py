@@ -142,7 +142,7 @@ def common_scores(
     scores = {key: seed_means(runs, measure) for key, runs in rows.items() if len(runs)}
     table = pd.DataFrame({key: own.dropna() for key, own in scores.items()}).sort_index()
     found = complete(table)
-    return found, [key for key in scores if key not in found]
+    return found, [key for key, own in scores.items() if own.notna().any() and key not in found]
 
 
 def leader(
