@@ -104,19 +104,19 @@ class Lead:
         return f"clearly ahead of {listed(map(name, self.behind))} only"
 
 
-def complete(scores: pd.DataFrame, least_columns: int = 2) -> pd.DataFrame:
+def complete(scores: pd.DataFrame, least_columns: int = 2, least_rows: int = 1) -> pd.DataFrame:
     """Return the rows and columns without a gap: as many cells as can be had.
 
     Rows enter by how many columns they have; each is kept as long as the table grows.
 
     Args:
         scores: a row per seed, or per place; a column per method; NaN where it did not run.
-        least_columns: with fewer there is nothing to compare, and nothing is returned.
+        least_columns, least_rows: with fewer there is nothing to compare, and none is returned.
     """
     best = scores.iloc[:0, :0]
     counts = scores.notna().sum(axis=1).to_numpy()
     order = sorted(range(len(scores)), key=lambda row: -counts[row])
-    for count in range(1, len(order) + 1):
+    for count in range(least_rows, len(order) + 1):
         own = scores.iloc[sorted(order[:count])].dropna(axis=1)
         if own.shape[1] >= least_columns and own.size > best.size:
             best = own
