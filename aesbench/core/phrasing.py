@@ -18,6 +18,17 @@ def many(count: int, noun: str) -> str:
     return f"{count:,} {noun}" + ("" if count == 1 else "s")
 
 
+def listed(texts: Iterable[str]) -> str:
+    """Return names as a list in words: ``A``, ``A and B``, ``A, B and C``; ``nobody`` of none."""
+    *most, last = [*texts] or ["nobody"]
+    return f"{', '.join(most)} and {last}" if most else last
+
+
+def runs_in_words(count: int, failed: int) -> str:
+    """Return a count of runs or seeds, and how many beside them failed: ``9 (+1 failed)``."""
+    return f"{count} (+{failed} failed)" if failed else str(count)
+
+
 def number_form(numbers: Sequence[float], *, signed: bool) -> str:
     """Return the format in which the largest of these numbers has three digits."""
     largest = max((abs(number) for number in numbers if math.isfinite(number)), default=1.0)

@@ -141,7 +141,7 @@ class Registry(Generic[T]):
         for attribute in ("name", "title") if self._is_instance else ("name", "title", "Config"):
             if not hasattr(found, attribute):
                 raise ConfigError(f"{self.kind} '{name or found.__name__}' lacks '{attribute}'")
-        return found  # type: ignore[no-any-return]
+        return cast(T, found)
 
     def _entry_points(self) -> dict[str, EntryPoint]:
         points: dict[str, EntryPoint] = {}

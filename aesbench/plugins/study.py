@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from aesbench.core.settings import require_int
@@ -81,3 +82,11 @@ class Study:
     seeds: int
     parts: Callable[[Dataset, Options], list[Part]]
     needs_truth: bool = False
+
+
+def reproduce_commands(study: str, dataset: str, backbones: Iterable[str]) -> list[str]:
+    """Return the commands that make the runs of a study on a data set, one per backbone."""
+    return [
+        f"aesbench reproduce {study} --dataset {quote(dataset)} --backbones {quote(backbone)}"
+        for backbone in dict.fromkeys(backbones)
+    ]

@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from aesbench.core.phrasing import natural
+from aesbench.core.phrasing import natural, runs_in_words
 from aesbench.core.record import RunRecord, read_records
 from aesbench.plugins.exhibit import MISSING
 from aesbench.terminal.table import make_table
@@ -49,8 +49,7 @@ def searches_table(records: Iterable[RunRecord]) -> Table:
         shown = f"{sizes[0]:,}" if sizes else MISSING
         if sizes and sizes[0] != sizes[-1]:
             shown += f" to {sizes[-1]:,}"
-        n = f"{len(found)} (+{failed} failed)" if failed else str(len(found))
-        rows.append((*key, n, str(len(set(found))), shown))
+        rows.append((*key, runs_in_words(len(found), failed), str(len(set(found))), shown))
     header = ("data set", "backbone", "method", "searches", "different allocations", "emb. params")
     return make_table(header, rows, texts=3, breaks=header)
 

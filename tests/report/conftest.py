@@ -39,6 +39,16 @@ def failed(make_record):
 
 
 @pytest.fixture
+def uniform(make_record):
+    """Three seeds of UES-32 and of UES-8, where UES-8 is better by AUC and worse by LogLoss."""
+    return [
+        make_record(label, seed, dims=(dim, dim), auc=auc + seed / 100, logloss=logloss)
+        for label, dim, auc, logloss in (("ues:32", 32, 0.7, 0.4), ("ues:8", 8, 0.8, 0.5))
+        for seed in range(3)
+    ]
+
+
+@pytest.fixture
 def cells():
     """Return the function that gives ``{first cell's text: {column: text}}`` of a table."""
 

@@ -231,27 +231,30 @@ def draw_ranks(
     ranks: DataFrame,
     looks: Mapping[str, Look],
     joined: Sequence[tuple[int, int]],
-    critical: float,
+    critical: float | None = None,
 ) -> None:
-    """Draw mean ranks with bars that join those closer than the critical difference.
+    """Draw mean ranks with their intervals, and bars that join those that no test tells apart.
 
     Args:
         axis: to draw on.
-        ranks: columns ``name`` and ``value``, with a row per name, the best first.
+        ranks: columns ``name``, ``value``, ``low``, ``high``, a row per name, the best first.
         looks: {name: its look}.
         joined: (first, last) place of the names that each bar joins.
-        critical: the critical difference of mean ranks.
+        critical: the critical difference of mean ranks, drawn above them; None where there is none.
     """
     count = len(ranks)
     axis.hlines(range(count), 1, ranks["value"], color="#DDDDDD", lw=1, zorder=0)
+    colours = [looks[name].colour for name in ranks["name"]]
+    axis.hlines(range(count), ranks["low"], ranks["high"], color=colours, lw=2)
     _lane_points(axis, ranks, {name: looks[name] for name in ranks["name"]}, area=64)
     for number, (first, last) in enumerate(joined):
         x = count + 0.4 + 0.25 * number
         axis.plot([x, x], [first - 0.2, last + 0.2], color=GREY, lw=4, solid_capstyle="butt")
-    axis.plot([1, 1 + critical], [-1, -1], "k|-", lw=1.5)
-    axis.text(1 + critical, -1, f"  CD = {critical:.2f}", va="center", fontsize=8)
+    if critical is not None:
+        axis.plot([1, 1 + critical], [-1, -1], "k|-", lw=1.5)
+        axis.text(1 + critical, -1, f"  CD = {critical:.2f}", va="center", fontsize=8)
     label_lanes(axis, list(ranks["name"]))
-    axis.set_ylim(count - 0.4, -1.6)
+    axis.set_ylim(count - 0.4, -0.6 if critical is None else -1.6)
     axis.set_xticks(range(1, count + 1))
     axis.set_xlabel("")
     axis.grid(False)

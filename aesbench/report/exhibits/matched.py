@@ -14,18 +14,19 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from aesbench.core.label import Label
-from aesbench.core.phrasing import span
+from aesbench.core.phrasing import listed, many, span
 from aesbench.core.spec import REFERENCE_DIM
 from aesbench.plugins.exhibit import AUC, COUNT, HALF, SHARE, Evidence, Exhibit, Figure, Look, Table
 from aesbench.plugins.paper import Place
+from aesbench.plugins.study import reproduce_commands
 from aesbench.report.draw.intervals import BAR_CAPTION, draw_groups
 from aesbench.report.draw.legend import look_keys, outside_legend
 from aesbench.report.draw.theme import LABEL
+from aesbench.report.statistics.leaders import CLEARLY, Lead, leader
 from aesbench.report.statistics.paired import CAPTION, FORMS, clear, versus
 from aesbench.report.statistics.scores import (
     RANDOM,
     UNIFORM,
-    best,
     by_dataset,
     by_method,
     compared,
@@ -59,6 +60,10 @@ class Match:
         """Return every other method's test AUC minus the baseline's, corrected by Holm."""
         scores = {name: seed_means(own, "test_auc") for name, own in self.methods.items()}
         return versus(scores, baseline)
+
+    def lead(self) -> Lead | None:
+        """Return who leads by test AUC, over the seeds that all have."""
+        return leader(self.methods, "test_auc")
 
 
 def build(evidence: Evidence) -> list[Exhibit]:
@@ -118,10 +123,7 @@ def _exhibit(evidence: Evidence, dataset: str, found: Mapping[Place, Sequence[Ma
         findings=[f for place, m in found.items() for f in _findings(evidence, place, m)],
         tables=tables,
         figures=figures,
-        reproduce=[
-            f"aesbench reproduce matched --dataset {dataset} --backbones {place.backbone}"
-            for place in found
-        ],
+        reproduce=reproduce_commands("matched", dataset, (place.backbone for place in found)),
         runs=list(dict.fromkeys(pd.concat(runs)["run_id"])),
     )
 
@@ -140,8 +142,12 @@ def _scores(evidence: Evidence, place: Place, matches: Sequence[Match]) -> Table
         },
         dtype=object,
     )
-    shares = pd.Series(frame["budget"])
-    bold = [flag for share in shares.unique() for flag in best(frame["AUC"][shares == share])]
+    leads = [match.lead() for match in matches]
+    bold = [
+        bool(lead and name in lead.first)
+        for match, lead in zip(matches, leads, strict=True)
+        for name in match.methods
+    ]
     frame = frame.rename(
         columns={"AUC SD": "SD", "AUC 95 %": "95 %"}
         | {f"LogLoss {end}": f"LogLoss: {end}" for end in ("SD", "95 %")}
@@ -153,7 +159,9 @@ def _scores(evidence: Evidence, place: Place, matches: Sequence[Match]) -> Table
         caption=(
             "Budget: the most embedding parameters, as a share of UES-32's; used: the mean share"
             " that methods took. AUC and LogLoss on test, mean, standard deviation and half of"
-            " Student's 95 % interval over seeds; in bold the best AUC of each budget."
+            " Student's 95 % interval over seeds; in bold the best AUC of each budget, by the mean"
+            " over the seeds that its methods share."
+            f" {CLEARLY}"
         ),
         frame=frame,
         forms={**forms, "budget": SHARE, "used": SHARE, "seeds": COUNT},
@@ -212,7 +220,7 @@ def _figure(evidence: Evidence, place: Place, matches: Sequence[Match], data: Ta
             " budget methods stand side by side, not by what they used."
             f" {BAR_CAPTION}, n = {span(int(n) for n in data.frame['seeds'] if n)} seeds.{absent}"
         ),
-        alternative=" ".join(_findings(evidence, place, matches)),
+        alternative=" ".join(_findings(evidence, place, matches)) or data.title,
         data=data,
         draw=partial(
             _draw,
@@ -242,24 +250,20 @@ def _name(evidence: Evidence, name: str) -> str:
 def _findings(evidence: Evidence, place: Place, matches: Sequence[Match]) -> list[str]:
     findings = []
     for match in matches:
-        scored = {n: s for n, own in match.methods.items() if (s := over_seeds(own, "test_auc"))}
-        if not scored:
-            continue
-        first = max(scored, key=lambda name: scored[name].mean)
-        text = (
-            f"{evidence.place(place)}, {match.share:.0%} of UES-32's parameters:"
-            f" {evidence.method(first)} has the highest mean AUC, {scored[first].mean:.4f}"
-            f" (n = {scored[first].n})"
-        )
+        texts = []
+        if lead := match.lead():
+            texts.append(lead.in_words(evidence.method))
         found = match.versus(RANDOM)
         better = found[clear(found) & (found["difference"].astype(float) > 0)].index
         if known := int(found["Holm p"].notna().sum()):
-            names = ", ".join(map(evidence.method, better)) or "none"
-            text += (
-                f"; of {known} methods these beat random sizes clearly (Holm-corrected p below"
-                f" .05): {names}"
+            who = listed(map(evidence.method, better)) if len(better) else "none"
+            texts.append(
+                f"of {many(known, 'method')} held against random sizes, these beat them clearly"
+                f" (Holm-corrected p below .05): {who}"
             )
-        findings.append(text + ".")
+        if texts:
+            where = f"{evidence.place(place)}, {match.share:.0%} of UES-32's parameters"
+            findings.append(f"{where}: {'; '.join(texts)}.")
     return findings
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from aesbench.core.label import Label
-from aesbench.core.phrasing import span
+from aesbench.core.phrasing import many, span
 from aesbench.plugins.exhibit import AUC, COUNT, HALF, SHARE, Evidence, Exhibit, Figure, Look, Table
 from aesbench.plugins.paper import Place
 from aesbench.report.draw.intervals import BAR_CAPTION
@@ -49,7 +49,7 @@ def build(evidence: Evidence) -> list[Exhibit]:
         given = own["base_method"] == GIVEN
         points = _points(own[~given])
         if len(points) >= LEAST_METHODS:
-            found[place] = points, _points(own[given]), own[~given]
+            found[place] = _on_front(points, own), _points(own[given]), own[~given]
     return [
         _exhibit(evidence, dataset, {place: found[place] for place in members})
         for dataset, members in by_dataset(found).items()
@@ -57,7 +57,7 @@ def build(evidence: Evidence) -> list[Exhibit]:
 
 
 def _points(runs: pd.DataFrame) -> pd.DataFrame:
-    """Return what the runs of each label come to, by parameters: with a mark on the front."""
+    """Return what the runs of each label come to, by parameters."""
     groups = by_method(runs)
     auc = [over_seeds(own, "test_auc") for own in groups.values()]
     points = pd.DataFrame(
@@ -69,10 +69,17 @@ def _points(runs: pd.DataFrame) -> pd.DataFrame:
             **spread("AUC", auc),
         },
     ).rename(columns={"AUC SD": "SD", "AUC 95 %": "95 %"})
-    points = points.sort_values(["embedding params", "method"], ignore_index=True)
-    front = pareto_front(points["embedding params"].tolist(), points["AUC"].tolist())
-    points["front"] = ["yes" if place in front else "" for place in points.index]
-    return points
+    return points.sort_values(["embedding params", "method"], ignore_index=True)
+
+
+def _on_front(points: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
+    """Return the points with a mark on those of the front."""
+    groups = by_method(runs)
+    costs, gains = (
+        pd.DataFrame({label: seed_means(groups[label], measure) for label in points["method"]})
+        for measure in ("embedding_params", "test_auc")
+    )
+    return points.assign(front=["yes" if is_on else "" for is_on in pareto_front(costs, gains)])
 
 
 Found = Mapping[Place, tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]]
@@ -98,9 +105,9 @@ def _table(evidence: Evidence, place: Place, points: pd.DataFrame) -> Table:
         title=f"AUC against embedding parameters: {evidence.place(place)}",
         caption=(
             "Test AUC: mean, standard deviation and half of Student's 95 % interval over seeds;"
-            " embedding parameters: mean over seeds; P-R: saved against UES-32. Front: no other"
-            " mean has as few parameters and as high an AUC; which of several close ones is on it"
-            " is chance."
+            " embedding parameters: mean over seeds; P-R: saved against UES-32. Front: over the"
+            " seeds that both have, no other has on the mean as few parameters and as high an AUC;"
+            " which of several close ones is on it is chance."
         ),
         frame=points,
         forms={
@@ -144,8 +151,8 @@ def _figure(
     ground = ""
     if len(given):
         ground = (
-            f" Small dots: {len(given)} allocations that no method chose, such as random ones,"
-            f" n = {given['seeds'].min()} or more each."
+            f" Small dots: {many(len(given), 'allocation')} that no method chose, such as random"
+            f" ones, n = {given['seeds'].min()} or more each."
         )
     columns = {"embedding params": "cost", "AUC": "value"}
     return Figure(
@@ -153,7 +160,7 @@ def _figure(
         title=data.title,
         caption=(
             f"Test AUC over embedding parameters (logarithmic). {BAR_CAPTION}, n ="
-            f" {span(map(int, points['seeds']))} seeds; line: the Pareto front of the means."
+            f" {span(map(int, points['seeds']))} seeds; line: through the Pareto front."
             " Several points of one method are its settings and budgets, without those of an"
             f" ablation; UES is marked with its size.{ground}"
         ),
@@ -207,4 +214,9 @@ def _finding(evidence: Evidence, place: Place, points: pd.DataFrame) -> str:
             front["method"], front["embedding params"], front["AUC"], strict=True
         )
     ]
-    return f"{evidence.place(place)}: on the front are, from small to large, {', '.join(texts)}."
+    where = evidence.place(place)
+    if not texts:  # Pairs share other seeds each, so that they may beat each other in a circle.
+        return f"{where}: each of {len(points)} points is beaten by another."
+    if len(texts) == 1:
+        return f"{where}: on the front is {texts[0]} alone."
+    return f"{where}: on the front are, from small to large, {', '.join(texts)}."

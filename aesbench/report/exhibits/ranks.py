@@ -1,186 +1,226 @@
-"""Critical differences: whether methods differ over all data sets and backbones together.
+"""Mean ranks over data sets, and how many data sets it would take to tell methods apart.
 
-Demšar, "Statistical Comparisons of Classifiers over Multiple Data Sets", JMLR 7 (2006): Friedman's
-test, and Nemenyi's critical difference of mean ranks.
+Critical differences are drawn where data sets are enough for them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
-from scipy import stats
 
 from aesbench.core.label import Label
-from aesbench.plugins.exhibit import AUC, Evidence, Exhibit, Figure, Look, Table
+from aesbench.core.phrasing import listed, many, span
+from aesbench.plugins.exhibit import COUNT, MISSING, Evidence, Exhibit, Figure, Look, Table, p_value
 from aesbench.plugins.paper import Place
 from aesbench.report.draw.intervals import draw_ranks
 from aesbench.report.draw.theme import LABEL
 from aesbench.report.statistics.contenders import BEST, competitions
-from aesbench.report.statistics.paired import ALPHA
-from aesbench.report.statistics.scores import mean_over_seeds
+from aesbench.report.statistics.leaders import complete
+from aesbench.report.statistics.mean_ranks import (
+    FEW_DATASETS,
+    LEAST_BLOCKS,
+    RESAMPLES,
+    MeanRanks,
+    friedman_nemenyi,
+    joined,
+    mean_ranks,
+)
+from aesbench.report.statistics.scores import seed_means
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
 
-NAME = "critical-difference"
+NAME = "ranks"
+TITLE = "Ranks over data sets"
 LEAST_METHODS = 3
 LEAST_PLACES = 2
 
+MOST_SHOWN = 1000
+"""Whoever needs more data sets than this needs another question."""
+
 
 def build(evidence: Evidence) -> list[Exhibit]:
-    """Return one exhibit, if three methods ran on the same two places at least."""
-    everything = _means(evidence)
-    scores = complete(everything)
-    if len(scores) < LEAST_PLACES:
+    """Return one exhibit, if three methods share seeds on the same two places at least."""
+    everything = _by_place(evidence)
+    scores = comparable(everything)
+    if scores.empty:
         return []
-    p, critical, apart = friedman_nemenyi(scores)
-    ranks = scores.rank(axis=1, ascending=False).mean().rename("mean rank")
-    order = sorted(ranks.index, key=lambda method: (ranks[method], method))
-    table = _table(evidence, scores[order], ranks[order], p, critical)
-    findings = [_finding(evidence, scores, ranks[order], p, apart)]
-    left_out = [place for place in everything.index if place not in scores.index]
-    if left_out:
-        named = ", ".join(_called(evidence, place) for place in left_out)
-        findings.append(f"Left out, as fewer of these methods ran there: {named}.")
-    runs = evidence.runs
-    own = runs["method"].isin(order) & runs["retrained"]
-    own &= (runs["dataset"] + "/" + runs["backbone"]).isin(scores.index)
+    ranks = mean_ranks(scores)
+    critical = _critical(ranks)
+    table = _table(evidence, scores, ranks, critical)
+    findings = [*_findings(evidence, ranks), *_left_out(evidence, everything, scores)]
     return [
         Exhibit(
             name=NAME,
-            title="Ranks over data sets and backbones",
+            title=TITLE,
             claim="",
             findings=findings,
             tables=(table,),
-            figures=(_figure(evidence, table, ranks[order], critical, apart, findings[0]),),
-            runs=list(runs["run_id"][own]),
+            figures=(_figure(evidence, ranks, table, critical, findings),),
+            runs=_run_ids(evidence, scores),
         )
     ]
 
 
-def _means(evidence: Evidence) -> pd.DataFrame:
-    """Return the mean test AUC of every method as it comes, a column each.
+def comparable(places: Mapping[Place, pd.DataFrame]) -> pd.DataFrame:
+    """Return the scores of the methods that can be ranked together.
 
-    A row per place, ``dataset/backbone``.
-    """
-    rows: dict[str, dict[str, float]] = {}
-    for place, everyone in competitions(evidence).items():
-        for row in everyone:
-            if len(row.runs) and row.key != BEST and Label.parse(row.key).is_plain:
-                found = mean_over_seeds(row.runs, "test_auc")
-                rows.setdefault("/".join(place), {})[row.key] = found or 0.0
-    return pd.DataFrame.from_dict(rows, orient="index")
-
-
-def _called(evidence: Evidence, place: str) -> str:
-    return evidence.place(Place(*place.split("/")))
-
-
-def complete(scores: pd.DataFrame) -> pd.DataFrame:
-    """Return places and methods that all ran there: as many pairs of them as can be had.
-
-    Places enter by their number of methods; each is kept as long as the table grows.
-    """
-    best = scores.iloc[:0]
-    counts = scores.notna().sum(axis=1)
-    order = sorted(scores.index, key=lambda place: (-counts[place], place))
-    for count in range(LEAST_PLACES, len(order) + 1):
-        own = scores.loc[order[:count]].dropna(axis=1)
-        if own.shape[1] >= LEAST_METHODS and own.size >= best.size:
-            best = own
-    return best
-
-
-def friedman_nemenyi(scores: pd.DataFrame) -> tuple[float, float, pd.DataFrame]:
-    """Test whether methods differ over places.
+    As many pairs of place and method as can be had; a method ran at a place if it shares seeds with
+    others there (``complete``).
 
     Args:
-        scores: a row per place, a column per method; higher is better.
+        places: {place: (seeds, methods)}, NaN where there is no score.
 
     Returns:
-        p of Friedman's test that all are equal; Nemenyi's critical difference of two mean ranks at
-        .05; and which pairs differ, ``(methods, methods)``.
+        A row per seed that all of these methods have, indexed by ``dataset``, ``backbone`` and
+        ``seed``; empty if there are too few methods or places.
     """
-    from scikit_posthocs import posthoc_nemenyi_friedman
+    ran = {place: dict.fromkeys(complete(own), 1.0) for place, own in places.items()}
+    methods = dict.fromkeys(name for own in places.values() for name in own)
+    presence = pd.DataFrame(
+        [[own.get(name) for name in methods] for own in ran.values()],
+        index=range(len(ran)),
+        columns=list(methods),
+        dtype=float,
+    )
+    kept = complete(presence, LEAST_METHODS, LEAST_PLACES)
+    chosen = [place for number, place in enumerate(places) if number in kept.index]
+    if not chosen:
+        return pd.DataFrame()
+    return pd.concat(
+        {place: places[place][list(kept)].dropna() for place in chosen},
+        names=["dataset", "backbone", "seed"],
+    )
 
-    values = scores.to_numpy()
-    count, methods = values.shape
-    is_tied = np.ptp(values, axis=1).max() == 0  # Everywhere, where the statistic is 0 / 0.
-    p = 1.0 if is_tied else float(stats.friedmanchisquare(*values.T).pvalue)
-    quantile = float(stats.studentized_range.ppf(1 - ALPHA, methods, np.inf)) / 2**0.5
-    critical = quantile * (methods * (methods + 1) / (6 * count)) ** 0.5
-    pairs = posthoc_nemenyi_friedman(values)
-    apart = pd.DataFrame(pairs.to_numpy() < ALPHA, scores.columns, scores.columns)
-    return p, critical, apart
+
+def _by_place(evidence: Evidence) -> dict[Place, pd.DataFrame]:
+    """Return the test AUC of every method as it comes: ``{place: (seeds, methods)}``."""
+    return {
+        place: pd.DataFrame(
+            {
+                row.key: seed_means(row.runs, "test_auc")
+                for row in everyone
+                if len(row.runs) and row.key != BEST and Label.parse(row.key).is_plain
+            }
+        )
+        for place, everyone in competitions(evidence).items()
+    }
 
 
-def joined(apart: pd.DataFrame, order: Sequence[str]) -> list[tuple[int, int]]:
-    """Return which methods cannot be told apart: first and last place in order of rank.
+@dataclass(frozen=True)
+class Critical:
+    """What Demšar's tests over data sets say.
 
-    Only groups of at least two that no other holds.
+    Attributes:
+        p: of Friedman's test that all methods are equal.
+        difference: of mean ranks, that Nemenyi calls apart at .05.
+        joined: first and last row of those that it does not.
     """
-    found: list[tuple[int, int]] = []
-    for first, method in enumerate(order):
-        last = max(place for place, other in enumerate(order) if not apart.loc[method, other])
-        if last > first and (not found or last > found[-1][1]):
-            found.append((first, last))
-    return found
+
+    p: float
+    difference: float
+    joined: Sequence[tuple[int, int]]
+
+
+def _critical(ranks: MeanRanks) -> Critical | None:
+    """Return the tests over data sets, if these are enough for them."""
+    if len(ranks.by_dataset) < LEAST_BLOCKS:
+        return None
+    p, difference, apart = friedman_nemenyi(-ranks.by_dataset)
+    return Critical(p, difference, joined(apart, list(ranks.methods.index)))
 
 
 def _table(
-    evidence: Evidence, scores: pd.DataFrame, ranks: pd.Series, p: float, critical: float
+    evidence: Evidence, scores: pd.DataFrame, ranks: MeanRanks, critical: Critical | None
 ) -> Table:
-    means = scores.T.set_axis([_called(evidence, place) for place in scores.index], axis=1)
-    frame = means.rename_axis("method").reset_index()
-    frame.insert(1, "mean rank", ranks.to_numpy())
+    columns = {name: evidence.title(name) for name in ranks.by_dataset.index}
+    if len(set(columns.values())) < len(columns):
+        columns = {name: f"{title} ({name})" for name, title in columns.items()}
+    frame = ranks.methods.join(ranks.by_dataset.T.rename(columns=columns))
+    places = scores.groupby(level=["dataset", "backbone"], sort=False).size()
+    tests = ""
+    if critical is not None:
+        tests = (
+            f" Friedman's test over the n = {len(columns)} data sets that all methods are equal:"
+            f" p = {critical.p:.3g}; by Nemenyi two methods differ at the .05 level if their mean"
+            f" ranks are {critical.difference:.2f} apart."
+        )
+    signed = dict.fromkeys(("behind", "behind: low", "behind: high"), "{:+.2f}")
     return Table(
         name=NAME,
-        title="Ranks over data sets and backbones",
+        title=TITLE,
         caption=(
-            f"Mean test AUC over seeds on each of {len(scores)} data sets and backbones, and the"
-            f" mean rank by it (1 is best). Friedman's test that all {len(ranks)} methods are"
-            f" equal: p = {p:.3g}. By Nemenyi two methods differ at the .05 level if their"
-            f" mean ranks are {critical:.2f} apart. The same data set with two backbones"
-            " counts twice, which flatters p."
+            f"Rank by test AUC among {many(len(frame), 'method')} (1 is best): of every seed that"
+            f" all of them have, n = {span(places)} at each of {many(len(places), 'place')}; mean"
+            " over seeds, then over the backbones of a data set, then over data sets. Low and high:"
+            f" 95 % percentile bootstrap over the {many(len(columns), 'data set')} and, within"
+            f" each, over the seeds of a place ({RESAMPLES:,} resamples). Behind: mean rank less"
+            " that of the first row, likewise; p: two-sided t-test of it over data sets, corrected"
+            " by Holm over all pairs of methods. Data sets needed: on how many such a test at .05,"
+            " uncorrected, would find a difference of this size with a power of 80 %, if its mean"
+            " and standard deviation over data sets were the observed ones. Last columns: mean rank"
+            f" on each data set.{tests}"
         ),
-        frame=frame,
-        forms={"mean rank": "{:.2f}", **dict.fromkeys(means.columns, AUC)},
-        texts={"method": [evidence.method(method) for method in ranks.index]},
-        bold={name: list(means[name] == means[name].max()) for name in means.columns},
+        frame=frame.rename_axis("method").reset_index(),
+        forms={
+            **dict.fromkeys(("mean rank", "low", "high", *columns.values()), "{:.2f}"),
+            **signed,
+            "Holm p": p_value,
+            "data sets needed": COUNT,
+        },
+        texts={
+            "method": [evidence.method(method) for method in frame.index],
+            "data sets needed": [_needed(ranks, method) for method in frame.index],
+        },
+        bold={"mean rank": [method in ranks.first for method in frame.index]},
     )
+
+
+def _needed(ranks: MeanRanks, method: str) -> str:
+    """Return on how many data sets a method would be told from the first."""
+    count: Any = ranks.methods.at[method, "data sets needed"]
+    if count is not None:
+        return f"{count:,}" if count <= MOST_SHOWN else f"> {MOST_SHOWN:,}"
+    is_unknown = method == ranks.methods.index[0] or len(ranks.by_dataset) == 1
+    return MISSING if is_unknown else "none would"
 
 
 def _figure(
     evidence: Evidence,
+    ranks: MeanRanks,
     table: Table,
-    ranks: pd.Series,
-    critical: float,
-    apart: pd.DataFrame,
-    finding: str,
+    critical: Critical | None,
+    findings: Sequence[str],
 ) -> Figure:
-    names = [evidence.method(method) for method in ranks.index]
+    names = [evidence.method(method) for method in ranks.methods.index]
+    count = many(len(ranks.by_dataset), "data set")
+    bars = (
+        " Bars join neighbours that Nemenyi's critical difference (CD, .05) does not tell apart."
+        if critical
+        else ""
+    )
+    own = ranks.methods[["mean rank", "low", "high"]].astype(float)
     return Figure(
         name=NAME,
-        title="Critical difference of mean ranks",
+        title="Mean ranks over data sets",
         caption=(
-            f"Mean rank by test AUC over n = {table.frame.shape[1] - 2} data sets and backbones (1"
-            " is best). Bars join methods whose ranks lie closer than the critical difference (CD,"
-            " Nemenyi at .05), which no test here tells apart."
+            f"Mean rank by test AUC over n = {count} (1 is best); lines: 95 % percentile bootstrap"
+            f" over data sets, and over seeds within them.{bars}"
         ),
-        alternative=finding,
+        alternative=" ".join(findings),
         data=table,
         draw=partial(
             _draw,
-            ranks=pd.DataFrame({"name": names, "value": ranks.to_numpy()}),
-            looks={evidence.method(method): evidence.look(method) for method in ranks.index},
-            groups=joined(apart, list(ranks.index)),
-            critical=critical,
+            ranks=own.set_axis(["value", "low", "high"], axis=1).assign(name=names),
+            looks=dict(zip(names, map(evidence.look, ranks.methods.index), strict=True)),
+            groups=critical.joined if critical else (),
+            critical=critical.difference if critical else None,
         ),
-        size=(8.0, 1.2 + 0.3 * len(ranks)),
+        size=(8.0, 1.2 + 0.3 * len(names)),
     )
 
 
@@ -189,20 +229,78 @@ def _draw(
     ranks: pd.DataFrame,
     looks: Mapping[str, Look],
     groups: Sequence[tuple[int, int]],
-    critical: float,
+    critical: float | None,
 ) -> None:
     axis = figure.subplots()
     draw_ranks(axis, ranks, looks, groups, critical)
     axis.set_xlabel("mean rank by test AUC", fontsize=LABEL)
 
 
-def _finding(
-    evidence: Evidence, scores: pd.DataFrame, ranks: pd.Series, p: float, apart: pd.DataFrame
-) -> str:
-    first = ranks.index[0]
-    behind = [evidence.method(method) for method in scores.columns if apart.loc[first, method]]
-    return (
-        f"Over {len(scores)} data sets and backbones {evidence.method(first)} has the best mean"
-        f" rank, {ranks.iloc[0]:.2f} of {len(ranks)} (Friedman p = {p:.3g}); clearly behind it"
-        f" (Nemenyi, .05): {', '.join(behind) or 'nobody'}."
+def _findings(evidence: Evidence, ranks: MeanRanks) -> list[str]:
+    """Say who has the best mean rank, who is behind it, and what it would take to tell more."""
+    count = len(ranks.by_dataset)
+    over = f"Over {many(count, 'data set')}"
+    rows = ranks.methods
+    first = listed(map(evidence.method, ranks.first))
+    others = [method for method in rows.index if method not in ranks.first]
+    if not others:
+        return [f"{over} {first} have the same mean rank."]
+    mean, low, high = rows.iloc[0][["mean rank", "low", "high"]]
+    verb = "has" if len(ranks.first) == 1 else "share"
+    text = (
+        f"{over} {first} {verb} the best mean rank of {many(len(rows), 'method')}, {mean:.2f}"
+        f" [{low:.2f}, {high:.2f}]"
     )
+    if count == 1:
+        return [f"{text}; one data set tells nothing of others, nor how many would."]
+    behind = listed(map(evidence.method, ranks.behind))
+    findings = [f"{text}; clearly behind (Holm-corrected p below .05): {behind}."]
+    unclear = [method for method in others if method not in ranks.behind]
+    if unclear:
+        findings.append(_what_it_takes(evidence, ranks, unclear))
+    if count < FEW_DATASETS:
+        findings.append(
+            f"A bootstrap over {count} data sets says little: it draws from {count} values, so that"
+            " its intervals are too narrow, and the numbers of data sets needed are as rough."
+        )
+    return findings
+
+
+def _what_it_takes(evidence: Evidence, ranks: MeanRanks, unclear: Sequence[str]) -> str:
+    """Say on how many data sets those not told from the first would be: the next and the last."""
+    ends = dict.fromkeys((unclear[0], unclear[-1]))
+    gaps = ranks.methods["behind"].astype(float)
+    texts = [
+        f"{evidence.method(method)} ({gaps[method]:.2f} ranks behind): {_needed(ranks, method)}"
+        for method in ends
+    ]
+    return (
+        f"To tell {evidence.method(ranks.first[0])} from others by ranks that differ as they do"
+        f" here (t-test at .05, power 80 %), so many data sets would be needed: {'; '.join(texts)}."
+    )
+
+
+def _left_out(
+    evidence: Evidence, everything: Mapping[Place, pd.DataFrame], scores: pd.DataFrame
+) -> list[str]:
+    """Name the places and the methods that did not enter."""
+    ranked = {Place(dataset, backbone) for dataset, backbone, _ in scores.index}
+    places = [evidence.place(place) for place in everything if place not in ranked]
+    methods = dict.fromkeys(
+        str(name) for place, own in everything.items() if place in ranked for name in own
+    )
+    missing = [evidence.method(name) for name in methods if name not in scores]
+    findings = []
+    if places:
+        findings.append(f"Left out, as fewer of these methods ran there: {'; '.join(places)}.")
+    if missing:
+        findings.append(f"Not ranked, for want of places or seeds: {listed(missing)}.")
+    return findings
+
+
+def _run_ids(evidence: Evidence, scores: pd.DataFrame) -> list[str]:
+    """Return the runs of the ranked seeds."""
+    runs = evidence.runs
+    own = runs[(runs["status"] == "ok") & runs["retrained"] & runs["method"].isin(list(scores))]
+    seeds = pd.MultiIndex.from_frame(own[["dataset", "backbone", "seed"]])
+    return list(own["run_id"][seeds.isin(scores.index)])

@@ -10,12 +10,24 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from scipy import stats
 
-from aesbench.core.phrasing import span
-from aesbench.plugins.exhibit import AUC, COUNT, HALF, SHARE, Evidence, Exhibit, Figure, Table
+from aesbench.core.phrasing import many, span
+from aesbench.plugins.exhibit import (
+    AUC,
+    COUNT,
+    HALF,
+    SHARE,
+    Evidence,
+    Exhibit,
+    Figure,
+    Form,
+    Table,
+    shown,
+)
 from aesbench.plugins.paper import Place
 from aesbench.report.draw.heatmap import draw_mean_sizes
 from aesbench.report.statistics.contenders import BEST, Contender, competitions
-from aesbench.report.statistics.scores import best, mean_over_seeds, over_seeds, spread
+from aesbench.report.statistics.leaders import CLEARLY, leader
+from aesbench.report.statistics.scores import Measure, mean_over_seeds, over_seeds, spread
 from aesbench.report.statistics.summary import Summary
 
 if TYPE_CHECKING:
@@ -80,25 +92,46 @@ def _sizes(runs: pd.DataFrame) -> pd.DataFrame:
 def _findings(
     ran: Rows, fields: pd.DataFrame, sizes: Sizes, bayes: float | None
 ) -> tuple[str, ...]:
-    scored = [(found, row) for row in ran if (found := over_seeds(row.runs, TRUE_AUC))]
-    summary, first = max(scored, key=lambda pair: pair[0].mean)
-    text = f"{first.name} has the highest AUC against the true probabilities, {summary.mean:.4f}"
-    text += f" (n = {summary.n})"
-    texts = [text + (f"; no model can exceed {bayes:.4f} on average." if bayes else ".")]
-    ranked = [(own, row) for row in ran if (own := _spearman(row, fields, sizes))]
-    if ranked:
-        summary, first = max(ranked, key=lambda pair: pair[0].mean)
-        texts.append(
-            f"The sizes of {first.name} follow the planted ranks best: Spearman's correlation"
-            f" {summary.mean:.2f} (n = {summary.n})."
-        )
-    return tuple(texts)
+    texts = [_ahead(ran, {row.key: _scored(row) for row in ran}, TRUE_AUC, _TRUE, AUC)]
+    if bayes:
+        texts[0] += f"; no model can exceed {bayes:.4f} on average"
+    known = {row.key: own for row in ran if (own := _correlations(row, fields, sizes)) is not None}
+    if known:
+        every = pd.concat(known.values())
+        ordered = [row for row in ran if row.key in known]
+        runs = {row.key: row.runs for row in ordered}
+        texts.append(_ahead(ordered, runs, lambda own: every[own.index], _FOLLOWS, "{:.2f}"))
+    return tuple(f"{text}." for text in texts)
+
+
+_TRUE = "mean AUC against the true probabilities"
+_FOLLOWS = "mean Spearman correlation of sizes with planted ranks"
+
+
+def _ahead(
+    rows: Rows, runs: Mapping[str, pd.DataFrame], measure: Measure, what: str, form: Form
+) -> str:
+    """Return who leads by a measure; what the only one has; or that nobody can be compared."""
+    if lead := leader(runs, measure):
+        return lead.in_words({row.key: row.name for row in rows}.__getitem__, what, form=form)
+    if len(rows) > 1:
+        return f"By the {what} nobody leads, as no two methods share a seed"
+    (row,) = rows
+    found = over_seeds(runs[row.key], measure)
+    mean = shown(found and found.mean, form)
+    return f"{row.name} has a {what} of {mean} (n = {many(found.n if found else 0, 'seed')})"
+
+
+def _scored(row: Contender) -> pd.DataFrame:
+    """Return the runs of a row that know their true AUC."""
+    return row.runs[row.runs[TRUE_AUC].notna()]
 
 
 def _methods_table(
     place: Place, rows: Rows, fields: pd.DataFrame, sizes: Sizes, bayes: float | None
 ) -> Table:
-    auc = [over_seeds(row.runs, TRUE_AUC) for row in rows]
+    auc = [over_seeds(_scored(row), TRUE_AUC) for row in rows]
+    lead = leader({row.key: _scored(row) for row in rows}, TRUE_AUC)
     correlation = [_spearman(row, fields, sizes) for row in rows]
     frame = pd.DataFrame(
         {
@@ -126,12 +159,13 @@ def _methods_table(
             " probabilities. Spearman: rank correlation over the fields between size and planted"
             " rank; a method that gives all fields one size has none. At smallest: mean share of"
             " the noise fields, and of those with an effect, that get the smallest candidate or"
-            " less; of blocks within a field the mean size per value counts. Best mean in bold."
+            " less; of blocks within a field the mean size per value counts. In bold: the best mean"
+            f" over the seeds that the compared methods share. {CLEARLY}"
         ),
         frame=frame,
         forms=forms,
         texts={"method": [row.name for row in rows]},
-        bold={"true AUC": best(frame["true AUC"])},
+        bold={"true AUC": [bool(lead and row.key in lead.first) for row in rows]},
     )
 
 
@@ -186,14 +220,24 @@ def _draw(figure: Canvas, sizes: pd.DataFrame) -> None:
     draw_mean_sizes(figure.subplots(), sizes, "field (planted rank)")
 
 
-def _spearman(row: Contender, fields: pd.DataFrame, sizes: Sizes) -> Summary | None:
-    """Return the correlation's summary over seeds; None where a run's sizes are all equal."""
+def _correlations(row: Contender, fields: pd.DataFrame, sizes: Sizes) -> pd.Series | None:
+    """Return the rank correlation of size with planted rank of each run.
+
+    Returns:
+        None without runs, where a run's sizes are all equal, or where the ranks are.
+    """
     own = sizes[row.key]
-    if not len(own) or (own.nunique(axis=1) == 1).any():
+    if not len(own) or (own.nunique(axis=1) == 1).any() or fields["rank"].nunique() == 1:
         return None
     ranks = fields["rank"].loc[own.columns]
     found = [float(stats.spearmanr(line, ranks).statistic) for line in own.to_numpy()]
-    return over_seeds(row.runs, lambda runs: pd.Series(found, runs.index))
+    return pd.Series(found, row.runs.index)
+
+
+def _spearman(row: Contender, fields: pd.DataFrame, sizes: Sizes) -> Summary | None:
+    """Return the correlation's summary over seeds, if there is one."""
+    found = _correlations(row, fields, sizes)
+    return None if found is None else over_seeds(row.runs, lambda runs: found)
 
 
 def _at_smallest(row: Contender, fields: pd.DataFrame, sizes: Sizes, noise: bool) -> float | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from aesbench.core.phrasing import runs_in_words
 from aesbench.plugins.exhibit import AUC, COUNT, Table, is_missing, shown
 from aesbench.report.page.write_tables import as_csv, as_latex, as_markdown
 from aesbench.report.statistics.overall import COLUMNS
@@ -90,10 +91,7 @@ def _table(title: str, own: pd.DataFrame) -> Table:
                 name + UNBUDGETED * takes_none
                 for name, takes_none in zip(own["method"], own["unbudgeted"], strict=True)
             ],
-            "n": [
-                f"{n} (+{failed} failed)" if failed else str(n)
-                for n, failed in zip(own["n"], own["failed"], strict=True)
-            ],
+            "n": list(map(runs_in_words, own["n"], own["failed"])),
             "AUC": _spreads(own["auc_mean"], own["auc_std"]),
             "95 % interval": [
                 shown(low if is_missing(low) else f"[{low:.4f}, {high:.4f}]")

@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from aesbench.core.phrasing import many
 from aesbench.core.record import RunRecord
 from aesbench.plugins.exhibit import Exhibit
 from aesbench.report.page.commands import run_commands
@@ -45,10 +46,7 @@ def _values(records: Iterable[RunRecord], read: Callable[[RunRecord], str]) -> s
     counts = Counter(text for record in records if (text := read(record)))
     if len(counts) == 1:
         return next(iter(counts))
-    return "; ".join(
-        f"{text} ({count} {'run' if count == 1 else 'runs'})"
-        for text, count in sorted(counts.items())
-    )
+    return "; ".join(f"{text} ({many(count, 'run')})" for text, count in sorted(counts.items()))
 
 
 def _versions(record: RunRecord) -> str:

@@ -135,6 +135,11 @@ def holm(p_values: Sequence[float | None]) -> list[float | None]:
     return adjusted
 
 
+def t_test(differences: Sequence[float]) -> float | None:
+    """Return the p of the paired two-sided t-test; None where differences have no variance."""
+    return _t_test(summarise(differences))
+
+
 def _t_test(difference: Summary) -> float | None:
     if not difference.error:
         return None
@@ -160,11 +165,11 @@ def _effect(difference: Summary) -> float | None:
 
 
 def _detectable(difference: Summary) -> float | None:
-    return None if difference.std is None else difference.std * _standardised(difference.n)
+    return None if difference.std is None else difference.std * standardised(difference.n)
 
 
 @cache
-def _standardised(n: int) -> float:
+def standardised(n: int) -> float:
     """Return the difference that n pairs show with a power of ``POWER``, per standard deviation.
 
     The far tail is left out: at this power it holds less than 1e-4 even for n = 2. Not by

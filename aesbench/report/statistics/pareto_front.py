@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 
-def pareto_front(costs: Sequence[float], gains: Sequence[float]) -> list[int]:
-    """Return the places of the points on the front, cheapest first.
+def pareto_front(costs: ArrayLike, gains: ArrayLike) -> NDArray[np.bool_]:
+    """Return which points are on the front: those that no other beats.
 
-    A point is on it unless another costs no more and gains no less, and is better in one of them;
-    of equal points the first is.
+    A point is beaten by another that, over the seeds that both have, costs no more and gains no
+    less on the mean, and is better in one of them. Equal points do not beat each other, nor do
+    points without a seed in common.
+
+    Args:
+        costs: (seeds, points), NaN where a point lacks a seed.
+        gains: likewise.
+
+    Returns:
+        (points,).
     """
-    order = sorted(range(len(costs)), key=lambda i: (costs[i], -gains[i], i))
-    front: list[int] = []
-    for place in order:
-        if not front or gains[place] > gains[front[-1]]:
-            front.append(place)
-    return front
+    dearer, better = (_differences(np.asarray(values)) for values in (costs, gains))
+    known = ~np.isnan(np.asarray(gains, dtype=np.float64))
+    share_a_seed = (known[:, :, None] & known[:, None, :]).any(0)
+    # By row the point that may be beaten, by column the one that may beat it.
+    is_beaten = share_a_seed & (dearer >= 0) & (better <= 0) & ((dearer > 0) | (better < 0))
+    return np.asarray(~is_beaten.any(1))
+
+
+def _differences(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return row minus column, summed over the seeds of both: (points, points)."""
+    return np.asarray(np.nansum(values[:, :, None] - values[:, None, :], axis=0))

@@ -11,8 +11,9 @@ from aesbench.core.label import Label
 from aesbench.plugins.exhibit import Evidence
 from aesbench.plugins.paper import Claim, Paper, Place, Score
 from aesbench.report.statistics.contenders import Contender
+from aesbench.report.statistics.leaders import chosen
 from aesbench.report.statistics.paired import ALPHA, Comparison, compare, corrected
-from aesbench.report.statistics.scores import mean_over_seeds, seed_means
+from aesbench.report.statistics.scores import seed_means
 
 CONFIRMED, NOT_CONFIRMED, NOT_TESTABLE = "confirmed", "not confirmed", "not testable at this n"
 
@@ -101,11 +102,12 @@ def _published(claim: Claim, scores: Mapping[str, Score]) -> float | None:
 
 
 def _rival(claim: Claim, runs: Mapping[str, pd.DataFrame]) -> str | None:
-    """Return whom a claim is held against: of several, who has the highest mean, if any ran."""
+    """Return whom a claim is held against: of several, who leads over common seeds, if any ran."""
     if isinstance(claim.theirs, str):
         return claim.theirs
-    means = {}
-    for key, own in runs.items():
-        if len(own) and str(Label.parse(key).without("share")) in claim.theirs:
-            means[key] = mean_over_seeds(own, claim.chosen_by) or 0.0
-    return max(means, key=lambda key: means[key]) if means else None
+    rivals = {
+        key: own
+        for key, own in runs.items()
+        if str(Label.parse(key).without("share")) in claim.theirs
+    }
+    return chosen(rivals, claim.chosen_by)

@@ -159,10 +159,24 @@ def test_given_intervals_are_drawn_as_they_are():
     assert [text.get_text() for text in legend.get_texts()] == ["halves", "true", "paper"]
 
 
+RANKS = DataFrame(
+    {"name": ["b", "a"], "value": [1.25, 1.75], "low": [1.0, 1.5], "high": [1.5, 2.0]}
+)
+
+
+def test_ranks_have_their_intervals():
+    """In their looks; without a critical difference there is no bar, and no room for one."""
+    axis = Figure().subplots()
+    draw_ranks(axis, RANKS, LOOKS, [])
+    assert not axis.texts and not axis.lines and axis.get_ylim() == (1.6, -0.6)
+    ends = {tuple(map(tuple, own)) for line in axis.collections[1].get_segments() for own in [line]}
+    assert ends == {((1.0, 0.0), (1.5, 0.0)), ((1.5, 1.0), (2.0, 1.0))}
+
+
 def test_ranks_have_bars_over_what_no_test_tells_apart():
     """In the order given, each in its look; the critical difference is a bar above."""
     axis = Figure().subplots()
-    ranks = DataFrame({"name": ["b", "a"], "value": [1.25, 1.75]})
+    ranks = RANKS
     draw_ranks(axis, ranks, LOOKS, [(0, 1)], critical=0.9)
     assert sorted(mark for mark in marks(axis) if mark[2] in "xs") == [
         (1.25, 0, "x", "#222222"),

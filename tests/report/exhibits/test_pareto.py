@@ -24,7 +24,7 @@ def test_given_sizes_are_the_ground_and_variants_are_the_ablations(make_record, 
         **{"ues:2": "yes", "ues:8": "yes", "mde:value@0.5": ""},
     }
     assert exhibit.tables[0].bold["AUC"] == [True, True, False]
-    assert "1 allocations that no method chose" in exhibit.figures[0].caption
+    assert "1 allocation that no method chose" in exhibit.figures[0].caption
     assert exhibit.findings == [
         "tiny, Wide&Deep: on the front are, from small to large, UES-2 (240 parameters,"
         " AUC 0.7000), UES-8 (960 parameters, AUC 0.7200)."
@@ -51,3 +51,24 @@ def test_two_seeds_have_no_bar(make_record, the_only):
         if len(bar)
     }
     assert bars.keys() == {960, 1920} and all(height > 0 for height in bars.values())
+
+
+def test_the_front_is_of_common_seeds_and_names_equals(make_record, the_only):
+    """Two names of one result are both on it, though one has a seed more, which is easy."""
+    records = [
+        make_record(label, seed, auc=0.7 + 0.1 * seed - worse, dims=(8, 8))
+        for label, n, worse in (("autodim", 2, 0), ("sseds", 3, 0), ("esapn", 3, 0.05))
+        for seed in range(n)
+    ]
+    assert the_only(pareto.build, records).findings == [
+        "tiny, Wide&Deep: on the front are, from small to large, AutoDim (960 parameters,"
+        " AUC 0.7500), SSEDS (960 parameters, AUC 0.8000)."
+    ]
+    # Without a seed in common nobody beats anybody; alone at the top, nobody stands beside one.
+    records[3:] = [make_record("esapn", 5, auc=0.6, dims=(8, 8))]
+    records[2:3] = [make_record("ues:8", 0, auc=0.5, dims=(8, 8))]
+    (finding,) = the_only(pareto.build, records).findings
+    assert "AutoDim" in finding and "ESAPN" in finding and "UES-8" not in finding
+    records[-1] = make_record("esapn", 0, auc=0.6, dims=(8, 8))
+    (finding,) = the_only(pareto.build, records).findings
+    assert finding.endswith("on the front is AutoDim (960 parameters, AUC 0.7500) alone.")

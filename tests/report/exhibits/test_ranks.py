@@ -1,112 +1,140 @@
-"""Ranks over data sets, and the critical difference."""
+"""Ranks over data sets."""
 
-import numpy as np
-import pandas as pd
 import pytest
-from scipy import stats
 
+from aesbench.plugins.exhibit import MISSING
 from aesbench.report.evidence import gather
 from aesbench.report.exhibits import ranks
-from aesbench.report.exhibits.ranks import complete, friedman_nemenyi, joined
+from aesbench.report.page.write_tables import as_csv
 
-DEMSAR = """
-763 599 954 628 882 936 661 583 775 1000 940 619 972 957
-768 591 971 661 888 931 668 583 838 1000 962 666 981 978
-771 590 968 654 886 916 609 563 866 1000 965 614 975.1 946
-798 569 967 657 898 931 685 625 875 1000 962 669 975 970
-"""
-"""Thousandths of the AUC of C4.5, as it is and with m, cf or both tuned, on 14 data sets; of two
-that are printed as .975 the first is ahead, as the ranks beside them say."""
-
-
-def frame_of(scores):
-    """Scores of methods a, b, ... at places 0, 1, ..."""
-    return pd.DataFrame(scores, columns=list("abcdefghij")[: np.shape(scores)[1]])
-
-
-def test_the_critical_difference_is_demsars():
-    """Five methods on 30 sets: CD = 2.728 sqrt(5 x 6 / (6 x 30)) (Demšar 2006, Table 5)."""
-    p, critical, apart = friedman_nemenyi(frame_of(np.tile(np.arange(5.0), (30, 1))))
-    assert critical == pytest.approx(2.728 * (30 / 180) ** 0.5, abs=1e-3) and p < 1e-20
-    assert joined(apart, list("edcba")) == [(0, 1), (1, 2), (2, 3), (3, 4)]
-
-
-def test_the_test_is_that_of_demsars_example():
-    """His Table 6: four classifiers on 14 sets, of ranks 3.143, 2.000, 2.893 and 1.964.
-
-    Friedman's statistic is 9.28 there, and Nemenyi's CD 2.569 sqrt(4 x 5 / (6 x 14)) = 1.25.
-    """
-    lines = [line.split() for line in DEMSAR.strip().splitlines()]
-    scores = frame_of(np.transpose(lines).astype(float))
-    mean_ranks = scores.rank(axis=1, ascending=False).mean()
-    assert list(mean_ranks) == pytest.approx([3.143, 2.000, 2.893, 1.964], abs=1e-3)
-    p, critical, apart = friedman_nemenyi(scores)
-    tied = sum(n**3 - n for row in scores.to_numpy() for n in np.unique(row, return_counts=True)[1])
-    corrected = 9.28 / (1 - tied / (14 * (4**3 - 4)))  # His is not, scipy's is.
-    assert stats.chi2.isf(p, 3) == pytest.approx(corrected, abs=0.02)
-    assert critical == pytest.approx(1.25, abs=5e-3)
-    assert not apart.to_numpy().any() and joined(apart, list("dbca")) == [(0, 3)]
-
-
-@pytest.mark.parametrize("seed", range(10))
-def test_who_is_apart_is_further_off_than_the_critical_difference(seed):
-    """scikit-posthocs' pairs against the definition by mean ranks, with ties among the scores."""
-    draw = np.random.default_rng(seed)
-    scores = frame_of(draw.integers(0, 12, (draw.integers(4, 20), 6)) + 3.0 * np.arange(6))
-    mean_ranks = scores.rank(axis=1, ascending=False).mean()
-    _, critical, apart = friedman_nemenyi(scores)
-    expected = abs(mean_ranks.to_numpy()[:, None] - mean_ranks.to_numpy()) > critical
-    assert (apart.to_numpy() == expected).all() and apart.to_numpy().any()
-
-
-def test_methods_that_tie_everywhere_are_all_equal():
-    """p is 1, where the statistic would be 0 / 0, and nobody is apart."""
-    p, _, apart = friedman_nemenyi(frame_of(np.ones((4, 3))))
-    assert p == 1 and joined(apart, list("abc")) == [(0, 2)]
-
-
-def test_places_and_methods_are_complete():
-    """A place with few methods is left out where that keeps more pairs of place and method."""
-    many = dict.fromkeys("abcdef", 0.5)
-    few = {"a": 0.5, "b": 0.5, "c": 0.5}
-    scores = pd.DataFrame.from_dict({"x/w": many, "y/w": many, "z/w": few}, orient="index")
-    found = complete(scores)
-    assert (list(found.index), list(found.columns)) == (["x/w", "y/w"], list("abcdef"))
-    assert complete(scores.loc[["x/w"]]).empty and complete(pd.DataFrame()).empty
+LABELS = {"ues:32": 0.7, "mde:value": 0.71, "adass:r": 0.72}
 
 
 @pytest.fixture
 def records(make_record):
     """Three methods on two data sets; UES-16 is not of the line-up, nor is a control."""
-    labels = {"ues:32": 0.7, "mde:value": 0.71, "adass:r": 0.72, "ues:16": 0.9}
     return [
         make_record(label, auc=auc, dataset=dataset)
         for dataset in ("one", "two")
-        for label, auc in {**labels, "ues:32+transform": 1}.items()
+        for label, auc in {**LABELS, "ues:16": 0.9, "ues:32+transform": 1}.items()
     ]
 
 
 def test_methods_that_ran_everywhere_are_ranked(records, the_only):
-    """The first is ahead of all; two places are too few to tell."""
+    """Seed by seed; two data sets are few, and say so."""
     exhibit = the_only(ranks.build, records)
-    frame = exhibit.tables[0].frame
-    assert frame[["method", "mean rank"]].to_numpy().tolist() == [
+    (table,) = exhibit.tables
+    assert table.frame[["method", "mean rank"]].to_numpy().tolist() == [
         *(["adass:r", 1], ["mde:value", 2], ["ues:32", 3]),
     ]
-    assert "clearly behind it (Nemenyi, .05): nobody" in exhibit.findings[0]
-    assert exhibit.tables[0].column("method") == ["AdaS&S-R", "MDE", "UES-32"]
+    assert table.column("method") == ["AdaS&S-R", "MDE", "UES-32"]
+    assert table.column("data sets needed") == [MISSING, "2", "2"]
+    assert "Friedman" not in table.caption and "n = 1 at each of 2 places" in table.caption
+    assert exhibit.findings == [
+        "Over 2 data sets AdaS&S-R has the best mean rank of 3 methods, 1.00 [1.00, 1.00]; clearly"
+        " behind (Holm-corrected p below .05): nobody.",
+        "To tell AdaS&S-R from others by ranks that differ as they do here (t-test at .05, power"
+        " 80 %), so many data sets would be needed: MDE (1.00 ranks behind): 2; UES-32 (2.00 ranks"
+        " behind): 2.",
+        "A bootstrap over 2 data sets says little: it draws from 2 values, so that its intervals"
+        " are too narrow, and the numbers of data sets needed are as rough.",
+    ]
     assert len(exhibit.runs) == 6
 
 
 def test_a_place_with_too_few_of_them_is_left_out_and_named(records, make_record, the_only):
-    """It is no evidence against those that did not run there."""
-    exhibit = the_only(ranks.build, [*records, make_record("ues:32", dataset="three")])
-    assert exhibit.findings[1:] == [
-        "Left out, as fewer of these methods ran there: three, Wide&Deep."
+    """It is no evidence against those that did not run there; nor is a method that ran once."""
+    more = [make_record("ues:32", dataset="three"), make_record("esapn", dataset="one")]
+    assert the_only(ranks.build, [*records, *more]).findings[3:] == [
+        "Left out, as fewer of these methods ran there: three, Wide&Deep.",
+        "Not ranked, for want of places or seeds: ESAPN.",
     ]
 
 
-def test_one_place_has_no_ranks(records):
-    """Nor has none."""
+def test_seeds_that_not_all_have_rank_nobody(records, make_record, the_only):
+    """A third seed of two of the methods would turn their ranks, and a method has none of it."""
+    again = [make_record(label, 1, auc=auc, dataset="one") for label, auc in LABELS.items()]
+    more = [make_record("ues:32", 2, auc=0.9, dataset="one")]
+    more += [make_record("mde:value", 2, dataset="one")]
+    exhibit = the_only(ranks.build, [*records, *again, *more])
+    assert list(exhibit.tables[0].frame["mean rank"]) == [1, 2, 3] and len(exhibit.runs) == 9
+    assert "n = 1 to 2 at each of 2 places" in exhibit.tables[0].caption
+
+
+def test_the_backbones_of_one_data_set_are_one_data_set(make_record, the_only):
+    """It tells nothing of others, and has no spread to count data sets by."""
+    records = [
+        make_record(label, auc=auc, backbone=backbone)
+        for backbone in ("widedeep", "deepfm")
+        for label, auc in LABELS.items()
+    ]
+    exhibit = the_only(ranks.build, records)
+    assert exhibit.findings == [
+        "Over 1 data set AdaS&S-R has the best mean rank of 3 methods, 1.00 [1.00, 1.00]; one data"
+        " set tells nothing of others, nor how many would."
+    ]
+    assert exhibit.tables[0].column("data sets needed") == [MISSING] * 3
+
+
+def test_one_result_under_several_names_leads_nothing(make_record, the_only):
+    """All share the rank, or the lead."""
+    same = [make_record(label, dataset=dataset) for dataset in ("one", "two") for label in LABELS]
+    assert the_only(ranks.build, same).findings[0] == (
+        "Over 2 data sets UES-32, MDE and AdaS&S-R have the same mean rank."
+    )
+    worse = [make_record("esapn", auc=0.6, dataset=dataset) for dataset in ("one", "two")]
+    exhibit = the_only(ranks.build, [*same, *worse])
+    assert "UES-32, MDE and AdaS&S-R share the best mean rank of 4" in exhibit.findings[0]
+    assert exhibit.tables[0].column("data sets needed") == [
+        MISSING,
+        "none would",
+        "none would",
+        "2",
+    ]
+
+
+def test_ten_data_sets_are_enough_for_a_critical_difference(make_record, the_only):
+    """Friedman's test has blocks that are data sets, and says how many; bars are drawn."""
+    records = [
+        make_record(label, auc=auc, dataset=f"set{number}")
+        for number in range(10)
+        for label, auc in LABELS.items()
+    ]
+    exhibit = the_only(ranks.build, records)
+    assert "Friedman's test over the n = 10 data sets" in exhibit.tables[0].caption
+    assert "critical difference" in exhibit.figures[0].caption and len(exhibit.findings) == 2
+
+
+def test_a_number_of_data_sets_beyond_reach_is_not_spelled(make_record, the_only):
+    """MDE is ahead on one data set, and behind in 11 of 12 seeds of the other.
+
+    A mean of 1/12 and a deviation of 1.30: (2.80 x 15.56)² is 1,900, which the CSV file has.
+    """
+    up, down = (0.7, 0.71, 0.6), (0.71, 0.7, 0.6)
+    labels = ("ues:32", "mde:value", "adass:r")
+    records = [
+        make_record(label, seed, auc=auc, dataset=dataset)
+        for dataset, turns in (("one", [up]), ("two", [up, *[down] * 11]))
+        for seed, aucs in enumerate(turns)
+        for label, auc in zip(labels, aucs, strict=True)
+    ]
+    (table,) = the_only(ranks.build, records).tables
+    assert table.column("method")[:2] == ["MDE", "UES-32"]
+    assert table.column("data sets needed")[1] == "> 1,000"
+    assert int(as_csv(table).splitlines()[2].split(",")[8]) == pytest.approx(1900, abs=5)
+
+
+def test_data_sets_of_one_title_have_a_column_each(records, the_only):
+    """Their names tell them apart."""
+    for record in records:
+        record.titles["dataset"] = "Same"
+    (table,) = the_only(ranks.build, records).tables
+    assert list(table.frame.columns)[-2:] == ["Same (one)", "Same (two)"]
+
+
+def test_one_place_has_no_ranks(records, failed):
+    """Nor has none, nor have runs that failed."""
     assert ranks.build(gather(r for r in records if r.spec.dataset == "one")) == []
     assert ranks.build(gather([])) == []
+    runs = [failed(label, dataset=dataset) for dataset in ("one", "two") for label in LABELS]
+    assert ranks.build(gather(runs)) == []

@@ -3,7 +3,6 @@
 import csv
 import io
 
-import pytest
 from rich.console import Console
 
 from aesbench.core.record import write_record
@@ -11,16 +10,6 @@ from aesbench.report.evidence import evidence_under, gather
 from aesbench.report.page.overall_tables import STACKS, overall_files, overall_tables
 from aesbench.report.page.write_tables import as_rich
 from aesbench.report.statistics.overall import COLUMNS, overall
-
-
-@pytest.fixture
-def records(make_record):
-    """Three seeds of UES-32 and of UES-8, where UES-8 is better by AUC and worse by LogLoss."""
-    return [
-        make_record(label, seed, dims=(dim, dim), auc=auc + seed / 100, logloss=logloss)
-        for label, dim, auc, logloss in (("ues:32", 32, 0.7, 0.4), ("ues:8", 8, 0.8, 0.5))
-        for seed in range(3)
-    ]
 
 
 def files_of(records):
@@ -48,15 +37,15 @@ def printed(records, width=200):
     return console.file.getvalue()
 
 
-def test_failed_runs_are_shown_beside_n(records, failed):
+def test_failed_runs_are_shown_beside_n(uniform, failed):
     """Only there."""
-    line = lines_of([*records, failed("ues:32", 9)])["ues:32"]
-    assert line.replace("3 (+1 failed)", "3") == lines_of(records)["ues:32"]
+    line = lines_of([*uniform, failed("ues:32", 9)])["ues:32"]
+    assert line.replace("3 (+1 failed)", "3") == lines_of(uniform)["ues:32"]
 
 
-def test_a_method_that_only_failed_is_printed_as_missing(records, failed):
+def test_a_method_that_only_failed_is_printed_as_missing(uniform, failed):
     """Its row stays: dashes in print, n = 0 and empty cells in the CSV."""
-    everything = [*records, failed("mde")]
+    everything = [*uniform, failed("mde")]
     line = lines_of(everything)["mde"]
     assert "0 (+1 failed)" in line and line.count("–") == 9
     (row,) = (row for row in csv_rows(everything) if row["method"] == "mde")
@@ -85,14 +74,14 @@ def test_methods_that_take_no_budget_are_marked_in_print(make_record):
     assert "(no budget)" not in files_of(records)["csv"]
 
 
-def test_the_csv_gives_every_number_back(records):
+def test_the_csv_gives_every_number_back(uniform):
     """Text to number and back loses no bit, and the columns are those documented."""
-    assert files_of(records)["csv"].splitlines()[0] == (
+    assert files_of(uniform)["csv"].splitlines()[0] == (
         "dataset,backbone,method,n,auc_mean,auc_std,auc_low,auc_high,logloss_mean,logloss_std,"
         "embedding_params,param_reduction,flops,search_s,retrain_s"
     )
-    rows = overall(gather(records)).to_dict("records")
-    for row, read in zip(rows, csv_rows(records), strict=True):
+    rows = overall(gather(uniform)).to_dict("records")
+    for row, read in zip(rows, csv_rows(uniform), strict=True):
         assert {name: float(read[name]) for name in COLUMNS[3:]} == {n: row[n] for n in COLUMNS[3:]}
 
 
@@ -103,34 +92,34 @@ def test_the_csv_counts_in_whole_numbers(make_record):
     assert "." not in row["embedding_params"] + row["flops"] + row["n"]
 
 
-def test_the_best_means_are_bold(records):
+def test_the_best_means_are_bold(uniform):
     """UES-8 has the higher AUC, UES-32 the lower LogLoss; nothing else is bold."""
-    lines = lines_of(records)
+    lines = lines_of(uniform)
     assert "**0.8100 ± 0.0100**" in lines["ues:8"] and lines["ues:8"].count("**") == 2
     assert "**0.4000 ± 0.0000**" in lines["ues:32"] and lines["ues:32"].count("**") == 2
-    tex = files_of(records)["tex"]
+    tex = files_of(uniform)["tex"]
     assert r"\textbf{0.8100" in tex and r"\textbf{0.4000" in tex and tex.count(r"\textbf") == 2
 
 
-def test_numbers_read_well(records):
+def test_numbers_read_well(uniform):
     """Four decimals, thousands, per cent with two, seconds with one."""
-    cells = [cell.strip() for cell in lines_of(records)["ues:32"].strip("|").split(" | ")]
+    cells = [cell.strip() for cell in lines_of(uniform)["ues:32"].strip("|").split(" | ")]
     assert {"3,840", "0.00%", "1,000", "3.0", "4.0"} <= set(cells)
 
 
-def test_the_true_auc_has_a_column_where_it_is_known(records, make_record):
+def test_the_true_auc_has_a_column_where_it_is_known(uniform, make_record):
     """Generated data show the AUC against the truth; real data have no such column."""
-    known = [*records, make_record("mde", true_auc=0.9876)]
+    known = [*uniform, make_record("mde", true_auc=0.9876)]
     files = files_of(known)
     for text in (files["md"], files["tex"], printed(known)):
         assert "AUC (true)" in text and "0.9876" in text
-    assert "AUC (true)" not in files_of(records)["md"]
+    assert "AUC (true)" not in files_of(uniform)["md"]
     assert "0.9876" not in files["csv"]
 
 
-def test_places_have_tables_of_their_own(records, make_record):
+def test_places_have_tables_of_their_own(uniform, make_record):
     """One after the other, in each of the files."""
-    files = files_of([*records, make_record("mde", backbone="deepfm")])
+    files = files_of([*uniform, make_record("mde", backbone="deepfm")])
     assert [line for line in files["md"].splitlines() if line.startswith("# ")] == [
         *("# tiny, deepfm", "# tiny, widedeep"),
     ]
@@ -142,17 +131,17 @@ def test_the_terminal_shows_names_as_they_are(make_record):
     assert "mde[alpha=0.5]" in printed([make_record("mde[alpha=0.5]")])
 
 
-def test_no_number_is_broken_at_80_columns(records, make_record, failed):
+def test_no_number_is_broken_at_80_columns(uniform, make_record, failed):
     """Every number stands whole in a terminal of 80 columns, the true AUC's included."""
-    text = printed([*records, make_record("mde", true_auc=0.9), failed("mde", 9)], width=80)
+    text = printed([*uniform, make_record("mde", true_auc=0.9), failed("mde", 9)], width=80)
     assert max(map(len, text.splitlines())) <= 80
     for whole in ("0.8100 ± 0.0100", "[0.7852, 0.8348]", "1,000", "75.00%", "(+1 failed)"):
         assert whole in text
 
 
-def test_the_files_do_not_depend_on_the_order_of_records(records, make_record, failed, tmp_path):
+def test_the_files_do_not_depend_on_the_order_of_records(uniform, make_record, failed, tmp_path):
     """The same records in any order, read from disk or not, give the same bytes."""
-    everything = [*records, failed("mde"), make_record("mde[alpha=0.5]", backbone="deepfm")]
+    everything = [*uniform, failed("mde"), make_record("mde[alpha=0.5]", backbone="deepfm")]
     for record in reversed(everything):
         write_record(tmp_path, record)
     first = overall_files(overall(evidence_under(tmp_path)))

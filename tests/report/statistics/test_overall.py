@@ -10,24 +10,14 @@ from aesbench.report.statistics.overall import COLUMNS, overall
 from aesbench.report.statistics.summary import summarise
 
 
-@pytest.fixture
-def records(make_record):
-    """Three seeds of UES-32 and of UES-8, where UES-8 is better by AUC and worse by LogLoss."""
-    return [
-        make_record(label, seed, dims=(dim, dim), auc=auc + seed / 100, logloss=logloss)
-        for label, dim, auc, logloss in (("ues:32", 32, 0.7, 0.4), ("ues:8", 8, 0.8, 0.5))
-        for seed in range(3)
-    ]
-
-
 def rows_of(records):
     """{method: its row} of records of one place."""
     return {row["method"]: row for row in overall(gather(records)).to_dict("records")}
 
 
-def test_means_deviations_and_intervals_are_over_seeds(records):
+def test_means_deviations_and_intervals_are_over_seeds(uniform):
     """As of a sample of three; the counts are of the methods' own runs."""
-    row, expected = rows_of(records)["ues:8"], summarise([0.80, 0.81, 0.82])
+    row, expected = rows_of(uniform)["ues:8"], summarise([0.80, 0.81, 0.82])
     names = ("auc_mean", "auc_std", "auc_low", "auc_high")
     assert tuple(row[name] for name in names) == pytest.approx(
         (expected.mean, expected.std, expected.low, expected.high), rel=1e-12
@@ -37,35 +27,35 @@ def test_means_deviations_and_intervals_are_over_seeds(records):
     assert set(COLUMNS) <= row.keys()
 
 
-def test_reductions_are_shares_of_ues_32(records):
+def test_reductions_are_shares_of_ues_32(uniform):
     """UES-8 saves 3/4 of the tables, and 2880 of the 4160 parameters of the whole model."""
-    found = rows_of(records)
+    found = rows_of(uniform)
     reference, small = found["ues:32"], found["ues:8"]
     assert (reference["param_reduction"], reference["model_reduction"]) == (0, 0)
     assert small["param_reduction"] == 1 - 8 / 32
     assert small["model_reduction"] == 1 - (960 + 320) / (3840 + 320)
 
 
-def test_without_ues_32_the_models_reduction_is_missing(records):
+def test_without_ues_32_the_models_reduction_is_missing(uniform):
     """The tables' reduction needs only their rows; the model's needs a run of UES-32."""
-    (row,) = rows_of(records[3:]).values()
+    (row,) = rows_of(uniform[3:]).values()
     assert row["param_reduction"] == 0.75 and row["model_reduction"] is None
 
 
-def test_the_search_counts_with_what_it_prepared(records):
+def test_the_search_counts_with_what_it_prepared(uniform):
     """Search seconds include the preparation: 1 + 2."""
-    assert {(r["search_s"], r["retrain_s"]) for r in rows_of(records).values()} == {(3.0, 4.0)}
+    assert {(r["search_s"], r["retrain_s"]) for r in rows_of(uniform).values()} == {(3.0, 4.0)}
 
 
-def test_failed_runs_are_counted_apart(records, failed):
+def test_failed_runs_are_counted_apart(uniform, failed):
     """A failed seed changes no number."""
-    without, with_failure = (rows_of(r)["ues:32"] for r in (records, [*records, failed(seed=9)]))
+    without, with_failure = (rows_of(r)["ues:32"] for r in (uniform, [*uniform, failed(seed=9)]))
     assert with_failure == {**without, "failed": 1} and without["failed"] == 0
 
 
-def test_a_method_that_only_failed_keeps_its_row(records, failed):
+def test_a_method_that_only_failed_keeps_its_row(uniform, failed):
     """With n = 0, and nothing in any other column."""
-    row = rows_of([*records, failed("mde")])["mde"]
+    row = rows_of([*uniform, failed("mde")])["mde"]
     assert (row["n"], row["failed"]) == (0, 1)
     assert all(row[name] is None for name in COLUMNS[4:])
 
@@ -132,13 +122,13 @@ def test_the_true_auc_is_there_where_every_run_has_it(make_record):
     assert rows_of([*known, make_record("mde", 2)])["mde"]["true_auc"] is None
 
 
-def test_a_run_without_retraining_is_never_compared(records, make_record):
+def test_a_run_without_retraining_is_never_compared(uniform, make_record):
     """Neither in a row of its own nor in that of the same label; with no others it is an error."""
     searched = make_record("ues:32+search-only", 9, retrain=False)
     same = dataclasses.replace(
         searched, spec=dataclasses.replace(searched.spec, label="ues:32", seed=10)
     )
-    assert rows_of([*records, searched, same]) == rows_of(records)
+    assert rows_of([*uniform, searched, same]) == rows_of(uniform)
     with pytest.raises(RecordError, match="only searches without a retraining"):
         overall(gather([searched]))
 

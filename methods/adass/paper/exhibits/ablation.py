@@ -10,8 +10,9 @@ from itertools import groupby
 
 import pandas as pd
 
-from aesbench.core.phrasing import many, span
+from aesbench.core.phrasing import many, runs_in_words, span
 from aesbench.plugins.exhibit import AUC, COUNT, SHARE, SIGNED, Evidence, Exhibit, Table
+from aesbench.plugins.study import reproduce_commands
 from aesbench.report.statistics.agreement import (
     end_to_end,
     modal_shares,
@@ -59,10 +60,7 @@ def _exhibit(dataset: str, title: str, own: Sequence[Ablation]) -> Exhibit:
         claim="",
         findings=findings,
         tables=tables,
-        reproduce=[
-            f"aesbench reproduce ablation --dataset {dataset} --backbones {found.place.backbone}"
-            for found in own
-        ],
+        reproduce=reproduce_commands("ablation", dataset, (f.place.backbone for f in own)),
         runs=list(runs.unique()),
     )
 
@@ -98,7 +96,7 @@ def _table(found: Ablation, on_test: pd.DataFrame, on_validation: pd.DataFrame) 
             }
         )
     frame = pd.DataFrame(lines, dtype=object)
-    failed = [f" (+{row.failed} failed)" * (row.failed > 0) for row in found.rows.values()]
+    failed = [row.failed for row in found.rows.values()]
     known = [row.supernets for row in found.rows.values() if row.supernets.taus]
     return Table(
         name=f"ablation-{'-'.join(found.place)}",
@@ -131,7 +129,7 @@ def _table(found: Ablation, on_test: pd.DataFrame, on_validation: pd.DataFrame) 
             **dict.fromkeys(("P-R", "modal share", "pair agreement"), SHARE),
             **dict.fromkeys(_SECONDS, "{:,.1f}"),
         },
-        texts={"seeds": [f"{n}{text}" for n, text in zip(frame["seeds"], failed, strict=True)]},
+        texts={"seeds": list(map(runs_in_words, frame["seeds"], failed))},
         bold={"difference": [False, *clear(on_test)]},
     )
 

@@ -16,6 +16,7 @@ import pandas as pd
 from aesbench.core.phrasing import span
 from aesbench.plugins.exhibit import COUNT, SHARE, Evidence, Exhibit, Figure, Form, Table
 from aesbench.plugins.paper import Place
+from aesbench.plugins.study import reproduce_commands
 from aesbench.report.draw.heatmap import draw_maps, maps_size
 from aesbench.report.statistics import agreement
 from aesbench.report.statistics.scores import by_dataset, places
@@ -99,10 +100,7 @@ def build(evidence: Evidence) -> list[Exhibit]:
                 for kind in _KINDS
                 if any(one.is_drawn and one.kind == kind for one in found[place])
             ],
-            reproduce=[
-                f"aesbench reproduce fig4 --dataset {dataset} --backbones {place.backbone}"
-                for place in own
-            ],
+            reproduce=reproduce_commands("fig4", dataset, (place.backbone for place in own)),
             runs=[*pd.concat([r.runs["run_id"] for p in own for r in found[p]]).unique()],
         )
         for dataset, own in by_dataset(found).items()

@@ -14,6 +14,7 @@ from aesbench.core.phrasing import span
 from aesbench.core.record import RunRecord
 from aesbench.plugins.exhibit import AUC, SHARE, Evidence, Exhibit, Figure, Look, Table, shown
 from aesbench.plugins.paper import Place
+from aesbench.plugins.study import reproduce_commands
 from aesbench.report.draw.lines import draw_sweep
 from aesbench.report.statistics.paired import compare
 from aesbench.report.statistics.scores import by_dataset, compared, places, seed_means
@@ -67,10 +68,7 @@ def build(evidence: Evidence) -> list[Exhibit]:
             findings=[text for place in own for text in _findings(evidence, place, found[place])],
             tables=[_table(evidence, place, found[place]) for place in own],
             figures=[_figure(evidence, place, found[place]) for place in own],
-            reproduce=[
-                f"aesbench reproduce fig5 --dataset {dataset} --backbones {place.backbone}"
-                for place in own
-            ],
+            reproduce=reproduce_commands("fig5", dataset, (place.backbone for place in own)),
             runs=list(dict.fromkeys(r for place in own for s in found[place] for r in s.runs)),
         )
         for dataset, own in by_dataset(found).items()

@@ -10,6 +10,7 @@ import pandas as pd
 
 from aesbench.core.phrasing import many, span
 from aesbench.plugins.exhibit import AUC, COUNT, SIGNED, Evidence, Exhibit, Figure, Table, shown
+from aesbench.plugins.study import reproduce_commands
 from aesbench.report.draw.intervals import draw_dots
 from aesbench.report.statistics.consistency import RESAMPLES, difference
 from aesbench.report.statistics.effects import fit_effects
@@ -69,10 +70,7 @@ def _exhibit(dataset: str, title: str, own: Sequence[Consistency]) -> Exhibit:
         findings=[text for texts in findings for text in texts],
         tables=[*tables, *map(_differences, own), *(t for one, _, _ in effects for t in one)],
         figures=[*map(_figure, own, tables, findings), *(f for _, one, _ in effects for f in one)],
-        reproduce=[
-            f"aesbench reproduce table4 --dataset {dataset} --backbones {backbone}"
-            for backbone in dict.fromkeys(found.place.backbone for found in own)
-        ],
+        reproduce=reproduce_commands("table4", dataset, (f.place.backbone for f in own)),
         runs=[run for found in own for run in found.runs],
     )
 
