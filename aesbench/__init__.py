@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from aesbench.export.model import load_model
     from aesbench.harness.grid import Outcome, execute, plan
     from aesbench.harness.load_data import load_dataset
+    from aesbench.harness.merge import Merged, merge
     from aesbench.harness.runner import run
     from aesbench.models.backbones import Backbone, BackboneConfig
     from aesbench.models.embedding import FieldEmbedding, MixedEmbedding
@@ -52,6 +53,7 @@ _HOMES = {
     "aesbench.errors": ("AesbenchError",),
     "aesbench.export.model": ("load_model",),
     "aesbench.harness.grid": ("Outcome", "execute", "plan"),
+    "aesbench.harness.merge": ("Merged", "merge"),
     "aesbench.plugins.exhibit": ("Evidence", "Exhibit", "Figure", "Table"),
     "aesbench.plugins.method": ("Context", "Method"),
     "aesbench.plugins.paper": ("Claim", "DataFacts", "Paper", "Place", "Relative", "Score"),
@@ -81,6 +83,7 @@ __all__ = [
     "Field",
     "FieldEmbedding",
     "Figure",
+    "Merged",
     "Method",
     "Metrics",
     "MixedEmbedding",
@@ -105,6 +108,7 @@ __all__ = [
     "fit",
     "load_dataset",
     "load_model",
+    "merge",
     "plan",
     "read_records",
     "records_frame",

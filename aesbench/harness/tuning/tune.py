@@ -7,6 +7,7 @@ judged by the validation AUC of its best epoch, and the test split is not touche
 from __future__ import annotations
 
 import dataclasses
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -122,7 +123,8 @@ def tune(
         RecordError: the folder cannot be written.
     """
     require_int(budget.trials, "trials", 1)
-    require(budget.seconds is None or budget.seconds > 0, "seconds", budget.seconds, "above 0")
+    is_limit = budget.seconds is None or 0 < budget.seconds < math.inf
+    require(is_limit, "seconds", budget.seconds, "above 0, or none")
     require(workers >= 1, "jobs", workers, "at least 1")
     checked_device(device)
     settings = settings or {}
