@@ -41,6 +41,8 @@ if TYPE_CHECKING:
     from aesbench.plugins.paper import Claim, DataFacts, Paper, Place, Relative, Score
     from aesbench.plugins.search_space import Range
     from aesbench.plugins.study import Options, Part, Study
+    from aesbench.report.statistics.differences import paired_differences
+    from aesbench.report.statistics.folders import FolderComparison, compare
 
 _HOMES = {
     "aesbench.core.allocation": ("Allocation", "Block"),
@@ -59,6 +61,8 @@ _HOMES = {
     "aesbench.plugins.paper": ("Claim", "DataFacts", "Paper", "Place", "Relative", "Score"),
     "aesbench.plugins.search_space": ("Range",),
     "aesbench.plugins.study": ("Options", "Part", "Study"),
+    "aesbench.report.statistics.differences": ("paired_differences",),
+    "aesbench.report.statistics.folders": ("FolderComparison", "compare"),
     "aesbench.core.metrics": ("Metrics",),
     "aesbench.core.record": ("RunRecord", "read_records"),
     "aesbench.core.settings": ("require",),
@@ -83,6 +87,7 @@ __all__ = [
     "Field",
     "FieldEmbedding",
     "Figure",
+    "FolderComparison",
     "Merged",
     "Method",
     "Metrics",
@@ -104,11 +109,13 @@ __all__ = [
     "TrainConfig",
     "__version__",
     "benchmark_frame",
+    "compare",
     "execute",
     "fit",
     "load_dataset",
     "load_model",
     "merge",
+    "paired_differences",
     "plan",
     "read_records",
     "records_frame",

@@ -35,6 +35,8 @@ def test_json_is_written_strictly(path):
 
 
 def test_the_check_would_notice():
-    """However the function was imported, and whatever else it is given."""
-    written = "json.dumps(x)\ndumps(x, indent=1)\njson.dump(x, f, allow_nan=True)\n"
-    assert lenient(ast.parse(written + "json.dumps(x, allow_nan=False)\n")) == [1, 2, 3]
+    """Whatever else the function is given, and only where it is that of ``json``."""
+    lines = ("json.dumps(x)", "json.dump(x, f, allow_nan=True)", "pickle.dumps(x)")
+    tree = ast.parse("\n".join([*lines, "json.dumps(x, allow_nan=False)"]))
+    assert lenient(tree) == [1, 2]
+    assert imports_parts(ast.parse("from json import dumps")) and not imports_parts(tree)
