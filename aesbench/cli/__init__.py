@@ -10,6 +10,7 @@ from rich.console import Console
 
 from aesbench._version import __version__
 from aesbench.cli.check import check
+from aesbench.cli.compare import compare
 from aesbench.cli.data import data
 from aesbench.cli.export import export
 from aesbench.cli.list import list_plugins
@@ -67,6 +68,7 @@ COMMANDS = (
     reproduce,
     tune,
     merge,
+    compare,
     report,
     list_plugins,
     data,

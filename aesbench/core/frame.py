@@ -186,4 +186,4 @@ def _row(record: RunRecord) -> dict[str, object]:
 
 
 def _json(value: Any) -> str:
-    return json.dumps(value, separators=(",", ":"), default=list)
+    return json.dumps(value, separators=(",", ":"), default=list, allow_nan=False)

@@ -8,15 +8,15 @@ Everything comparative (parameter reduction, means, intervals, tests) is derived
 
 from __future__ import annotations
 
-import json
+import math
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from aesbench.core.allocation import Allocation
-from aesbench.core.files import write_atomically
+from aesbench.core.files import file_name, from_json, json_files, to_json, write_atomically
 from aesbench.core.spec import RunSpec
 from aesbench.core.trace import Trace
 from aesbench.errors import AesbenchError, RecordError, did_you_mean
@@ -115,7 +115,27 @@ class RunRecord:
             raise RecordError(f"malformed record: {error}") from error
         if record.spec.run_id != run_id:
             raise RecordError(f"run_id {run_id!r} does not match its spec: the file was edited")
+        record.check_finite()
         return record
+
+    def check_finite(self) -> None:
+        """Check that whatever a comparison reads is a finite number.
+
+        Raises:
+            RecordError: a metric or a score is none; a run that has such ones has failed.
+        """
+        for kind, measured in (("metrics", self.metrics), ("scores", self.scores)):
+            try:
+                bad = [
+                    f"{name} of {where} = {value!r}"
+                    for where, values in measured.items()
+                    for name, value in values.items()
+                    if not isinstance(value, int | float) or not math.isfinite(value)
+                ]
+            except AttributeError as error:
+                raise RecordError(f"malformed record: {kind} = {measured!r}") from error
+            if bad:
+                raise RecordError(f"malformed record: {kind} that are no numbers: {bad[0]}")
 
 
 def upgraded(data: Mapping[str, Any]) -> dict[str, Any]:
@@ -145,9 +165,28 @@ def trace_path(results: Path, spec: RunSpec) -> Path:
     return results / "traces" / _place(spec)
 
 
+def record_files(results: Path, dataset: str | None = None) -> list[Path]:
+    """Return the files of all records under a results folder, in the order of their paths.
+
+    Linked folders count, ``records`` itself and those in it, as they do for whoever looks one
+    record up; a file that several paths lead to counts once.
+
+    Args:
+        results: where ``records/`` lies; without it there are none.
+        dataset: leave out the records of others.
+
+    Raises:
+        RecordError: a folder cannot be read, or a link leads nowhere.
+    """
+    folder = results / "records"
+    return list(json_files(folder if dataset is None else folder / file_name(dataset)))
+
+
 def _place(spec: RunSpec) -> Path:
+    """Return a path that is the spec's alone: labels may share a folder, ids are no others'."""
     label = re.sub(r"[^A-Za-z0-9.+=-]+", "-", spec.label).strip("-")
-    return Path(spec.dataset, spec.backbone, label, f"{spec.run_id}.json")
+    folders = map(file_name, (spec.dataset, spec.backbone, label))
+    return Path(*folders, f"{spec.run_id}.json")
 
 
 def write_record(results: Path, record: RunRecord) -> Path:
@@ -156,20 +195,27 @@ def write_record(results: Path, record: RunRecord) -> Path:
     The record comes last: a run that has one has its traces too.
 
     Raises:
-        RecordError: the disk is full or the folder cannot be written; nothing else is lost.
+        RecordError: the disk is full or the folder cannot be written, or a metric is no finite
+            number; nothing else is lost.
     """
+    record.check_finite()
     _write_traces(trace_path(results, record.spec), record)
     path = record_path(results, record.spec)
-    text = json.dumps(record.to_dict(), indent=1) + "\n"
-    write_atomically(path, text)
+    write_atomically(path, to_json(record.to_dict()) + "\n")
     return path
+
+
+def delete_record(results: Path, spec: RunSpec) -> None:
+    """Delete a run's record and its traces, where there are any."""
+    for path in (record_path(results, spec), trace_path(results, spec)):
+        path.unlink(missing_ok=True)
 
 
 def _write_traces(path: Path, record: RunRecord) -> None:
     stages = {stage: trace.to_dict() for stage, trace in record.traces.items() if trace.series}
     if stages:
         data = {"schema": TRACES_SCHEMA, "run_id": record.spec.run_id, "stages": stages}
-        write_atomically(path, json.dumps(data, allow_nan=False) + "\n")
+        write_atomically(path, to_json(data, indent=None) + "\n")
     elif path.is_file():
         path.unlink()  # Of an earlier run of this spec, which traced something.
 
@@ -184,7 +230,7 @@ def read_traces(results: Path, spec: RunSpec) -> dict[str, Trace]:
     if not path.exists():
         return {}
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = from_json(path.read_text(encoding="utf-8"))
         if (data["schema"], data["run_id"]) != (TRACES_SCHEMA, spec.run_id):
             raise RecordError(f"holds no traces of run {spec.run_id} in schema {TRACES_SCHEMA}")
         return {stage: Trace.from_dict(series) for stage, series in data["stages"].items()}
@@ -199,7 +245,7 @@ def read_record(path: Path) -> RunRecord:
         RecordError: the file is not a record of this schema; the message names it.
     """
     try:
-        return RunRecord.from_dict(json.loads(path.read_text(encoding="utf-8")))
+        return RunRecord.from_dict(from_json(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, RecordError) as error:
         raise RecordError(f"{path}: {error}; delete or move the file") from error
 
@@ -210,15 +256,8 @@ def read_records(results: Path) -> Iterator[RunRecord]:
     Raises:
         RecordError: a file is not a record of this schema.
     """
-    for path in sorted((results / "records").rglob("*.json")):
+    for path in record_files(results):
         yield read_record(path)
-
-
-def record_files(results: Path, datasets: Iterable[str] | None = None) -> list[Path]:
-    """Return the files of all records under a results folder, or of some data sets, in order."""
-    root = results / "records"
-    folders = [root] if datasets is None else [root / name for name in sorted(set(datasets))]
-    return sorted(path for folder in folders for path in folder.rglob("*.json"))
 
 
 def find_record(results: Path, text: str) -> RunRecord:
@@ -227,7 +266,7 @@ def find_record(results: Path, text: str) -> RunRecord:
     Raises:
         RecordError: no run has it or several have; the message says how to find ids.
     """
-    paths = {path.stem: path for path in (results / "records").rglob("*.json")}
+    paths = {path.stem: path for path in record_files(results)}
     found = sorted(run_id for run_id in paths if text and run_id.startswith(text))
     if len(found) == 1:
         return read_record(paths[found[0]])

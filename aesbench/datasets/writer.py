@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aesbench._version import __version__
+from aesbench.core.files import to_json
 from aesbench.datasets.arrays import processed_hash, stored
 from aesbench.datasets.base import SPLITS, Field
 from aesbench.errors import DataError
@@ -189,7 +189,7 @@ class DatasetWriter:
             "aesbench": __version__,
             **({"provider": self._provider} if self._provider else {}),
         }
-        (self.folder / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n")
+        (self.folder / MANIFEST).write_text(to_json(manifest) + "\n")
 
     def _checked_hash(self, fields: Sequence[Field], described: Sequence[Any]) -> str:
         """Return the hash of the data set, checking the ids in the same reading."""

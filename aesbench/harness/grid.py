@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
@@ -14,11 +15,17 @@ from typing import Any
 
 from aesbench.core.datasheet import write_datasheet
 from aesbench.core.label import Label, read_method
-from aesbench.core.record import RunRecord, read_record, record_path, write_record
+from aesbench.core.record import (
+    RunRecord,
+    delete_record,
+    read_record,
+    record_path,
+    write_record,
+)
 from aesbench.core.settings import build_config, content_hash, plain_settings, require, require_int
 from aesbench.core.spec import PROTOCOL, REFERENCE_DIM, RunSpec, TrainConfig
 from aesbench.datasets.base import Dataset
-from aesbench.errors import ConfigError, did_you_mean
+from aesbench.errors import ConfigError, RecordError, did_you_mean
 from aesbench.harness.executors.local import (
     Event,
     Executor,
@@ -171,7 +178,8 @@ def plan(
     if scores:
         _check_can(choices, "score", "cannot score an allocation without training it; leave it out")
     if budget is not None:
-        require(budget > 0, "budget", budget, "a share of UES-32's parameters above 0, as in 0.75")
+        is_share = 0 < budget < math.inf
+        require(is_share, "budget", budget, "a share of UES-32's parameters above 0, as in 0.75")
     reference = REFERENCE_DIM * sum(f.cardinality for f in dataset.fields)
     specs: dict[str, RunSpec] = {}  # By what they are: two names may stand for one run.
     for seed in seeds:
@@ -254,11 +262,25 @@ def _check_can(choices: Iterable[MethodChoice], what: str, otherwise: str) -> No
 
 @dataclass
 class Outcome:
-    """What became of a grid: the records of its specs, in their order, and how many were new."""
+    """What became of a grid.
+
+    Attributes:
+        records: those of its specs, in their order, as they lie on disk.
+        ran: how many runs were made.
+        failures: the records of those that failed, in the order in which they ended.
+        kept: how many of these had succeeded before: that record stays among ``records``, and the
+            failure lies in the results folder ``failures_folder``.
+    """
 
     records: list[RunRecord] = field(default_factory=list)
     ran: int = 0
-    failed: int = 0
+    failures: list[RunRecord] = field(default_factory=list)
+    kept: int = 0
+
+    @property
+    def failed(self) -> int:
+        """How many runs failed."""
+        return len(self.failures)
 
 
 def execute(
@@ -285,7 +307,7 @@ def execute(
         threads: torch threads of each; default: the processors, divided among the workers.
         device: ``cpu`` or ``cuda``.
         plugins: Python files that the workers load.
-        force: run everything again.
+        force: run everything again; a record of success stays if its run now fails.
         limits: what each run may use; one that exceeds them fails, and costs no other run.
         executor: where they run; default: on this machine.
         listen: told of every event, after a finished record is on disk.
@@ -306,15 +328,43 @@ def execute(
         try:
             for event in events:
                 if isinstance(event, Finished):
-                    write_record(results, event.record)
-                    outcome.ran += 1
-                    outcome.failed += not event.record.ok
+                    _keep(results, event.record, outcome)
                 if listen is not None:
                     listen(event)
         finally:
             events.close()  # Ends the workers, also when writing or listening failed.
     outcome.records = [read_record(record_path(results, spec)) for spec in known.specs]
     return outcome
+
+
+def failures_folder(results: Path) -> Path:
+    """Return the results folder of failures whose runs had succeeded before."""
+    return results / "failures"
+
+
+def _keep(results: Path, record: RunRecord, outcome: Outcome) -> None:
+    """Write the record of a run that was made; a failure never takes the place of a success."""
+    beside = failures_folder(results)
+    outcome.ran += 1
+    if record.ok:
+        write_record(results, record)
+        delete_record(beside, record.spec)
+        return
+    outcome.failures.append(record)
+    if _is_failed(results, record.spec):
+        write_record(results, record)
+    else:
+        write_record(beside, record)
+        outcome.kept += 1
+
+
+def _is_failed(results: Path, spec: RunSpec) -> bool:
+    """Whether nothing lies in the place of a spec but a failure, if anything."""
+    path = record_path(results, spec)
+    try:
+        return not (path.exists() and read_record(path).ok)
+    except RecordError:
+        return False  # What this version cannot read, another one may.
 
 
 def by_prepared_state(specs: Sequence[RunSpec]) -> list[list[RunSpec]]:

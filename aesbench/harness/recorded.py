@@ -6,13 +6,13 @@ of its settings keeps the label and the id that it has.
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from aesbench.core.files import from_json
 from aesbench.core.phrasing import many
 from aesbench.core.record import record_files, upgraded
 from aesbench.core.spec import RunSpec
@@ -81,9 +81,9 @@ def recorded(results: Path, specs: Sequence[RunSpec], *, force: bool = False) ->
 
 
 def _read(results: Path, datasets: Iterable[str]) -> Iterable[_Known]:
-    for path in record_files(results, datasets):
+    for path in (path for name in sorted(datasets) for path in record_files(results, name)):
         try:
-            data = upgraded(json.loads(path.read_text(encoding="utf-8")))
+            data = upgraded(from_json(path.read_text(encoding="utf-8")))
             spec = RunSpec.from_dict(data["spec"])
             yield _Known(spec, data["status"] == "ok", data["providers"])
         except (OSError, ValueError, KeyError, TypeError, AesbenchError):
@@ -95,10 +95,11 @@ def _find(
 ) -> _Known | None:
     """Return the record of a run, or of the one that also retrained the same search."""
     found = own.get(spec.run_id) or by_content.get(spec.content_id)
-    if found is None and not (spec.retrain or spec.scores or force):
+    is_done = found is not None and found.ok
+    if not (is_done or spec.retrain or spec.scores or force):
         label = str(spec.called.without("search_only"))
         retrained = by_content.get(replace(spec, retrain=True, label=label).content_id)
-        found = retrained if retrained is not None and retrained.ok else None
+        return retrained if retrained is not None and retrained.ok else found
     return found
 
 

@@ -7,6 +7,7 @@ a record with its traceback; it never takes anything else down.
 from __future__ import annotations
 
 import dataclasses
+import math
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,7 +24,7 @@ from aesbench.core.settings import build_config, content_hash
 from aesbench.core.spec import PROTOCOL, RunSpec
 from aesbench.core.trace import Trace
 from aesbench.datasets.base import Dataset
-from aesbench.errors import AllocationError, ConfigError
+from aesbench.errors import AllocationError, ConfigError, DataError
 from aesbench.harness.environment import describe_environment
 from aesbench.models.backbones import Backbone, BackboneConfig
 from aesbench.models.cost import (
@@ -323,12 +324,21 @@ def score_test(dataset: Dataset, logits: NDArray[np.float32]) -> dict[str, dict[
 def _score_random(
     spec: RunSpec, method: Method, context: Context, prepared: Any
 ) -> dict[str, dict[str, float]]:
-    """Return the metrics of random allocations with inherited weights, by their sizes."""
+    """Return the metrics of random allocations with inherited weights, by their sizes.
+
+    Raises:
+        DataError: one of them is not finite.
+    """
     scores = {}
     for dims in random_sizes(context.fields, spec.candidates, spec.scores):
         allocation = Allocation.field_wise(context.fields, dims)
-        found = method.score(context, prepared, allocation)
-        scores[sizes_text(dims)] = dataclasses.asdict(found)
+        found = dataclasses.asdict(method.score(context, prepared, allocation))
+        if not all(map(math.isfinite, found.values())):
+            raise DataError(
+                f"{method.name}.score gave {found} for the sizes {sizes_text(dims)}: a score is not"
+                " finite; the search diverged: lower its learning rate"
+            )
+        scores[sizes_text(dims)] = found
         context.progress("score", len(scores), spec.scores)
     return scores
 

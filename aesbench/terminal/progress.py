@@ -13,7 +13,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from aesbench.core.spec import RunSpec
 from aesbench.harness.estimate import Pace, duration
 from aesbench.harness.executors.local import Event, Finished, Progressed
-from aesbench.harness.grid import Outcome
+from aesbench.harness.grid import Outcome, failures_folder
 
 
 class GridDisplay:
@@ -115,3 +115,10 @@ def show_outcome(
         f"{outcome.ran} run, {len(specs) - outcome.ran} taken from records,"
         f" {outcome.failed} failed; records in {results / 'records'}"
     )
+    if outcome.kept:
+        console.print(
+            f"{outcome.kept} of the failed had a record of success, which stays; the failures lie"
+            f" with their tracebacks in {failures_folder(results) / 'records'}",
+            soft_wrap=True,
+            highlight=False,
+        )

@@ -51,7 +51,12 @@ def check_config(method: type[Method], preset: str) -> None:
     config = quick_config(method, preset)
     if not type(config).__dataclass_params__.frozen:
         raise ContractError(f"the Config of '{method.name}' is not frozen; settings never change")
-    recorded = json.loads(json.dumps(dataclasses.asdict(config)))
+    try:
+        recorded = json.loads(json.dumps(dataclasses.asdict(config), allow_nan=False))
+    except ValueError as error:
+        raise ContractError(
+            f"a setting of '{method.name}:{preset}' is not finite: {config}; use None for no limit"
+        ) from error
     again: Any = build_config(method.Config, recorded, method.name)
     if again != config:
         raise ContractError(

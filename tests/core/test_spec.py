@@ -25,6 +25,7 @@ class Example:
     word: str = "a"
     sizes: tuple[int, ...] = (2, 8)
     limit: int | None = None
+    share: float | int | None = None
     train: TrainConfig = dataclasses.field(default_factory=TrainConfig)
 
 
@@ -47,7 +48,11 @@ def test_text_is_read_as_the_declared_type():
         ({"count": "1.5"}, "example.count = '1.5': expected a whole number"),
         ({"count": 1.5}, "example.count = 1.5: expected a whole number"),
         ({"count": True}, "example.count = True: expected a whole number"),
-        ({"rate": "fast"}, "example.rate = 'fast': expected a number"),
+        ({"rate": "fast"}, "example.rate = 'fast': expected a finite number"),
+        ({"rate": "nan"}, "example.rate = 'nan': expected a finite number"),
+        ({"rate": float("inf")}, "example.rate = inf: expected a finite number"),
+        ({"share": float("-inf")}, "example.share = -inf: expected a finite number"),
+        ({"train": {"l2": "Infinity"}}, "train.l2 = 'Infinity': expected a finite number"),
         ({"flag": "yes"}, "example.flag = 'yes': expected true or false"),
         ({"count": None}, "example.count = None"),
         ({"sizes": "a,b"}, "example.sizes = 'a': expected a whole number"),
@@ -60,6 +65,12 @@ def test_a_wrong_setting_is_named(values, words):
     with pytest.raises(ConfigError) as caught:
         build_config(Example, values, "example")
     assert words in str(caught.value)
+
+
+def test_a_setting_that_no_record_holds_has_no_id(spec):
+    """A default of infinity, which nothing converts, is an error with the value in it."""
+    with pytest.raises(ConfigError, match="finite number.*'alpha': inf"):
+        dataclasses.replace(spec, method_config={"alpha": float("inf")}).run_id  # noqa: B018
 
 
 def test_a_spec_survives_json_with_its_id(spec):

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from aesbench.core.files import write_atomically
+from aesbench.core.files import from_json, to_json, write_atomically
 from aesbench.core.metrics import Metrics
 from aesbench.core.settings import build_config
 from aesbench.datasets.base import Dataset
@@ -75,7 +74,7 @@ class Winners:
         Raises:
             RecordError: the folder cannot be written.
         """
-        write_atomically(path, json.dumps({"schema": SCHEMA, **asdict(self)}, indent=1) + "\n")
+        write_atomically(path, to_json({"schema": SCHEMA, **asdict(self)}) + "\n")
 
     @classmethod
     def read(cls, path: Path) -> Winners:
@@ -85,7 +84,7 @@ class Winners:
             ConfigError: it is something else.
         """
         try:
-            data = json.loads(path.read_text(encoding="utf-8"))
+            data = from_json(path.read_text(encoding="utf-8"))
             schema = data.pop("schema")
             if schema not in (1, SCHEMA):
                 raise ConfigError(f"schema {schema!r}, this version of aesbench reads 1 and 2")
