@@ -175,6 +175,9 @@ class Evidence:
         papers: the registered papers.
         registered: {data set or backbone of ``runs``: the registered one that it is}; data of the
             user's own are none, whatever they are called.
+        views: the papers whose main tables are shown beside the comparison of all that ran.
+        baseline: the label that others are held against; empty for UES-32 and the best uniform
+            size.
     """
 
     runs: pd.DataFrame
@@ -183,6 +186,8 @@ class Evidence:
     looks: Mapping[str, Look]
     papers: Sequence[Paper]
     registered: Mapping[str, str] = field(default_factory=dict)
+    views: Sequence[Paper] = ()
+    baseline: str = ""
 
     def known(self, place: Place) -> Place:
         """Return what papers call a place: by its registered names, none for the user's own data.

@@ -59,8 +59,7 @@ def _builders(evidence: Evidence) -> list[Builder]:
 
 def _of_paper(paper: Paper, build: Builder, evidence: Evidence) -> Iterator[Exhibit]:
     for exhibit in build(evidence):
-        claim = f"{paper.title}: {exhibit.claim}" if exhibit.claim else ""
-        yield replace(exhibit, claim=claim)
+        yield replace(exhibit, claim=paper.told(exhibit.claim))
 
 
 def _of_plugin(name: str, evidence: Evidence) -> Iterator[Exhibit]:
