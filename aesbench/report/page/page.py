@@ -1,4 +1,4 @@
-"""The report as one page: HTML with its styles and figures inside, and nothing to run or fetch."""
+"""The report as one page: HTML with its styles, script and figures inside, and nothing to fetch."""
 
 from __future__ import annotations
 
@@ -32,7 +32,10 @@ def page(
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    source = files("aesbench.report.page").joinpath("page.html").read_text(encoding="utf-8")
+    folder = files("aesbench.report.page")
+    source, script = (
+        folder.joinpath(name).read_text(encoding="utf-8") for name in ("page.html", "sort.js")
+    )
     runs = evidence.runs
     return environment.from_string(source).render(
         version=__version__,
@@ -43,5 +46,6 @@ def page(
         provenance={one.name: provenance(one, runs) for one in exhibits},
         tables={name: Markup(text) for name, text in tables.items()},
         notes={paper.title: paper.notes for paper in evidence.papers if paper.notes},
+        script=Markup(script.rstrip()),
         drawings={name: Markup(inline_svg(svg, name)) for name, svg in drawings},
     )

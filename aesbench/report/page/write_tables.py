@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 from aesbench.plugins.exhibit import COUNT, Table, is_missing
@@ -68,25 +69,43 @@ FORMS: dict[str, Callable[[Table], str]] = {"csv": as_csv, "md": as_markdown, "t
 
 
 def as_html(table: Table) -> str:
-    """Return the table as an element of a page; columns of text to read are set left."""
+    """Return the table as an element of a page; columns of text to read are set left.
+
+    Cells of numeric columns hold their number in full, as ``data-value``, by which the page sorts.
+    """
     from markupsafe import escape
 
     rows = table.rows()
     header = list(table.frame.columns)
     texts = _text_columns(table, rows)
     marks = [' class="text"' if place in texts else "" for place in range(len(header))]
+    values = list(zip(*(_values(table.frame[name]) for name in header), strict=True))
     parts = ["<table>\n<thead><tr>"]
     for name, mark in zip(header, marks, strict=True):
         whole = escape(name.replace(" %", "\u00a0%"))  # "95 %" stays on one line.
         parts.append(f'<th scope="col"{mark}>{whole}</th>')
     parts.append("</tr></thead>\n<tbody>")
-    for (first, _), *others in rows:
-        cells = [f'<tr><th scope="row">{escape(first)}</th>']
-        for (text, bold), mark in zip(others, marks[1:], strict=True):
+    for ((first, _), *others), (key, *numbers) in zip(rows, values, strict=True):
+        cells = [f'<tr><th scope="row"{key}>{escape(first)}</th>']
+        for (text, bold), mark, number in zip(others, marks[1:], numbers, strict=True):
             shown = f"<strong>{escape(text)}</strong>" if bold else escape(text)
-            cells.append(f"<td{mark}>{shown}</td>")
+            cells.append(f"<td{mark}{number}>{shown}</td>")
         parts.append("".join(cells) + "</tr>")
     return "\n".join([*parts, "</tbody>\n</table>"])
+
+
+def _values(column: Iterable[Any]) -> list[str]:
+    """Return the attribute of each cell of a column, empty unless all that is known is a number."""
+    known = [None if is_missing(value) else value for value in column]
+    numbers = [value for value in known if value is not None]
+    if any(isinstance(value, bool) or not isinstance(value, Real) for value in numbers):
+        return [""] * len(known)
+    return ["" if value is None else f' data-value="{_script_number(value)}"' for value in known]
+
+
+def _script_number(value: Any) -> str:
+    """Return a number in full, as a script reads it."""
+    return repr(float(value)).removesuffix(".0").replace("inf", "Infinity")
 
 
 def as_rich(table: Table, stacks: Sequence[Sequence[str]]) -> RichTable:
