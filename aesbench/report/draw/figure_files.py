@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import io
 import re
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from aesbench.plugins.exhibit import Figure as FigureData
-from aesbench.report.draw.theme import themed
+from aesbench.report.draw.theme import COLOURS, GREY, PALE, paler, themed
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -64,13 +65,43 @@ _PRINTERS = {"png": _png, "svg": _svg}
 """{suffix: writes a figure}; the first lays it out for all."""
 
 
+_GREYS = {
+    "#ffffff": "paper",
+    **dict.fromkeys(("#000000", "#262626", "#333333"), "ink"),
+    **dict.fromkeys(("#555555", "#777777", "#8a8a8a"), "mid"),
+    "#bbbbbb": "pale",
+    "#dddddd": "rule",
+}
+"""{a grey of figures: the variable by which a page may replace it, as it does by night}."""
+
+
 def inline_svg(svg: str, name: str) -> str:
     """Return an SVG file as an element of a page that holds others: its ids are its own.
 
-    The prologue and the metadata go, the size in points gives way to the page's.
+    The prologue and the metadata go. Its width in points becomes ``--width``, for the page to size
+    it by. Greys become variables, as in ``var(--ink, #262626)``: those of the file unless the page
+    defines others. Data keep their colours, the paler ones as a mixture with the ground.
     """
     element = svg[svg.index("<svg") :]
     element = re.sub(r"<metadata>.*?</metadata>", "", element, flags=re.DOTALL)
-    element = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", element, count=1)
+    element = re.sub(
+        r'(<svg[^>]*?) width="([\d.]+)pt"', r'\1 style="--width: \2"', element, count=1
+    )
     element = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", element, count=1)
+    variables = _variables()
+    element = re.sub(
+        r"\b(fill|stroke): (#[0-9a-f]{6})",
+        lambda found: f"{found[1]}: {variables.get(found[2], found[2])}",
+        element,
+    )
     return re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{name}-", element)
+
+
+@cache
+def _variables() -> dict[str, str]:
+    """Return ``{colour: what stands for it on a page}`` of the colours that follow its ground."""
+    found = {colour: f"var(--{name}, {colour})" for colour, name in _GREYS.items()}
+    for colour in map(str.lower, (*COLOURS, GREY)):
+        full, paper = found.get(colour, colour), found["#ffffff"]
+        found[paler(colour, PALE)] = f"color-mix(in srgb, {full} {PALE:.0%}, {paper})"
+    return found

@@ -1,10 +1,13 @@
 """A figure's files: one drawing each, the same bytes each time."""
 
 import io
+import re
 
+import pytest
 from matplotlib.figure import Figure
 
 from aesbench.report.draw.figure_files import figure_files, inline_svg
+from aesbench.report.draw.theme import BLACK, BLUE, PALE, paler, themed
 
 
 def made() -> Figure:
@@ -51,10 +54,40 @@ def test_a_figure_is_drawn_at_its_size():
 
 
 def test_figures_share_a_page_without_sharing_ids():
-    """Ids and what refers to them carry the figure's name."""
-    svg = '<?xml?><svg width="9pt" height="9pt" viewBox="0"><metadata>x</metadata><g id="a"/>'
+    """Ids and what refers to them carry the figure's name; the page sizes it."""
+    svg = '<?xml?><svg width="9.5pt" height="9pt" viewBox="0"><metadata>x</metadata><g id="a"/>'
     svg += '<use xlink:href="#a" clip-path="url(#b)" style="width: 1"/></svg>'
     assert inline_svg(svg, "n") == (
-        '<svg viewBox="0"><g id="n-a"/><use xlink:href="#n-a" clip-path="url(#n-b)"'
-        ' style="width: 1"/></svg>'
+        '<svg style="--width: 9.5" viewBox="0"><g id="n-a"/><use xlink:href="#n-a"'
+        ' clip-path="url(#n-b)" style="width: 1"/></svg>'
     )
+
+
+@pytest.mark.parametrize(
+    ("colour", "shown"),
+    [
+        ("#ffffff", "var(--paper, #ffffff)"),
+        ("#000000", "var(--ink, #000000)"),
+        ("#0072b2", "#0072b2"),
+        (paler(BLUE, PALE), "color-mix(in srgb, #0072b2 40%, var(--paper, #ffffff))"),
+        (
+            paler(BLACK, PALE),
+            "color-mix(in srgb, var(--ink, #000000) 40%, var(--paper, #ffffff))",
+        ),
+    ],
+)
+def test_a_page_may_replace_the_greys_of_a_figure(colour, shown):
+    """Lines, areas and what is mixed with the ground; data keep their colours, texts theirs."""
+    svg = '<svg><!-- {0} --><path style="fill: {0}; stroke: {0}"/><g>{0}</g></svg>'
+    path = f'<path style="fill: {shown}; stroke: {shown}"/>'
+    assert (
+        inline_svg(svg.format(colour), "n") == f"<svg><!-- {colour} -->{path}<g>{colour}</g></svg>"
+    )
+
+
+def test_the_greys_of_the_theme_are_known_to_the_page():
+    """One that it does not know would stay as it is by night."""
+    with themed():
+        drawn = figure_files(made(), "salt")["svg"].decode()
+    colours = re.findall(r"(?:fill|stroke): (#\w+)", inline_svg(drawn, "n"))
+    assert set(colours) == {"#1f77b4"}, "the line of the data"
