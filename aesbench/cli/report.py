@@ -16,9 +16,10 @@ from aesbench.cli.options import load_settings, plugin_option, results_option
 @click.option(
     "--run", "run_id", metavar="ID", help="Show one run instead; the first digits of its id do."
 )
+@click.option("--pdf", is_flag=True, help="Write figures as PDF, too, for LaTeX.")
 @plugin_option
 @results_option
-def report(run_id: str | None, plugins: tuple[Path, ...], results: Path) -> None:
+def report(run_id: str | None, pdf: bool, plugins: tuple[Path, ...], results: Path) -> None:
     """Print the comparison of all records and write the report: report.html, tables, figures.
 
     Also records.parquet, the frame of all runs. With --run: print one run's sizes, and draw what
@@ -35,10 +36,10 @@ def report(run_id: str | None, plugins: tuple[Path, ...], results: Path) -> None
 
         gc.disable()  # Records live to the end: to look for garbage among them takes a tenth.
         try:
-            show_report(Console(), results)
+            show_report(Console(), results, pdf=pdf)
         finally:
             gc.enable()
     else:
         from aesbench.terminal.run_page import show_run
 
-        show_run(Console(), results, run_id)
+        show_run(Console(), results, run_id, pdf=pdf)

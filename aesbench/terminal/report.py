@@ -31,8 +31,11 @@ def show_overall(console: Console, records: Sequence[RunRecord]) -> None:
     _show(console, gather(records))
 
 
-def show_report(console: Console, results: Path) -> None:
-    """Print the comparison of all records under a folder and write the report beside them."""
+def show_report(console: Console, results: Path, *, pdf: bool = False) -> None:
+    """Print the comparison of all records under a folder and write the report beside them.
+
+    Figures are PDF files, too, where ``pdf`` asks for them.
+    """
     evidence = evidence_under(results)
     runs = evidence.runs
     others = runs[runs["base_method"] != GIVEN]
@@ -46,7 +49,7 @@ def show_report(console: Console, results: Path) -> None:
         written.append(results / "tables" / name)
         write_atomically(written[-1], text)
     workers = min(_MOST_WORKERS, os.cpu_count() or 1)
-    written += write_report(results, evidence, workers)
+    written += write_report(results, evidence, workers, pdf=pdf)
     folders = Counter(path.parent for path in written if path.parent != results)
     for folder, count in sorted(folders.items()):
         console.print(f"written: {count} files in {folder}")

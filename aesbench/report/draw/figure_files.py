@@ -1,9 +1,10 @@
-"""A figure as PNG and SVG: the same bytes each time, whatever the user's matplotlib settings."""
+"""A figure as PNG, SVG and PDF: the same bytes each time, whatever the user's settings."""
 
 from __future__ import annotations
 
 import io
 import re
+from collections.abc import Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -15,28 +16,33 @@ if TYPE_CHECKING:
 
 _DPI = 150
 
+FILES = ("png", "svg")
+"""What a figure is written as; the first lays it out for all."""
+WITH_PDF = (*FILES, "pdf")
+"""With what LaTeX includes. A PDF takes as long as both others: its fonts are cut to size."""
 
-def draw(data: FigureData) -> dict[str, bytes]:
-    """Return ``{"png": ..., "svg": ...}`` of a figure of a report."""
+
+def draw(data: FigureData, suffixes: Sequence[str] = FILES) -> dict[str, bytes]:
+    """Return ``{suffix: content}`` of a figure of a report."""
     with themed():
         from matplotlib.figure import Figure
 
         figure = Figure(figsize=data.size, layout="constrained")
         data.draw(figure)
-        return figure_files(figure, salt=data.name)
+        return figure_files(figure, data.name, suffixes)
 
 
-def figure_files(figure: Figure, salt: str) -> dict[str, bytes]:
-    """Return ``{"png": ..., "svg": ...}`` without dates; ids in the SVG come from the salt.
+def figure_files(figure: Figure, salt: str, suffixes: Sequence[str] = FILES) -> dict[str, bytes]:
+    """Return ``{suffix: content}`` without dates; ids in the SVG come from the salt.
 
     Each is one drawing. ``savefig`` makes two: the first, of which nothing is kept, lays the figure
     out, as every drawing with a layout engine does anyway.
     """
     figure.dpi = _DPI
     files = {}
-    for suffix, printed in _PRINTERS.items():
-        files[suffix] = printed(figure, salt)
-        figure.dpi = _DPI  # That of the SVG is its own.
+    for suffix in suffixes:
+        files[suffix] = _PRINTERS[suffix](figure, salt)
+        figure.dpi = _DPI  # Those of SVG and PDF are their own.
         figure.set_layout_engine("none")  # The next one is laid out as this one was.
     return files
 
@@ -61,8 +67,19 @@ def _svg(figure: Figure, salt: str) -> bytes:
     return buffer.getvalue()
 
 
-_PRINTERS = {"png": _png, "svg": _svg}
-"""{suffix: writes a figure}; the first lays it out for all."""
+def _pdf(figure: Figure, salt: str) -> bytes:
+    import matplotlib
+    from matplotlib.backends.backend_pdf import FigureCanvasPdf
+
+    buffer = io.BytesIO()
+    canvas: Any = FigureCanvasPdf(figure)
+    with matplotlib.rc_context({"pdf.fonttype": 42}):  # TrueType: publishers refuse Type 3.
+        canvas.print_pdf(buffer, metadata={"CreationDate": None})
+    return buffer.getvalue()
+
+
+_PRINTERS = {"png": _png, "svg": _svg, "pdf": _pdf}
+"""{suffix: writes a figure}."""
 
 
 _GREYS = {

@@ -7,7 +7,7 @@ from importlib.resources import files
 
 from aesbench._version import __version__
 from aesbench.plugins.exhibit import Evidence, Exhibit
-from aesbench.report.draw.figure_files import inline_svg
+from aesbench.report.draw.figure_files import FILES, inline_svg
 from aesbench.report.page.answer import answer
 from aesbench.report.page.provenance import provenance
 
@@ -17,6 +17,7 @@ def page(
     exhibits: Sequence[Exhibit],
     tables: Mapping[str, str],
     drawings: Iterable[tuple[str, str]],
+    suffixes: Sequence[str] = FILES,
 ) -> str:
     """Return the page.
 
@@ -25,6 +26,7 @@ def page(
         exhibits: in the order of reading.
         tables: {table: its HTML}.
         drawings: (figure, its SVG), asked for when all else is made: they may still be drawn.
+        suffixes: of the files of figures, to which the page leads.
     """
     from jinja2 import Environment, StrictUndefined
     from markupsafe import Markup
@@ -46,6 +48,7 @@ def page(
         provenance={one.name: provenance(one, runs) for one in exhibits},
         tables={name: Markup(text) for name, text in tables.items()},
         notes={paper.title: paper.notes for paper in evidence.papers if paper.notes},
+        suffixes=sorted(suffixes, reverse=True),
         script=Markup(script.rstrip()),
         drawings={name: Markup(inline_svg(svg, name)) for name, svg in drawings},
     )

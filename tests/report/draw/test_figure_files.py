@@ -6,7 +6,7 @@ import re
 import pytest
 from matplotlib.figure import Figure
 
-from aesbench.report.draw.figure_files import figure_files, inline_svg
+from aesbench.report.draw.figure_files import FILES, WITH_PDF, figure_files, inline_svg
 from aesbench.report.draw.theme import BLACK, BLUE, PALE, paler, themed
 
 
@@ -31,7 +31,17 @@ def test_the_png_is_what_savefig_makes_of_the_figure():
     assert b"<dc:date>" not in files["svg"]
 
 
-def test_each_file_is_drawn_once_and_both_are_laid_out_alike():
+def test_a_pdf_is_for_latex():
+    """Fonts as TrueType inside, which publishers ask for, no dates; the same bytes each time."""
+    pdf = figure_files(made(), "salt", WITH_PDF)["pdf"]
+    assert pdf.startswith(b"%PDF") and pdf == figure_files(made(), "salt", WITH_PDF)["pdf"]
+    assert b"/FontFile2" in pdf and b"/CIDFontType2" in pdf and b"/Type3" not in pdf
+    assert b"Date" not in pdf
+    assert b"/MediaBox [ 0 0 288 216 ]" in pdf, "4 by 3 inches in points"
+    assert tuple(figure_files(made(), "salt")) == FILES, "only where it is asked for"
+
+
+def test_each_file_is_drawn_once_and_all_are_laid_out_alike():
     """Whatever moves between them would differ between page and folder."""
     figure, drawn = made(), []
     axis = figure.axes[0]
@@ -42,8 +52,8 @@ def test_each_file_is_drawn_once_and_both_are_laid_out_alike():
         original(renderer)
 
     axis.draw = noted
-    figure_files(figure, "salt")
-    assert len(drawn) == 2 and drawn[0] == drawn[1]
+    figure_files(figure, "salt", WITH_PDF)
+    assert len(drawn) == 3 and drawn[0] == drawn[1] == drawn[2]
     assert figure.dpi == 150
 
 
