@@ -72,6 +72,9 @@ class Table:
         forms: {column: how its values are shown}; as they are where none is given.
         texts: {column: what is shown in place of its values}, a text per row.
         bold: {column: whether each row's is in bold}, the best of a column, say.
+        notes: {column: what stands under each row's value, in small type}.
+        tints: {column: how each row's cell is coloured}: ``above``, ``below`` or ``level`` with
+            what it is held against, or empty for nothing known.
         detail: whether the page folds it away, as what readers look up rather than read.
     """
 
@@ -82,6 +85,8 @@ class Table:
     forms: Mapping[str, Form] = field(default_factory=dict)
     texts: Mapping[str, Sequence[str]] = field(default_factory=dict)
     bold: Mapping[str, Sequence[bool]] = field(default_factory=dict)
+    notes: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    tints: Mapping[str, Sequence[str]] = field(default_factory=dict)
     detail: bool = False
 
     def column(self, name: str) -> list[str]:
@@ -90,13 +95,21 @@ class Table:
             return list(self.texts[name])
         return [shown(value, self.forms.get(name, "{}")) for value in self.frame[name]]
 
+    def _with_notes(self, name: str) -> list[str]:
+        texts, notes = self.column(name), self.notes.get(name)
+        if notes is None:
+            return texts
+        return [
+            f"{text}; {note}" if note else text for text, note in zip(texts, notes, strict=True)
+        ]
+
     def is_bold(self, name: str, row: int) -> bool:
         """Whether a cell is in bold."""
         return bool(name in self.bold and self.bold[name][row])
 
     def rows(self) -> list[list[tuple[str, bool]]]:
-        """Return each row's cells: the text, and whether it is in bold."""
-        columns = {name: self.column(name) for name in self.frame.columns}
+        """Return each row's cells: the text with its note, and whether it is in bold."""
+        columns = {name: self._with_notes(name) for name in self.frame.columns}
         return [
             [(texts[row], self.is_bold(name, row)) for name, texts in columns.items()]
             for row in range(len(self.frame))

@@ -80,11 +80,12 @@ def test_searches_can_be_repeated_without_retraining_and_one_be_looked_at(aesben
     listed = aesbench("list", "runs", check=0).stdout
     ids = [path.stem for path in (tmp_path / "results" / "records").rglob("*.json")]
     assert len(ids) == 2 and all(run_id in listed for run_id in ids)
-    shown = aesbench("report", "--run", ids[0][:8], check=0).stdout
+    shown = aesbench("report", "--run", ids[0][:8], "--pdf", check=0).stdout
     assert "searched only" in shown and "cardinality" in shown
     assert "Change of the objective if only this field had that size" in shown
     folder = tmp_path / "results" / "runs" / ids[0]
-    assert {path.name for path in folder.iterdir()} == {"trace.png", "trace.svg", "trace.csv"}
+    found = {path.name for path in folder.iterdir()}
+    assert found == {"trace.png", "trace.svg", "trace.pdf", "trace.csv"}
 
 
 def test_given_sizes_stay_out_of_the_overall_comparison_unless_they_are_all_there_is(aesbench):

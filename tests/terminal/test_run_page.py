@@ -185,6 +185,9 @@ def test_the_figure_is_written_with_its_numbers_and_the_same_bytes_each_time(
     assert paths[0].read_bytes().startswith(b"\x89PNG")
     assert write_trace_figure(tmp_path / "none", record, {"search": Trace()}) == []
     assert not (tmp_path / "none").exists()
+    paths = write_trace_figure(tmp_path / "three", record, traces, ("png", "svg", "pdf"))
+    assert paths[2] == tmp_path / "three" / "trace.pdf"
+    assert paths[2].read_bytes().startswith(b"%PDF")
 
 
 def test_a_folder_that_cannot_be_made_is_named(record, traces, tmp_path):

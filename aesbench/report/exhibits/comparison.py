@@ -54,7 +54,7 @@ EVERYONE = Paper("aesbench", title="", citation="", line_up=(REFERENCE,))
 
 
 def build(evidence: Evidence) -> list[Exhibit]:
-    """Return an exhibit per data set on which models were retrained, and one for each view of it."""
+    """Return an exhibit per data set on which models were retrained, and one for each view."""
     exhibits = []
     for paper in (EVERYONE, *evidence.views):
         found = competitions(evidence) if paper is EVERYONE else line_up(evidence, paper)
@@ -128,8 +128,8 @@ def _scores(evidence: Evidence, paper: Paper, place: Place, rows: Rows) -> Table
         caption=(
             "AUC and LogLoss on the test split: mean over seeds, standard deviation, and half the"
             " width of Student's 95 % interval of the mean. P-R: parameters saved against UES-32."
-            " In bold the best mean over the seeds that methods share. The best UES is chosen by its"
-            " mean validation AUC."
+            " In bold the best mean over the seeds that methods share. The best UES is chosen by"
+            " its mean validation AUC."
             + (f" {paper.title} gives neither n nor spread." if published else "")
         ),
         frame=frame,
@@ -201,9 +201,10 @@ def _findings(
     names = {row.key: row.name for row in rows}
     lead = leader(_runs(rows), "test_auc")
     texts = [] if lead is None else [f"{where}: {lead.in_words(names.__getitem__)}"]
-    for row in rows if lead and len(lead.first) == 1 else ():
-        if _is_baseline(evidence, row) and row.label not in (None, lead.first[0]):
-            one = differences(rows, row.key, "test_auc").to_dict("index")[lead.first[0]]
+    first = lead.first[0] if lead and len(lead.first) == 1 else None
+    for row in rows if first else ():
+        if _is_baseline(evidence, row) and row.label not in (None, first):
+            one = differences(rows, row.key, "test_auc").to_dict("index")[first]
             if one["pairs"]:
                 texts.append(f"{_with_interval(one)} against {row.name}")
     sentences = ["; ".join(texts) + "."] if texts else []

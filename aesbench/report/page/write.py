@@ -12,19 +12,24 @@ import pandas as pd
 from aesbench.core.files import write_atomically
 from aesbench.core.frame import COLUMNS, COUNTS, FLAGS, REALS
 from aesbench.plugins.exhibit import Evidence, Exhibit
+from aesbench.report.draw.figure_files import FILES, WITH_PDF
 from aesbench.report.draw.parallel import Files, drawing
 from aesbench.report.page.build import as_made
 from aesbench.report.page.page import page
 from aesbench.report.page.write_tables import FORMS, as_csv, as_html
 
 
-def write_report(results: Path, evidence: Evidence, workers: int = 1) -> list[Path]:
+def write_report(
+    results: Path, evidence: Evidence, workers: int = 1, *, pdf: bool = False
+) -> list[Path]:
     """Write every exhibit of the records; return the paths, the page's last.
 
     Args:
         results: where to.
         evidence: of the records.
         workers: processes that draw; the bytes do not depend on how many.
+        pdf: whether figures are written as PDF, too. Where the folder has any they always are:
+            none is left that shows other numbers than the figures beside it.
 
     Raises:
         RecordError: two exhibits have one name, or the folder cannot be written.
@@ -41,7 +46,8 @@ def write_report(results: Path, evidence: Evidence, workers: int = 1) -> list[Pa
                 files[Path("figures", f"{name}.{suffix}")] = content
             yield name, found["svg"].decode()
 
-    with drawing(workers) as begin:
+    suffixes = WITH_PDF if pdf or any(results.glob("figures/*.pdf")) else FILES
+    with drawing(workers, suffixes) as begin:
         for place, exhibit in as_made(evidence):
             made.append((place, exhibit))
             waiting |= {figure.name: begin(figure) for figure in exhibit.figures}
@@ -53,7 +59,7 @@ def write_report(results: Path, evidence: Evidence, workers: int = 1) -> list[Pa
                 files[Path("figures", f"{figure.name}.csv")] = as_csv(figure.data)
         files[Path("records.parquet")] = records_parquet(evidence.runs)
         exhibits = [exhibit for _, exhibit in sorted(made, key=itemgetter(0))]
-        html = page(evidence, exhibits, pieces, drawings())
+        html = page(evidence, exhibits, pieces, drawings(), suffixes)
     files[Path("report.html")] = html
     for path, written in files.items():
         write_atomically(results / path, written)

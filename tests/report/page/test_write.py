@@ -33,13 +33,14 @@ class Links(HTMLParser):
 
 
 def test_the_page_stands_alone(evidence, tmp_path):
-    """No script, nothing from a network, every link is to a part of itself or a written file."""
+    """Nothing from a network, every link is to a part of itself or a written file."""
     written = write_report(tmp_path, evidence)
     assert written[-1] == tmp_path / "report.html" and tmp_path / "records.parquet" in written
     assert all(path.is_file() for path in written)
     text = written[-1].read_text()
     parsed = Links(text)
-    assert not {"script", "link", "img", "iframe"} & parsed.tags
+    assert not {"link", "img", "iframe"} & parsed.tags
+    assert "default-src 'none'" in text, "a browser would refuse to fetch"
     assert len(parsed.ids) == len(set(parsed.ids))
     for link in parsed.links:
         assert link[1:] in parsed.ids if link.startswith("#") else (tmp_path / link).is_file(), link
@@ -62,6 +63,23 @@ def test_the_page_has_every_table_and_figure(evidence, tmp_path):
     assert text.count("<svg") == sum(len(exhibit.figures) for exhibit in exhibits) > 0
     assert "Table 3, overall performance: ML-100K" in text
     assert "AdaS&amp;S-E" in text and "AdaS&S" not in text
+
+
+def test_figures_are_pdf_files_on_request(evidence, tmp_path):
+    """Each, with a link to it; from then on they keep up with the figures beside them."""
+    write_report(tmp_path, evidence)
+    assert not list(tmp_path.glob("figures/*.pdf"))
+    assert ".pdf" not in (tmp_path / "report.html").read_text()
+    written = write_report(tmp_path, evidence, 2, pdf=True)
+    pdfs = sorted(path.name for path in written if path.suffix == ".pdf")
+    assert pdfs == sorted(f"{path.stem}.pdf" for path in tmp_path.glob("figures/*.svg"))
+    parsed = Links(written[-1].read_text())
+    assert {f"figures/{name}" for name in pdfs} <= set(parsed.links)
+    first = tmp_path / "figures" / pdfs[0]
+    content = first.read_bytes()
+    first.write_bytes(b"of other records")
+    write_report(tmp_path, evidence)
+    assert first.read_bytes() == content
 
 
 def test_the_report_is_the_same_to_the_byte(records, tmp_path):
