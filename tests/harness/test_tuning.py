@@ -183,6 +183,7 @@ def test_failed_trials_count_and_never_win(tuned):
         (["ues"], {"settings": {"mde": {"alpha": "1"}}}, "--set names 'mde'"),
         (["ues"], {"trials": 0}, "trials = 0"),
         (["ues"], {"seconds": -1.0}, "seconds = -1.0"),
+        (["ues"], {"seconds": float("inf")}, "seconds = inf: expected above 0, or none"),
         (["ues"], {"workers": 0}, "jobs = 0"),
         (["fixed:2-8"], {}, "nothing to tune"),
     ],
@@ -250,6 +251,11 @@ def test_winners_are_for_their_data_budget_and_backbones(tuned, planted_tiny, tm
         winners.check_fits(planted_tiny, 0.5)
     with pytest.raises(ConfigError, match="tuned on widedeep, not on 'deepfm'"):
         plan(planted_tiny, ["ues"], backbones=["deepfm"], seeds=[0], choose=winners.choose)
+    winners.write(tmp_path / "winners.json")
+    text = (tmp_path / "winners.json").read_text()
+    (tmp_path / "winners.json").write_text(text.replace('"auc": 0.7', '"auc": NaN'))
+    with pytest.raises(ConfigError, match="no file of winners .it holds NaN"):
+        type(winners).read(tmp_path / "winners.json")
     (tmp_path / "other.json").write_text("{}")
     with pytest.raises(ConfigError, match="no file of winners"):
         Winners.read(tmp_path / "other.json")
