@@ -72,7 +72,7 @@ class Table:
         forms: {column: how its values are shown}; as they are where none is given.
         texts: {column: what is shown in place of its values}, a text per row.
         bold: {column: whether each row's is in bold}, the best of a column, say.
-        notes: {column: what stands under each row's value, in small type}.
+        notes: {column: what stands under each row's value, in small type and in lines}.
         tints: {column: how each row's cell is coloured}: ``above``, ``below`` or ``level`` with
             what it is held against, or empty for nothing known.
         detail: whether the page folds it away, as what readers look up rather than read.
@@ -96,12 +96,9 @@ class Table:
         return [shown(value, self.forms.get(name, "{}")) for value in self.frame[name]]
 
     def _with_notes(self, name: str) -> list[str]:
-        texts, notes = self.column(name), self.notes.get(name)
-        if notes is None:
-            return texts
-        return [
-            f"{text}; {note}" if note else text for text, note in zip(texts, notes, strict=True)
-        ]
+        notes = self.notes.get(name, [""] * len(self.frame))
+        pairs = zip(self.column(name), notes, strict=True)
+        return ["; ".join([text, *note.splitlines()]) for text, note in pairs]
 
     def is_bold(self, name: str, row: int) -> bool:
         """Whether a cell is in bold."""

@@ -404,6 +404,11 @@ def test_winners_are_for_their_data_budget_and_backbones(tuned, planted_tiny, tm
         winners.check_fits(planted_tiny, 0.5)
     with pytest.raises(ConfigError, match="tuned on widedeep, not on 'deepfm'"):
         plan(planted_tiny, ["ues"], backbones=["deepfm"], seeds=[0], choose=winners.choose)
+    winners.write(tmp_path / "winners.json")
+    text = (tmp_path / "winners.json").read_text()
+    (tmp_path / "winners.json").write_text(text.replace('"auc": 0.7', '"auc": NaN'))
+    with pytest.raises(ConfigError, match="no file of winners .it holds NaN"):
+        type(winners).read(tmp_path / "winners.json")
     (tmp_path / "other.json").write_text("{}")
     with pytest.raises(ConfigError, match="no file of winners"):
         Winners.read(tmp_path / "other.json")

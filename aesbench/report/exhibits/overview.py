@@ -84,7 +84,7 @@ def _table(evidence: Evidence, found: Found, order: Sequence[str], left_out: int
         name = names[place]
         frame[name] = pd.Series([row.get("difference") for row in rows], dtype=object)
         texts[name] = [_difference(row) for row in rows]
-        notes[name] = [_cost(row) for row in rows]
+        notes[name] = [_note(row) for row in rows]
         tints[name] = [_tint(row) for row in rows]
     against = (
         f"that of {evidence.method(evidence.baseline)}"
@@ -110,19 +110,21 @@ def _table(evidence: Evidence, found: Found, order: Sequence[str], left_out: int
 
 
 def _difference(row: Mapping[str, Any]) -> str:
-    if is_missing(row.get("difference")):
-        return shown(None)
-    text = shown(row["difference"], SIGNED)
-    if is_missing(row["95 % low"]):
-        return f"{text} (one seed)"
-    return f"{text} [{shown(row['95 % low'], SIGNED)}, {shown(row['95 % high'], SIGNED)}]"
+    return shown(row.get("difference"), SIGNED)
 
 
-def _cost(row: Mapping[str, Any]) -> str:
-    if not row.get("seeds"):
-        return f"{row['failed']} failed" if row.get("failed") else ""
-    failed = f"; {row['failed']} failed" if row["failed"] else ""
-    return f"{shown(row['P-R'], '{:.0%}')} saved, {_seconds(row['search s'])}{failed}"
+def _note(row: Mapping[str, Any]) -> str:
+    """Return the interval, what was saved and the search's cost, a line each."""
+    lines = []
+    if not is_missing(row.get("95 % low")):
+        lines.append(f"[{shown(row['95 % low'], SIGNED)}, {shown(row['95 % high'], SIGNED)}]")
+    elif row.get("pairs"):
+        lines.append("one seed")
+    if row.get("seeds"):
+        lines.append(f"{shown(row['P-R'], '{:.0%}')} saved, {_seconds(row['search s'])}")
+    if row.get("failed"):
+        lines.append(f"{row['failed']} failed")
+    return "\n".join(lines)
 
 
 def _seconds(value: float | None) -> str:
