@@ -7,7 +7,6 @@ with equal settings by one provider, however their labels spell them.
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -210,11 +209,16 @@ def _identity(record: RunRecord) -> Hashable:
     spec = record.spec
     by = record.providers.get("method", "")
     return (
-        *(spec.method, json.dumps(spec.method_config, sort_keys=True, default=list)),
+        *(spec.method, content_hash(_plain(spec.method_config))),
         *(spec.unification, spec.budget, tuple(spec.candidates), spec.called.tuned),
-        json.dumps(spec.tuned_settings),
+        content_hash(_plain(spec.tuned_settings)),
         *(spec.retrain, spec.inherit, spec.scores, "" if is_ours(by) else by),
     )
+
+
+def _plain(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings as a record has them: a run just made holds tuples, a record lists."""
+    return {n: list(v) if isinstance(v, tuple) else v for n, v in settings.items()}
 
 
 def _plainest(preferred: Collection[str]) -> Callable[[str], tuple[Any, ...]]:

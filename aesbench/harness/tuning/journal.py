@@ -36,7 +36,9 @@ class Journal(JournalFileBackend):
         Raises:
             RecordError: the disk is full or the file cannot be written.
         """
-        text = "".join(json.dumps(log, separators=(",", ":")) + "\n" for log in logs)
+        text = "".join(
+            json.dumps(log, separators=(",", ":"), allow_nan=False) + "\n" for log in logs
+        )
         try:
             with self._path.open("ab") as file:
                 file.write(text.encode())

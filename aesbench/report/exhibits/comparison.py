@@ -220,6 +220,7 @@ def _with_interval(one: Comparison) -> str:
     text = shown(one["difference"], SIGNED)
     if one["95 % low"] is not None:
         text += f" [{shown(one['95 % low'], SIGNED)}, {shown(one['95 % high'], SIGNED)}]"
+    if one["Holm p"] is not None:
         text += f" (Holm p {shown(one['Holm p'], p_value)})"
     return text
 
@@ -255,17 +256,19 @@ def _relation(evidence: Evidence, paper: Paper, dataset: str) -> tuple[str, ...]
 def _figure(
     evidence: Evidence, paper: Paper, dataset: str, rows: Mapping[Place, Rows]
 ) -> Figure | None:
-    """Draw every method's AUC difference from the reference, a panel per backbone."""
+    """Draw every method's AUC difference from the baseline, a panel per backbone."""
+    baseline = evidence.baseline or REFERENCE
+    against = evidence.method(baseline)
     lanes = {
         _lane(row): row.key
         for of_place in rows.values()
         for row in of_place
-        if row.key not in (REFERENCE, BEST)
+        if row.key not in (baseline, BEST)
     }
     parts, drawn = [], []
     for place, of_place in rows.items():
         panel = evidence.title(place.backbone)
-        found = differences(of_place, REFERENCE, "test_auc")
+        found = differences(of_place, baseline, "test_auc")
         keys = {_lane(row): row.key for row in of_place}
         own = found.reindex([keys.get(lane, "") for lane in lanes]).astype(object)
         own.insert(0, "method", list(lanes.values()))
@@ -275,20 +278,20 @@ def _figure(
         scores = {row.key: seed_means(row.runs, "test_auc") for row in of_place}
         for lane, key in keys.items():
             if lane in lanes:
-                gaps = (scores[key] - scores[REFERENCE]).dropna()
+                gaps = (scores[key] - scores.get(baseline, scores[key][:0])).dropna()
                 drawn.append(pd.DataFrame({"panel": panel, "name": lane, "value": gaps}))
     data = pd.concat(parts, ignore_index=True)
     if not data["pairs"].any():
         return None
     name = f"{_name(paper)}-{dataset}-differences"
-    title = f"AUC differences from UES-32 on {evidence.title(dataset)}"
+    title = f"AUC differences from {against} on {evidence.title(dataset)}"
     return Figure(
         name=name,
         title=title,
         caption=(
-            "Test AUC minus that of UES-32, paired by seed: mean and Student's 95 % interval, n ="
-            f" {span(int(n) for n in data['pairs'] if n)} pairs. Right of the line is better than"
-            " UES-32."
+            f"Test AUC minus that of {against}, paired by seed: mean and Student's 95 % interval,"
+            f" n = {span(int(n) for n in data['pairs'] if n)} pairs. Right of the line is better"
+            f" than {against}."
         ),
         alternative=f"{title}: a line per method, its interval left or right of 0.",
         data=Table(name, title, "", data, FORMS, {"method": [*lanes] * len(rows)}),
@@ -297,7 +300,7 @@ def _figure(
             differences=pd.concat(drawn, ignore_index=True),
             panels=[evidence.title(place.backbone) for place in rows],
             looks={lane: evidence.look(key) for lane, key in lanes.items()},
-            unit="AUC difference from UES-32",
+            unit=f"AUC difference from {against}",
         ),
         size=(8.0, 0.8 + 0.3 * len(lanes)),
     )

@@ -16,7 +16,6 @@ from aesbench.core.phrasing import listed, many
 from aesbench.plugins.exhibit import (
     COUNT,
     SHARE,
-    SIGNED,
     Evidence,
     Exhibit,
     Table,
@@ -110,14 +109,14 @@ def _table(evidence: Evidence, found: Found, order: Sequence[str], left_out: int
 
 
 def _difference(row: Mapping[str, Any]) -> str:
-    return shown(row.get("difference"), SIGNED)
+    return shown(row.get("difference"), _signed)
 
 
 def _note(row: Mapping[str, Any]) -> str:
     """Return the interval, what was saved and the search's cost, a line each."""
     lines = []
     if not is_missing(row.get("95 % low")):
-        lines.append(f"[{shown(row['95 % low'], SIGNED)}, {shown(row['95 % high'], SIGNED)}]")
+        lines.append(f"[{shown(row['95 % low'], _signed)}, {shown(row['95 % high'], _signed)}]")
     elif row.get("pairs"):
         lines.append("one seed")
     if row.get("seeds"):
@@ -127,11 +126,14 @@ def _note(row: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def _signed(value: float) -> str:
+    """Return a difference without the zero before its point, as a narrow table has room for."""
+    return f"{value:+.4f}".replace("0.", ".", 1).replace("-", "−")
+
+
 def _seconds(value: float | None) -> str:
     if is_missing(value) or value is None:
         return "search unknown"
-    if value < 0.5:
-        return "no search"
     return f"{value:.0f} s" if value < 600 else f"{value / 60:.0f} min"
 
 
