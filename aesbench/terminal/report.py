@@ -16,6 +16,7 @@ from aesbench.plugins.exhibit import Evidence
 from aesbench.report.evidence import evidence_under, gather
 from aesbench.report.page.comparable import check_comparable
 from aesbench.report.page.overall_tables import STACKS, overall_files, overall_tables
+from aesbench.report.page.paper_table import paper_table
 from aesbench.report.page.write import write_report
 from aesbench.report.page.write_tables import as_rich
 from aesbench.report.statistics.overall import overall
@@ -54,6 +55,22 @@ def show_report(console: Console, results: Path, *, pdf: bool = False) -> None:
     for folder, count in sorted(folders.items()):
         console.print(f"written: {count} files in {folder}")
     show_written(console, (path for path in written if path.parent == results))
+
+
+def show_paper_table(
+    console: Console,
+    results: Path,
+    path: Path,
+    columns: Sequence[str] | None,
+    places: Sequence[str] | None,
+    methods: Sequence[str] | None,
+    baseline: str,
+) -> None:
+    """Write one compact LaTeX table of the records under a folder; see ``paper_table``."""
+    evidence = evidence_under(results)
+    check_comparable(list(evidence.runs["record"]))
+    write_atomically(path, paper_table(evidence, columns, places, methods, baseline))
+    show_written(console, [path])
 
 
 def _show(console: Console, evidence: Evidence) -> dict[str, str]:
