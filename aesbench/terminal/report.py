@@ -16,6 +16,7 @@ from aesbench.core.record import RunRecord
 from aesbench.plugins.exhibit import Evidence
 from aesbench.report.evidence import View, evidence_under, gather
 from aesbench.report.page.overall_tables import STACKS, overall_files, overall_tables
+from aesbench.report.page.paper_table import paper_table
 from aesbench.report.page.write import write_report
 from aesbench.report.page.write_tables import as_rich
 from aesbench.report.statistics.contenders import judged
@@ -61,6 +62,22 @@ def show_report(
     for folder, count in sorted(folders.items()):
         console.print(f"written: {count} files in {folder}")
     show_written(console, (path for path in written if path.parent == out))
+
+
+def show_paper_table(
+    console: Console,
+    results: Path,
+    path: Path,
+    columns: Sequence[str] | None,
+    places: Sequence[str] | None,
+    methods: Sequence[str] | None,
+    baseline: str,
+    view: View | None = None,
+) -> None:
+    """Write one compact LaTeX table of the records under a folder; see ``paper_table``."""
+    evidence = evidence_under(results, view)
+    write_atomically(path, paper_table(evidence, columns, places, methods, baseline))
+    show_written(console, [path])
 
 
 def _show(console: Console, evidence: Evidence) -> dict[str, str]:

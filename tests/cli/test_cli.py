@@ -68,6 +68,12 @@ def test_run_prints_a_comparison_and_report_repeats_it(aesbench, tmp_path):
         assert row.n == 2 and row.auc_mean == pytest.approx(np.mean(aucs), abs=1e-12)
     for name in ("overall.md", "overall.tex"):
         assert "ues:8" in (tmp_path / "results" / "tables" / name).read_text()
+    choice = ("--methods", "best-ues,ues:32", "--columns", "auc,params", "--baseline", "best-ues")
+    shown = aesbench("report", "--latex", "paper/t.tex", *choice, check=0).stdout
+    assert shown == "written: paper/t.tex\n"
+    rows = (tmp_path / "paper" / "t.tex").read_text().partition("\\midrule")[2].splitlines()
+    assert rows[1].startswith(r"Best UES & \textbf{.")
+    assert rows[2] == r"UES-32 & -- & -- \\"
 
 
 def test_searches_can_be_repeated_without_retraining_and_one_be_looked_at(aesbench, tmp_path):
@@ -123,6 +129,9 @@ def test_a_failed_run_shows_in_the_exit_status(aesbench):
         ((*UES, "--dataset", "planted-tiny", "--plugin", "no.py"), "no.py"),
         (("report",), "aesbench run"),
         (("report", "--run", "0123"), "aesbench list runs"),
+        (("report", "--columns", "auc"), "--latex FILE"),
+        (("report", "--latex", "t.tex", "--pdf"), "leave out --pdf"),
+        (("report", "--latex", "t.tex"), "aesbench run"),
         ((*UES, "--dataset", "planted-tiny", "--inherit"), "no weights to inherit"),
         ((*UES, "--dataset", "planted-tiny", "--searches", "0"), "searches = 0"),
         ((*UES, "--dataset", "planted-tiny", "--scores", "9"), "cannot score an allocation"),

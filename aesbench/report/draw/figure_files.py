@@ -19,7 +19,7 @@ _DPI = 150
 FILES = ("png", "svg")
 """What a figure is written as; the first lays it out for all."""
 WITH_PDF = (*FILES, "pdf")
-"""With what LaTeX includes. A PDF takes as long as both others: its fonts are cut to size."""
+"""With what LaTeX includes. A PDF takes nearly as long as both others: its fonts are cut."""
 
 
 def draw(data: FigureData, suffixes: Sequence[str] = FILES) -> dict[str, bytes]:

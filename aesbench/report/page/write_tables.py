@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Callable, Iterable, Sequence
 from numbers import Real
 from typing import TYPE_CHECKING, Any
@@ -190,9 +191,13 @@ _LATEX = {
     "^": r"\textasciicircum{}",
     "<": r"\textless{}",
     ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    '"': r"\char34{}",
     **{character: "\\" + character for character in "&%$#_{}"},
     # What the exhibits write beyond ASCII, for a LaTeX of any age.
     "−": "$-$",
+    "–": r"\textendash{}",
+    "²": "$^2$",
     "±": r"$\pm$",
     "≤": r"$\le$",
     "≥": r"$\ge$",
@@ -207,4 +212,8 @@ _LATEX = {
 
 def latex_escape(text: str) -> str:
     """Return plain text as LaTeX that shows it; white space of any kind is a space."""
-    return "".join(_LATEX.get(character, character) for character in " ".join(text.split()))
+    words = " ".join(text.split())
+    escaped = "".join(_LATEX.get(character, character) for character in words)
+    escaped = re.sub("-(?=-)", "-{}", escaped)  # Else two are one dash.
+    # Else a row that begins so is read as an option of the line break before it.
+    return "{}" + escaped if words[:1] in ("[", "*") else escaped

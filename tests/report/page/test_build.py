@@ -97,5 +97,5 @@ def test_two_of_one_name_are_refused(seeds, others, kind):
 
     others(again=again)
     records = [*seeds("ues:32", 0.8), *seeds("adass:r", 0.8)]
-    with pytest.raises(RecordError, match=f"two {kind}s are called 'table3-tiny"):
+    with pytest.raises(RecordError, match=f"two {kind}s are called 'comparison-tiny"):
         names_of(records)

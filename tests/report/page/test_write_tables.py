@@ -112,7 +112,7 @@ def test_names_come_out_right_in_headers_and_in_bold(nasty):
     (table,) = nasty.tables
     tex = as_latex(dataclasses.replace(table, caption="one\ntwo"))
     body = [line for line in tex.splitlines() if line.startswith("a")]
-    escaped = r"a\_b\textless{}c\textgreater{}\&d\%e|f\{g\}"
+    escaped = r"a\_b\textless{}c\textgreater{}\&d\%e\textbar{}f\{g\}"
     assert body == [rf"{escaped} & x \\", rf"{escaped} & \textbf{{{escaped}}} \\"]
     assert "% one two\n" in tex
     assert r"**a\_b&lt;c>&amp;d%e\|f{g}**" in as_markdown(table)
