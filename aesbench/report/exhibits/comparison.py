@@ -151,8 +151,14 @@ def _differences(
     evidence: Evidence, paper: Paper, place: Place, rows: Rows, baseline: Contender
 ) -> list[Table]:
     """Return the paired differences of both metrics from a row."""
-    # The best UES is one of the sizes, so one of the rows may be the baseline by another name.
-    others = [row for row in rows if row.label != baseline.label or row.label is None]
+    # The best UES is one of the sizes: a row by another name, or the baseline by another name.
+    known = {row.key for row in rows}
+    others = [
+        row
+        for row in rows
+        if row.label is None
+        or (row.label != baseline.label and (row.key != BEST or row.label not in known))
+    ]
     tables = []
     for metric, measure, better in (
         ("AUC", "test_auc", "Above 0 is better."),

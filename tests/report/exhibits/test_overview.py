@@ -17,7 +17,7 @@ def records(seeds):
     return [
         *seeds("ues:8", 0.70, dims=(8, 8)),
         *seeds("ues:32", 0.80, noise=0),
-        *seeds("mde:field+tuned", 0.75, dims=(16, 16)),
+        *seeds("mde:field+tuned", 0.75, dims=(16, 16), noise=0.3),
         *seeds("adass:r", 0.79, dims=(32, 32), noise=0.3),
         *seeds("mine", 0.60, dims=(2, 2)),
     ]
