@@ -16,6 +16,7 @@ from aesbench.cli.export import export
 from aesbench.cli.list import list_plugins
 from aesbench.cli.merge import merge
 from aesbench.cli.new_method import new_method
+from aesbench.cli.records import records
 from aesbench.cli.report import report
 from aesbench.cli.reproduce import reproduce
 from aesbench.cli.run import run
@@ -69,6 +70,7 @@ COMMANDS = (
     tune,
     merge,
     compare,
+    records,
     report,
     list_plugins,
     data,

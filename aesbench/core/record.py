@@ -155,6 +155,19 @@ def upgraded(data: Mapping[str, Any]) -> dict[str, Any]:
     return values
 
 
+def upgrade_record(path: Path) -> bool:
+    """Write a record's file in today's schema, and say whether it was in an older one.
+
+    Raises:
+        RecordError: it is no record, or cannot be written; it stays as it is.
+    """
+    record = read_record(path)
+    if from_json(path.read_text(encoding="utf-8"))["schema"] == SCHEMA:
+        return False
+    write_atomically(path, to_json(record.to_dict()) + "\n")
+    return True
+
+
 def record_path(results: Path, spec: RunSpec) -> Path:
     """Return where a run's record lies: ``records/<dataset>/<backbone>/<label>/<run_id>.json``."""
     return results / "records" / _place(spec)

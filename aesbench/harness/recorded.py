@@ -17,8 +17,9 @@ from aesbench.core.phrasing import many
 from aesbench.core.record import record_files, upgraded
 from aesbench.core.spec import RunSpec
 from aesbench.errors import AesbenchError, ConfigError
-from aesbench.plugins.registry import BACKBONES, METHODS
+from aesbench.plugins.registry import BACKBONES, METHODS, Registry
 
+_REGISTRIES: Mapping[str, Registry[Any]] = {"method": METHODS, "backbone": BACKBONES}
 _OURS = "aesbench "
 """How a provider begins that is this package."""
 
@@ -103,18 +104,19 @@ def _find(
     return found
 
 
-def _today(spec: RunSpec) -> dict[str, str]:
-    return {"method": METHODS.provider(spec.method), "backbone": BACKBONES.provider(spec.backbone)}
-
-
 def _changes(done: Iterable[_Known]) -> Counter[tuple[str, str, str]]:
     """Count the records of each plugin that somebody else provided then: (name, then, now)."""
-    return Counter(
-        (getattr(one.spec, kind), one.providers[kind], now)
+    counts = Counter(
+        (kind, getattr(one.spec, kind), then)
         for one in done
-        for kind, now in _today(one.spec).items()
-        if one.providers.get(kind, now) != now
+        for kind in _REGISTRIES
+        if (then := one.providers.get(kind))
     )
+    found: Counter[tuple[str, str, str]] = Counter()
+    for (kind, name, then), count in counts.items():  # To ask for a provider takes milliseconds.
+        if (now := _REGISTRIES[kind].provider(name)) != then:
+            found[name, then, now] += count
+    return found
 
 
 def _is_ours(then: str, now: str) -> bool:

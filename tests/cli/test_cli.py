@@ -94,14 +94,34 @@ def test_searches_can_be_repeated_without_retraining_and_one_be_looked_at(aesben
     assert found == {"trace.png", "trace.svg", "trace.pdf", "trace.csv"}
 
 
-def test_given_sizes_stay_out_of_the_overall_comparison_unless_they_are_all_there_is(aesbench):
-    """Hundreds of allocations would bury the methods."""
-    run = ("run", "--dataset", "planted-tiny", "--seeds", "1", "--set", "train.epochs=1")
-    aesbench(*run, "--methods", "fixed:2-8-2-8-2", check=0)
-    assert "fixed:2-8-2-8-2" in aesbench("report", check=0).stdout
-    aesbench(*run, "--methods", "ues:2", check=0)
-    shown = aesbench("report", check=0).stdout
-    assert "fixed:2-8-2-8-2" not in shown and "not listed: 1 runs of sizes given by hand" in shown
+def test_the_comparison_is_of_what_was_run(aesbench, tmp_path):
+    """Given sizes, any uniform size, changed settings, budgets: none is missing, none is a dash."""
+    ran = aesbench(
+        "run", "--dataset", "planted-tiny", "--methods", "fixed:2-2-2-64-64,random,ues:5,mde:field",
+        "--budget", "0.5", "--set", "mde.alpha=0.2", "--set", "train.epochs=1", "--seeds", "2",
+        check=0,
+    )  # fmt: skip
+    aesbench("report", check=0)
+    table = tmp_path / "results" / "tables" / "comparison-planted-tiny-widedeep.csv"
+    found = pd.read_csv(table).set_index("method")
+    assert set(found.index) == {
+        *("fixed:2-2-2-64-64", "random@0.5", "ues:5", "best-ues", "mde:field[alpha=0.2]@0.5"),
+    }
+    assert found["AUC"].notna().all() and "mde:field[alpha=0.2]" in ran.stdout
+    first = (tmp_path / "results" / "tables" / "overview.md").read_text()
+    for name in ("fixed:2-2-2-64-64", "Random sizes @0.5", "MDE (field-wise)"):
+        assert name in first
+    text = (tmp_path / "results" / "report.html").read_text()
+    highest = max(found["AUC"])
+    assert f"has the highest mean test AUC of 4 methods, {highest:.4f}" in text
+    shown = aesbench("report", "--methods", "random", "--out", "some", check=0).stdout
+    assert "mde" not in shown and (tmp_path / "some" / "report.html").is_file()
+    for option in ("--methods", "--datasets", "--baseline"):
+        assert (
+            f"{option} nothing: no record has it"
+            in aesbench("report", option, "nothing", check=2).stderr
+        )
+    assert "unknown paper 'nothing'" in aesbench("report", "--paper", "nothing", check=2).stderr
 
 
 def test_a_failed_run_shows_in_the_exit_status(aesbench):
