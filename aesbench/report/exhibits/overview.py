@@ -6,7 +6,7 @@ larger, and what finding it took.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -83,7 +83,7 @@ def _table(evidence: Evidence, found: Found, order: Sequence[str], left_out: int
         name = names[place]
         frame[name] = pd.Series([row.get("difference") for row in rows], dtype=object)
         texts[name] = [_difference(row) for row in rows]
-        notes[name] = [_note(row) for row in rows]
+        notes[name] = [_note(row, evidence.method) for row in rows]
         tints[name] = [_tint(row) for row in rows]
     against = (
         f"that of {evidence.method(evidence.baseline)}"
@@ -98,8 +98,9 @@ def _table(evidence: Evidence, found: Found, order: Sequence[str], left_out: int
         caption=(
             f"Test AUC minus {against}: mean over seeds, paired, with Student's 95 % interval;"
             " coloured where it lies above or below 0. Under it the embedding parameters saved"
-            " against UES-32, and the wall seconds of the search. A dash: no uniform size that"
-            f" small ran, or the method did not.{hidden}"
+            " against UES-32, and the wall seconds of the search. A method smaller than every"
+            " uniform size that ran is held against the smallest of these, which is then named."
+            f" A dash: there is nothing to compare.{hidden}"
         ),
         frame=frame,
         texts=texts,
@@ -112,13 +113,15 @@ def _difference(row: Mapping[str, Any]) -> str:
     return shown(row.get("difference"), _signed)
 
 
-def _note(row: Mapping[str, Any]) -> str:
+def _note(row: Mapping[str, Any], name: Callable[[str], str]) -> str:
     """Return the interval, what was saved and the search's cost, a line each."""
     lines = []
     if not is_missing(row.get("95 % low")):
         lines.append(f"[{shown(row['95 % low'], _signed)}, {shown(row['95 % high'], _signed)}]")
     elif row.get("pairs"):
         lines.append("one seed")
+    if row.get("larger"):
+        lines.append(f"against {name(row['rival'])}, larger")
     if row.get("seeds"):
         lines.append(f"{shown(row['P-R'], '{:.0%}')} saved, {_seconds(row['search s'])}")
     if row.get("failed"):
@@ -141,7 +144,9 @@ def _tint(row: Mapping[str, Any]) -> str:
     low, high = row.get("95 % low"), row.get("95 % high")
     if is_missing(low) or low is None or high is None:
         return ""
-    return "above" if low > 0 else "below" if high < 0 else "level"
+    if high < 0:
+        return "" if row["larger"] else "below"  # To be below what is larger tells nothing.
+    return "above" if low > 0 else "level"
 
 
 def _details(evidence: Evidence, found: Found, order: Sequence[str]) -> Table:
@@ -151,7 +156,7 @@ def _details(evidence: Evidence, found: Found, order: Sequence[str]) -> Table:
         rows.insert(1, "place", evidence.place(place))
         parts.append(rows)
     frame = pd.concat(parts, ignore_index=True)
-    names = ["method", "place", "rival", *FORMS, "P-R", "search s", "seeds", "failed"]
+    names = ["method", "place", "rival", "larger", *FORMS, "P-R", "search s", "seeds", "failed"]
     return Table(
         name=f"{NAME}-tests",
         title="The same, tested",
@@ -196,6 +201,8 @@ def _who(evidence: Evidence, known: Found, what: str, sign: int) -> str:
     parts = []
     for place, own in known.items():
         beyond = own[clear(own) & (own["difference"].astype(float) * sign > 0)]
+        if sign < 0:
+            beyond = beyond[~beyond["larger"].astype(bool)]
         names = listed(map(evidence.method, beyond.index)) if len(beyond) < len(own) else "all"
         parts.append(f"{names} on {evidence.place(place)}")
     return f"{what}: {'; '.join(parts)}"

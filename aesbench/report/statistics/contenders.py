@@ -149,8 +149,8 @@ def is_uniform(label: str) -> bool:
 def rivals(rows: Sequence[Contender]) -> dict[str, str]:
     """Return ``{key: the best uniform size of at most as many embedding parameters}``.
 
-    The best by mean validation AUC. A row is left out where there is none: where nothing so small
-    ran, and where it is itself the one.
+    The best by mean validation AUC; where nothing so small ran, the smallest that did, which is
+    larger. A row is left out where there is none, and where it is itself the one.
     """
     sizes = {
         row.key: float(row.runs["embedding_params"].mean())
@@ -162,7 +162,7 @@ def rivals(rows: Sequence[Contender]) -> dict[str, str]:
         if row.key != BEST and len(row.runs):
             most = mean_over_seeds(row.runs, "embedding_params") or 0.0
             own = {r.key: r.runs for r in rows if sizes.get(r.key, np.inf) <= most}
-            best = chosen(own, "validation_auc")
+            best = chosen(own, "validation_auc") or min(sizes, key=sizes.__getitem__, default=None)
             if best and best != row.key:
                 found[row.key] = best
     return found

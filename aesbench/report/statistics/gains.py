@@ -25,7 +25,8 @@ def gains(evidence: Evidence) -> Mapping[Place, pd.DataFrame]:
     Returns:
         By method: ``rival`` (the label of the uniform size, or of the baseline that the report was
         asked for; None where there is none), the columns of ``FORMS`` for the test AUC, p corrected
-        over the methods of the place; ``P-R`` (embedding parameters saved against UES-32),
+        over the methods of the place; ``larger`` (whether the rival has more parameters, as
+        nothing so small ran), ``P-R`` (embedding parameters saved against UES-32),
         ``search s`` (wall seconds of preparation and search), ``seeds`` and ``failed``.
     """
     found = {place: _gains(evidence, rows) for place, rows in competitions(evidence).items()}
@@ -45,7 +46,9 @@ def _gains(evidence: Evidence, rows: Sequence[Contender]) -> pd.DataFrame:
             for row in judged
         }
     )[list(FORMS)]
+    most = {row.key: mean_over_seeds(row.runs, "embedding_params") or 0.0 for row in rows}
     facts = {
+        "larger": [most.get(rival.get(row.key, ""), 0.0) > most[row.key] for row in judged],
         "rival": [rival.get(row.key) for row in judged],
         "P-R": [mean_over_seeds(row.runs, "param_reduction") for row in judged],
         "search s": [mean_over_seeds(row.runs, search_seconds) for row in judged],

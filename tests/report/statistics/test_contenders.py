@@ -102,7 +102,7 @@ def test_allocations_by_the_dozen_are_no_contenders(seeds, rows):
 
 
 def test_a_rival_is_the_best_uniform_size_of_no_more_parameters(seeds, rows):
-    """Chosen on validation; none where nothing so small ran, nor for the one that is it."""
+    """Chosen on validation; else the smallest that ran. None for the one that is it."""
     records = [
         *seeds("ues:2", 0.70, dims=(2, 2)),
         *seeds("ues:8", 0.75, dims=(8, 8), validation_auc=0.6),
@@ -112,7 +112,7 @@ def test_a_rival_is_the_best_uniform_size_of_no_more_parameters(seeds, rows):
         *seeds("tiny", 0.80, dims=(1, 1)),
     ]
     assert rivals(rows(records)) == {
-        **{"ues:8": "ues:2", "mine": "ues:2", "large": "ues:32"},
+        **{"ues:8": "ues:2", "mine": "ues:2", "large": "ues:32", "tiny": "ues:2"},
     }
 
 
