@@ -99,7 +99,8 @@ def _table(evidence: Evidence, found: Found, order: Sequence[str], left_out: int
             f"Test AUC minus {against}: mean over seeds, paired, with Student's 95 % interval;"
             " coloured where it lies above or below 0. Under it the embedding parameters saved"
             " against UES-32, and the wall seconds of the search. A method smaller than every"
-            " uniform size that ran is held against the smallest of these, which is then named."
+            " uniform size that ran is held against the smallest of these, which is then named;"
+            " a tuned one against tuned sizes, if any ran."
             f" A dash: there is nothing to compare.{hidden}"
         ),
         frame=frame,

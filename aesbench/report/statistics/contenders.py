@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-import numpy as np
 import pandas as pd
 
 from aesbench.core.label import UNIFICATIONS, Label
@@ -21,7 +20,6 @@ from aesbench.report.statistics.scores import (
     Measure,
     by_method,
     compared,
-    mean_over_seeds,
     places,
     seed_means,
 )
@@ -140,31 +138,33 @@ def best_uniform(groups: dict[str, pd.DataFrame]) -> str | None:
     return chosen({label: compared(groups[label]) for label in sizes}, "validation_auc")
 
 
-def is_uniform(label: str) -> bool:
-    """Whether a label is that of a uniform size as it comes."""
+def is_uniform(label: str, *, tuned: bool = False) -> bool:
+    """Whether a label is that of a uniform size as it comes, or as it was tuned."""
     known = Label.parse(label)
-    return known.name == UNIFORM and known.preset.isdecimal() and known.is_plain
+    is_size = known.preset.isdecimal() or (tuned and not known.preset)
+    return known.name == UNIFORM and is_size and known == replace(known.plain, tuned=tuned)
 
 
 def rivals(rows: Sequence[Contender]) -> dict[str, str]:
     """Return ``{key: the best uniform size of at most as many embedding parameters}``.
 
     The best by mean validation AUC; where nothing so small ran, the smallest that did, which is
-    larger. A row is left out where there is none, and where it is itself the one.
+    larger. Tuned methods have tuned uniform sizes as rivals, if any ran. A row is left out where
+    there is none, and where it is itself the one.
     """
-    sizes = {
-        row.key: float(row.runs["embedding_params"].mean())
-        for row in rows
-        if is_uniform(row.key) and len(row.runs)
-    }
+    ran = [row for row in rows if row.key != BEST and len(row.runs)]
+    params = {row.key: float(row.runs["embedding_params"].mean()) for row in ran}
+    plain, tuned = (
+        {row.key: row.runs for row in ran if is_uniform(row.key, tuned=tuned)}
+        for tuned in (False, True)
+    )
     found = {}
-    for row in rows:
-        if row.key != BEST and len(row.runs):
-            most = mean_over_seeds(row.runs, "embedding_params") or 0.0
-            own = {r.key: r.runs for r in rows if sizes.get(r.key, np.inf) <= most}
-            best = chosen(own, "validation_auc") or min(sizes, key=sizes.__getitem__, default=None)
-            if best and best != row.key:
-                found[row.key] = best
+    for row in ran:
+        sizes = tuned if tuned and Label.parse(row.key).tuned else plain
+        own = {key: runs for key, runs in sizes.items() if params[key] <= params[row.key]}
+        best = chosen(own, "validation_auc") or min(sizes, key=params.__getitem__, default=None)
+        if best and best != row.key:
+            found[row.key] = best
     return found
 
 

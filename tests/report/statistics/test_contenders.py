@@ -116,6 +116,15 @@ def test_a_rival_is_the_best_uniform_size_of_no_more_parameters(seeds, rows):
     }
 
 
+def test_a_tuned_method_has_a_tuned_rival(seeds, rows):
+    """What was tuned is held against what was tuned; without any, against plain sizes."""
+    plain = [*seeds("ues:8", 0.7, dims=(8, 8)), *seeds("mine", 0.8, dims=(8, 8))]
+    tuned = [*seeds("mine+tuned", 0.8, dims=(16, 16)), *seeds("ues+tuned", 0.7, dims=(16, 16))]
+    assert rivals(rows([*plain, *tuned])) == {"mine": "ues:8", "mine+tuned": "ues+tuned"}
+    assert rivals(rows([*plain, *tuned[:4]])) == {"mine": "ues:8", "mine+tuned": "ues:8"}
+    assert rivals(rows(tuned)) == {"mine+tuned": "ues+tuned"}
+
+
 @pytest.mark.parametrize(
     ("unification", "control"), [("transform", "ues:32+plain"), ("plain", "ues:32+transform")]
 )
