@@ -43,8 +43,8 @@ def test_what_a_failed_run_does_not_know_another_tells(make_record, the_only, va
     exhibit = the_only(table2.build, [failed, make_record("ues:32", 1)])
     assert values(exhibit.tables[0])["tiny"]["fields"] == 2
     assert exhibit.findings == [
-        "tiny is not in the paper.",
-        "No run here is on the paper's Avazu, ML-1M, Criteo.",
+        "tiny is not in the AdaS&S paper.",
+        "No run here is on the AdaS&S paper's Avazu, ML-1M, Criteo.",
     ]
     only_failed = values(the_only(table2.build, [failed]).tables[0])["tiny"]
     assert only_failed["fields"] is None and only_failed["data hash"] == "a" * 64

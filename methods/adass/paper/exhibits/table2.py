@@ -9,7 +9,7 @@ import pandas as pd
 
 from aesbench.core.record import RunRecord
 from aesbench.plugins.exhibit import COUNT, SHARE, Evidence, Exhibit, Table, shown
-from aesbench_methods.adass.paper.published import RELATIVES, TABLE2
+from aesbench_methods.adass.paper.published import RELATIVES, TABLE2, TITLE
 
 _COUNTS = ("interactions", "fields", "feature values")
 
@@ -34,9 +34,9 @@ def build(evidence: Evidence) -> list[Exhibit]:
         title="Data sets",
         caption=(
             "Feature values include one for unknown values per field, which ours count and the"
-            " paper may not. Positive: share of positive labels over all splits. The numbers of"
-            " rows are from the descriptions kept beside the records; those without one show a"
-            " dash until 'aesbench run' is given for the data set again."
+            f" {TITLE} paper may not. Positive: share of positive labels over all splits. The"
+            " numbers of rows are from the descriptions kept beside the records; those without one"
+            " show a dash until 'aesbench run' is given for the data set again."
         ),
         frame=frame,
         forms={
@@ -86,10 +86,12 @@ def _findings(evidence: Evidence, runs: Mapping[str, RunRecord]) -> list[str]:
     for name in sorted(runs):
         if name in RELATIVES:
             theirs, what = evidence.title(RELATIVES[name].theirs), RELATIVES[name].what
-            found.append(f"{evidence.title(name)} is a relative of the paper's {theirs}: {what}.")
+            found.append(
+                f"{evidence.title(name)} is a relative of the {TITLE} paper's {theirs}: {what}."
+            )
         elif name not in TABLE2:
-            found.append(f"{evidence.title(name)} is not in the paper.")
+            found.append(f"{evidence.title(name)} is not in the {TITLE} paper.")
     missing = [facts.name for name, facts in TABLE2.items() if name not in runs]
     if missing:
-        found.append(f"No run here is on the paper's {', '.join(missing)}.")
+        found.append(f"No run here is on the {TITLE} paper's {', '.join(missing)}.")
     return found
