@@ -3,10 +3,11 @@
 ``make_context(**changes)`` gives a method's context over tiny data in memory; ``tiny_dataset`` is
 a prepared data set of the same rows on disk; ``planted_tiny`` is the generated data set of the
 command line, prepared in ``cache_dir``; ``spec`` is a run that nobody need make, ``make_record``
-gives the record of a run as a report reads it; ``the_only`` an exhibit made of records, ``values``
-a table's numbers.
+gives the record of a run as a report reads it, ``failed`` that of one that failed; ``the_only`` an
+exhibit made of records, ``values`` a table's numbers.
 """
 
+import dataclasses
 import io
 import pickle
 from collections.abc import Callable
@@ -172,6 +173,21 @@ def make_record() -> Callable[..., RunRecord]:
                 "device": "cpu",
             },
             datasheet=datasheet or {},
+        )
+
+    return make
+
+
+@pytest.fixture
+def failed(make_record):
+    """Return the function that makes the record of a run that failed in its search."""
+
+    def make(label="ues:32", seed=0, **changes):
+        error = {"type": "ValueError", "message": "a bug", "phase": "search", "traceback": ""}
+        nothing = {"metrics": {}, "allocation": None, "parameters": {}, "flops": None}
+        record = make_record(label, seed, **changes)
+        return dataclasses.replace(
+            record, status="failed", error=error, seconds={"prepare": 1.0}, **nothing
         )
 
     return make

@@ -16,6 +16,7 @@ from aesbench.core.settings import require_int
 
 if TYPE_CHECKING:
     from aesbench.datasets.base import Dataset
+    from aesbench.plugins.paper import Place
 
 Settings = Mapping[str, Mapping[str, Any]]
 """{owner: {setting: value}}, where the owner is a method, a backbone, a data set or ``train``."""
@@ -84,9 +85,15 @@ class Study:
     needs_truth: bool = False
 
 
-def reproduce_commands(study: str, dataset: str, backbones: Iterable[str]) -> list[str]:
-    """Return the commands that make the runs of a study on a data set, one per backbone."""
+def reproduce_commands(study: str, places: Iterable[Place]) -> list[str]:
+    """Return the commands that make the runs of a study, one per place.
+
+    Args:
+        study: its name.
+        places: by registered names (``Evidence.known``); none are made on data of the user's own.
+    """
     return [
         f"aesbench reproduce {study} --dataset {quote(dataset)} --backbones {quote(backbone)}"
-        for backbone in dict.fromkeys(backbones)
+        for dataset, backbone in dict.fromkeys(places)
+        if dataset
     ]

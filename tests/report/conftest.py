@@ -1,7 +1,5 @@
 """What tests of reports share: records by the handful, tables by their texts."""
 
-import dataclasses
-
 import pytest
 
 JITTER = (0.0, 0.001, -0.0005, 0.0007, -0.0012, 0.0003, -0.0002, 0.0009)
@@ -19,21 +17,6 @@ def seeds(make_record):
             return auc + JITTER[seed] + noise * JITTER[-1 - seed]
 
         return [make_record(label, seed, auc=moved(seed), **values) for seed in range(n)]
-
-    return make
-
-
-@pytest.fixture
-def failed(make_record):
-    """Return the function that makes the record of a run that failed in its search."""
-
-    def make(label="ues:32", seed=0, **changes):
-        error = {"type": "ValueError", "message": "a bug", "phase": "search", "traceback": ""}
-        nothing = {"metrics": {}, "allocation": None, "parameters": {}, "flops": None}
-        record = make_record(label, seed, **changes)
-        return dataclasses.replace(
-            record, status="failed", error=error, seconds={"prepare": 1.0}, **nothing
-        )
 
     return make
 

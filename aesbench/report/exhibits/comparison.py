@@ -248,9 +248,10 @@ def _is_baseline(evidence: Evidence, row: Contender) -> bool:
 
 def _relation(evidence: Evidence, paper: Paper, dataset: str) -> tuple[str, ...]:
     """Say what the published numbers beside ours are worth."""
-    if not paper.title or any(place.dataset == dataset for place in paper.published):
+    known = evidence.known(Place(dataset, "")).dataset
+    if not paper.title or any(place.dataset == known for place in paper.published):
         return ()
-    if relative := paper.relatives.get(dataset):
+    if relative := paper.relatives.get(known):
         return (
             f"{paper.title} has no {evidence.title(dataset)}: its"
             f" {evidence.title(relative.theirs)} numbers stand beside ours, and this is a near"

@@ -123,7 +123,7 @@ def _exhibit(evidence: Evidence, dataset: str, found: Mapping[Place, Sequence[Ma
         findings=[f for place, m in found.items() for f in _findings(evidence, place, m)],
         tables=tables,
         figures=figures,
-        reproduce=reproduce_commands("matched", dataset, (place.backbone for place in found)),
+        reproduce=reproduce_commands("matched", map(evidence.known, found)),
         runs=list(dict.fromkeys(pd.concat(runs)["run_id"])),
     )
 

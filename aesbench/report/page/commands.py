@@ -31,7 +31,9 @@ def run_commands(records: Iterable[RunRecord]) -> list[str]:
             options += ["--budget", f"{called.share:g}"]
         options += ["--inherit"] * called.inherit + ["--search-only"] * called.search_only
         method = str(replace(called.plain, unification=called.unification))
-        runs = groups.setdefault((spec.dataset, *options), {}).setdefault(method, set())
+        by = record.providers.get("dataset", "")
+        dataset = by if by.endswith(".toml") else spec.dataset
+        runs = groups.setdefault((dataset, *options), {}).setdefault(method, set())
         runs.add((spec.backbone, spec.seed, spec.search_index))
     return [
         command

@@ -88,9 +88,13 @@ class Lead:
             text = f"{names} {verb} the {most} {what} of {count} methods, {mean}, {self._how(name)}"
         else:
             text = f"{names} have the same {what}, {mean}"
-        if self.left_out:
-            text += f"; not compared, for want of these seeds: {listed(map(name, self.left_out))}"
-        return text
+        return text + self.without(name)
+
+    def without(self, name: Callable[[str], str]) -> str:
+        """Return what to add to a clause about this lead: who could not be compared, if anybody."""
+        if not self.left_out:
+            return ""
+        return f"; not compared, for want of these seeds: {listed(map(name, self.left_out))}"
 
     def _how(self, name: Callable[[str], str]) -> str:
         if len(self.seeds) < LEAST_SEEDS:
@@ -124,7 +128,7 @@ def complete(scores: pd.DataFrame, least_columns: int = 2, least_rows: int = 1) 
 
 
 def common_scores(
-    rows: Mapping[str, pd.DataFrame], measure: Measure = "test_auc"
+    rows: Mapping[str, pd.DataFrame | pd.Series], measure: Measure = "test_auc"
 ) -> tuple[pd.DataFrame, list[str]]:
     """Return ``(seeds, methods)``: a measure over the seeds that methods have in common.
 
@@ -132,27 +136,34 @@ def common_scores(
     out if that keeps more scores than dropping the seeds that it lacks.
 
     Args:
-        rows: {key: its runs}; those without runs are passed over.
-        measure: what is compared.
+        rows: {key: its runs, or its score of each seed}; those without any are passed over.
+        measure: what is compared of runs.
 
     Returns:
         The scores, without rows and columns if no two methods share a seed; and the keys that have
         scores and were left out.
     """
-    scores = {key: seed_means(runs, measure) for key, runs in rows.items() if len(runs)}
+    scores = {
+        key: own if isinstance(own, pd.Series) else seed_means(own, measure)
+        for key, own in rows.items()
+        if len(own)
+    }
     table = pd.DataFrame({key: own.dropna() for key, own in scores.items()}).sort_index()
     found = complete(table)
     return found, [key for key, own in scores.items() if own.notna().any() and key not in found]
 
 
 def leader(
-    rows: Mapping[str, pd.DataFrame], measure: Measure = "test_auc", *, least: bool = False
+    rows: Mapping[str, pd.DataFrame | pd.Series],
+    measure: Measure = "test_auc",
+    *,
+    least: bool = False,
 ) -> Lead | None:
     """Return who has the best mean over common seeds.
 
     Args:
-        rows: {key: its runs}; give each set of runs once, under one key.
-        measure: what is compared.
+        rows: {key: its runs, or its score of each seed}; give each once, under one key.
+        measure: what is compared of runs.
         least: whether the least is best.
 
     Returns:

@@ -8,13 +8,13 @@ from __future__ import annotations
 from aesbench.plugins.paper import Paper
 from aesbench_methods.adass.paper.claims import CLAIMS
 from aesbench_methods.adass.paper.exhibits import EXHIBITS
-from aesbench_methods.adass.paper.published import NOTES, RELATIVES, TABLE2, TABLE3
+from aesbench_methods.adass.paper.published import NOTES, RELATIVES, TABLE2, TABLE3, TITLE
 from aesbench_methods.adass.paper.studies import STUDIES
 from aesbench_methods.adass.paper.variants import APART
 
 PAPER = Paper(
     name="adass",
-    title="AdaS&S",
+    title=TITLE,
     citation=(
         "Wei, Yang, Zhang, Wu, Liu, Ma: AdaS&S: a One-Shot Supernet Approach for Automatic"
         " Embedding Size Search in Deep Recommender System, 2024"

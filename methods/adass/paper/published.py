@@ -11,6 +11,9 @@ from dataclasses import dataclass
 
 from aesbench.plugins.paper import DataFacts, Place, Relative, Score
 
+TITLE = "AdaS&S"
+"""How a report calls the paper; it is "the AdaS&S paper" where the method could be meant."""
+
 
 @dataclass(frozen=True)
 class Capability:

@@ -181,6 +181,26 @@ def test_the_more_scores_of_a_supernet_count(retrained, scores, alone):
     assert (own.count, len(own.auc)) == (3, 20)
 
 
+def test_findings_are_of_what_was_compared_only(variant, scores, alone, the_only):
+    """No seed in common, no variant to judge; the default's supernets alone, no other kinds."""
+    records = [
+        *variant("adass:r", seeds=1),
+        *(
+            run
+            for label, changes in (
+                ("a", {"groups": 1}),
+                ("b", {"entropy": 0.0}),
+                ("c", {"sandwich": True}),
+            )
+            for run in variant(f"adass:{label}", changes, kind="adass:r", seeds=2)[1:]
+        ),
+    ]
+    assert the_only(ablation.build, records).findings == []
+    found = [*records, *scores("adass", kind="adass:r"), *alone]
+    (finding,) = the_only(ablation.build, found).findings
+    assert "the default's supernets rank with a tau" in finding and "other kind" not in finding
+
+
 def test_searches_agree_end_to_end(retrained, variant, the_only, values):
     """Four searches: all agree on one field, three on the other, so 3 of 6 pairs do."""
     sizes = [(32, 2), (32, 2), (32, 8), (32, 2)]

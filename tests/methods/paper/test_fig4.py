@@ -43,7 +43,10 @@ def test_fig4_keeps_searches_of_one_state_and_from_end_to_end_apart(
         "fig4-end-to-end-tiny-widedeep",
     ]
     shared, ranked = exhibit.findings
-    assert "88% of cases (8 searches of 2); 50% of fields exceed" in shared
+    assert (
+        "88% of cases (8 searches of 2 states); 50% of fields exceed the 75% of the AdaS&S paper"
+        in shared
+    )
     assert ranked.endswith("of: AdaS&S-R 100% (n = 2), AutoDim 50% (n = 2).")
 
 
@@ -71,3 +74,8 @@ def test_fig4_has_other_methods_where_they_searched_only(make_record, the_only, 
     user, _ = lines_of(fields)
     assert user["modal size"] == 3 and "size 3" not in user and user["size 2"] == 0
     assert exhibit.figures == []
+
+
+def test_searches_that_failed_repeat_nothing(failed):
+    """They found no sizes."""
+    assert fig4.build(gather([failed("adass:r", seed) for seed in range(3)])) == []

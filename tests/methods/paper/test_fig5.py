@@ -57,6 +57,20 @@ def test_fig5_compares_values_over_the_same_seeds(weighted, the_only, lines_of):
     exhibit = the_only(fig5.build, apart)
     assert [line["seeds"] for line in lines_of(exhibit.tables[0])] == [1, 1, 1]
     assert "test AUC by an unknown amount, for want of common seeds" in exhibit.findings[0]
+    for shown in (*exhibit.tables, *exhibit.figures):
+        assert "λ_r at λ_c = 0.08 have no seed in common" in shown.caption
+
+
+def test_fig5_has_no_interval_of_one_seed(weighted, failed, the_only):
+    """A change is a number then; values whose runs all failed are no sweep."""
+    runs = [weighted(f"x{r}", 0, r, 0.08, auc=0.7 + r) for r in (0.0, 0.1, 0.2)]
+    exhibit = the_only(fig5.build, runs)
+    assert exhibit.findings == [
+        "tiny, Wide&Deep, λ_c = 0.08: from λ_r = 0 to 0.2, x0.0 changes test AUC by +0.2000"
+        " (n = 1) and P-R by +0.0% (n = 1), paired by seed."
+    ]
+    assert "in common" not in exhibit.tables[0].caption
+    assert fig5.build(gather([failed(f"adass:{r}") for r in "xyz"])) == []
 
 
 def test_fig5_needs_three_values_that_differ_in_nothing_else(weighted):

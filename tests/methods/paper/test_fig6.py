@@ -29,10 +29,13 @@ def test_stages_are_stacked_in_processor_time_where_all_runs_have_it(make_record
     assert (ours["low"], ours["high"], ours["seeds"]) == (35.0, 35.0, 2)
     assert esapn["seeds"] == 0 and esapn["clock"] == "" and esapn["both (s)"] != esapn["both (s)"]
     assert exhibit.findings == [
-        "tiny, Wide&Deep: AdaS&S-R takes longest to search, 35.0 processor seconds (n = 2).",
-        "tiny, Wide&Deep: AdaS&S-R is number 1 of 3 by search time, 30.0 s for its supernet and"
-        " 5.0 s for each search; its FLOPs are 50% of UES-32's.",
-        "tiny, Wide&Deep: AdaS&S-R has the fewest FLOPs, 50% of UES-32's (n = 2).",
+        # AdaS&S-R alone has processor time: what it takes is not held against wall time.
+        "tiny, Wide&Deep: UES-32 and MDE are equal in the longest time to search, 3.0 wall seconds"
+        " (n = 2 common seeds).",
+        "tiny, Wide&Deep: AdaS&S-R takes 30.0 processor seconds for its supernet and 5.0 for each"
+        " search (n = 2); its FLOPs are 50% of UES-32's.",
+        "tiny, Wide&Deep: AdaS&S-R has the fewest FLOPs of 3 methods, 50% of UES-32's (n = 2 common"
+        " seeds).",
     ]
     assert list(exhibit.runs) == [record.spec.run_id for record in records]
 
@@ -68,3 +71,34 @@ def test_nothing_is_drawn_where_nothing_was_trained_before(make_record):
     quick = {"prepare": 0.0, "search": 0.001, "retrain": 4.0}
     records = [replace(make_record("ues:32"), seconds=quick)]
     assert build(gather(records)) == []
+
+
+def test_who_takes_longest_does_so_over_common_seeds(make_record, the_only):
+    """AutoDim is slower in the seeds that both have; AdaS&S-R has a seed of twice the time."""
+    took = {"autodim": (9.0, 9.0), "adass:r": (5.0, 5.0, 99.0)}
+    records = [
+        replace(make_record(label, seed), seconds={"prepare": 0.0, "search": one, "retrain": 4.0})
+        for label, seconds in took.items()
+        for seed, one in enumerate(seconds)
+    ]
+    assert the_only(build, records).findings == [
+        "tiny, Wide&Deep: AutoDim has the longest time to search of 2 methods, 9.0 wall seconds"
+        " (n = 2 common seeds).",
+        "tiny, Wide&Deep: AdaS&S-R takes 0.0 wall seconds for its supernet and 36.3 for each"
+        " search (n = 3).",
+    ]
+
+
+def test_who_lacks_the_common_seeds_is_named(make_record, the_only):
+    """One seed of AutoDim beside three of the others, and not theirs."""
+    records = [make_record(label, seed) for label in ("ues:32", "mde:value") for seed in range(3)]
+    time, flops = the_only(build, [*records, make_record("autodim", 5)]).findings
+    assert time.endswith("(n = 3 common seeds); not compared, for want of these seeds: AutoDim.")
+    assert flops.endswith("(n = 3 common seeds).")  # AutoDim's are multiples of nothing.
+
+
+def test_one_method_takes_longest_of_nobody(make_record, failed, the_only):
+    """Its figure has words all the same; where all failed there is nothing to show."""
+    exhibit = the_only(build, [make_record("autodim"), failed("adass:r"), failed("ues:32")])
+    assert exhibit.findings == [] and exhibit.figures[0].alternative == exhibit.tables[0].title
+    assert build(gather([failed("autodim"), failed("ues:32")])) == []

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from aesbench.plugins.exhibit import MISSING
 from aesbench.report.evidence import gather
 from aesbench_methods.adass.paper.exhibits import table2
 
@@ -43,8 +44,8 @@ def test_what_a_failed_run_does_not_know_another_tells(make_record, the_only, va
     exhibit = the_only(table2.build, [failed, make_record("ues:32", 1)])
     assert values(exhibit.tables[0])["tiny"]["fields"] == 2
     assert exhibit.findings == [
-        "tiny is not in the paper.",
-        "No run here is on the paper's Avazu, ML-1M, Criteo.",
+        "tiny is not in the AdaS&S paper.",
+        "No run here is on the AdaS&S paper's Avazu, ML-1M, Criteo.",
     ]
     only_failed = values(the_only(table2.build, [failed]).tables[0])["tiny"]
     assert only_failed["fields"] is None and only_failed["data hash"] == "a" * 64
@@ -53,3 +54,15 @@ def test_what_a_failed_run_does_not_know_another_tells(make_record, the_only, va
 def test_no_record_has_no_data_set():
     """Without a run there is nothing to hold against the paper's."""
     assert table2.build(gather([])) == []
+
+
+def test_own_data_of_a_known_name_are_not_the_papers(make_record, the_only, cells):
+    """`avazu.toml` has a row of its own, and the paper's Avazu one without ours."""
+    own = make_record("ues:32", dataset="avazu")
+    own = replace(own, providers={"dataset": "avazu.toml"})
+    exhibit = the_only(table2.build, [own])
+    rows = cells(exhibit.tables[0])
+    (name,) = (name for name in rows if "own data" in name)
+    assert rows[name]["paper's data set"] == MISSING and rows[name]["data hash"] == "a" * 16
+    assert rows["Avazu"]["data hash"] == MISSING and rows["Avazu"]["paper's data set"] == "Avazu"
+    assert "Avazu" in exhibit.findings[-1]

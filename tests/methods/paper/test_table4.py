@@ -202,3 +202,45 @@ def test_a_supernet_that_is_searched_under_both_unifications_has_two_tables(cons
     ]
     plain, transform = (table.column("AUC: tau") for table in exhibit.tables[:2])
     assert plain[-2] != MISSING and transform[-2] == MISSING and transform[3] != MISSING
+
+
+def test_one_kind_of_supernet_ranks_best_of_nobody(consistency, the_only):
+    """A tau below 0 is said as it is, and neither is in bold."""
+    records, _, _ = consistency()
+    own = [r for r in records if not r.scores or r.spec.method_config["scheme"] == "shared"]
+    exhibit = the_only(table4.build, own)
+    assert exhibit.findings[0].startswith(
+        "tiny, Wide&Deep: 'Shared, Adaptive' has a tau by AUC of -"
+    )
+    assert not any(exhibit.tables[0].bold["AUC: tau"])
+
+
+def test_the_highest_tau_is_said_with_what_is_beyond_chance(consistency, the_only):
+    """Independent tables rank like seed 0, shared ones the other way round; the paper is named."""
+    records, _, _ = consistency()
+    first, second, *_ = the_only(table4.build, records).findings
+    assert "'Indep, Adaptive' has the highest tau by AUC of 2 kinds of supernets, 0." in first
+    assert "with a 95 % interval of the difference above 0 for 1 of the 1 other;" in first
+    assert second.endswith("the AdaS&S paper has +0.016.")
+
+
+def test_equal_taus_and_fewer_allocations_do_not_lead(consistency, the_only):
+    """The same scores under both schemes share it; five allocations are not held against 20."""
+    records, _, _ = consistency()
+    scores = next(r.scores for r in records if r.scores)
+    same = [dataclasses.replace(r, scores=scores) if r.scores else r for r in records]
+    exhibit = the_only(table4.build, same)
+    assert exhibit.findings[0].startswith(
+        "tiny, Wide&Deep: 'Shared, Adaptive' and 'Indep, Adaptive' have a tau by AUC of 0."
+    )
+    assert sum(exhibit.tables[0].bold["AUC: tau"]) == 2
+    few = dict(list(scores.items())[:5])
+    fewer = [
+        dataclasses.replace(r, scores=few)
+        if r.scores and r.spec.method_config["scheme"] == "shared"
+        else r
+        for r in records
+    ]
+    exhibit = the_only(table4.build, fewer)
+    assert exhibit.findings[0].startswith("tiny, Wide&Deep: 'Indep, Adaptive' has a tau by AUC of")
+    assert not any(exhibit.tables[0].bold["AUC: tau"])

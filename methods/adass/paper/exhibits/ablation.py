@@ -32,10 +32,12 @@ _SECONDS = {"prepare (s)": "prepare_cpu_s", "search (s)": "search_cpu_s"}
 def build(evidence: Evidence) -> list[Exhibit]:
     """Return an exhibit per data set on which enough variants of AdaS&S-R were retrained."""
     datasets = groupby(ablations(evidence), key=lambda found: found.place.dataset)
-    return [_exhibit(dataset, evidence.title(dataset), list(own)) for dataset, own in datasets]
+    return [
+        _exhibit(evidence, dataset, evidence.title(dataset), list(own)) for dataset, own in datasets
+    ]
 
 
-def _exhibit(dataset: str, title: str, own: Sequence[Ablation]) -> Exhibit:
+def _exhibit(evidence: Evidence, dataset: str, title: str, own: Sequence[Ablation]) -> Exhibit:
     tables, findings = [], []
     for found in own:
         on_test, on_validation = (
@@ -60,7 +62,7 @@ def _exhibit(dataset: str, title: str, own: Sequence[Ablation]) -> Exhibit:
         claim="",
         findings=findings,
         tables=tables,
-        reproduce=reproduce_commands("ablation", dataset, (f.place.backbone for f in own)),
+        reproduce=reproduce_commands("ablation", (evidence.known(f.place) for f in own)),
         runs=list(runs.unique()),
     )
 
@@ -195,11 +197,13 @@ def _findings(found: Ablation, on_test: pd.DataFrame) -> list[str]:
     judged = on_test[on_test["Holm p"].notna()]
     known = judged["difference"][clear(judged)].astype(float)
     better, worse = _named(known.index[known > 0]), _named(known.index[known < 0])
-    findings = [
-        f"{found.title}: of {many(len(judged), 'variant')} held against the default by test AUC"
-        f" (n = {span(judged['pairs'])} pairs, Holm-corrected p below {ALPHA:g}), clearly"
-        f" better: {better}; clearly worse: {worse}."
-    ]
+    findings = []
+    if len(judged):
+        findings.append(
+            f"{found.title}: of {many(len(judged), 'variant')} held against the default by test AUC"
+            f" (n = {span(judged['pairs'])} pairs, Holm-corrected p below {ALPHA:g}), clearly"
+            f" better: {better}; clearly worse: {worse}."
+        )
     default = found.rows[found.default].supernets.taus.get("auc")
     if default is None:
         return findings
@@ -208,11 +212,12 @@ def _findings(found: Ablation, on_test: pd.DataFrame) -> list[str]:
         text += f", the true ranking would reach {ceiling:.2f}"
     taus = {name: found.rows[name].supernets.taus.get("auc") for name in _other_kinds(found)}
     gaps = {name: difference(tau, default) for name, tau in taus.items() if tau}
-    better = _named(name for name, (_, low, _) in gaps.items() if low is not None and low > 0)
-    worse = _named(name for name, (_, _, high) in gaps.items() if high is not None and high < 0)
-    text += f"; of {many(len(gaps), 'other kind')} of supernets, those whose difference has a 95 %"
-    text += f" interval beyond 0, better: {better}; worse: {worse}."
-    return [*findings, text]
+    if gaps:
+        better = _named(name for name, (_, low, _) in gaps.items() if low is not None and low > 0)
+        worse = _named(name for name, (_, _, high) in gaps.items() if high is not None and high < 0)
+        text += f"; of {many(len(gaps), 'other kind')} of supernets, those whose difference has a"
+        text += f" 95 % interval beyond 0, better: {better}; worse: {worse}"
+    return [*findings, f"{text}."]
 
 
 def _named(names: Iterable[str]) -> str:

@@ -13,13 +13,14 @@ from functools import cached_property, partial
 
 import pandas as pd
 
-from aesbench.core.phrasing import span
+from aesbench.core.phrasing import many, span
 from aesbench.plugins.exhibit import COUNT, SHARE, Evidence, Exhibit, Figure, Form, Table
 from aesbench.plugins.paper import Place
 from aesbench.plugins.study import reproduce_commands
 from aesbench.report.draw.heatmap import draw_maps, maps_size
 from aesbench.report.statistics import agreement
 from aesbench.report.statistics.scores import by_dataset, places
+from aesbench_methods.adass.paper.published import TITLE
 
 COMPARED = ("adass:r", "adass:e", "autodim", "autoemb", "esapn")
 """Whose searches the paper compares, in our order."""
@@ -100,7 +101,7 @@ def build(evidence: Evidence) -> list[Exhibit]:
                 for kind in _KINDS
                 if any(one.is_drawn and one.kind == kind for one in found[place])
             ],
-            reproduce=reproduce_commands("fig4", dataset, (place.backbone for place in own)),
+            reproduce=reproduce_commands("fig4", map(evidence.known, own)),
             runs=[*pd.concat([r.runs["run_id"] for p in own for r in found[p]]).unique()],
         )
         for dataset, own in by_dataset(found).items()
@@ -230,7 +231,8 @@ def _findings(evidence: Evidence, place: Place, repeats: Sequence[Repeats]) -> l
         findings.append(
             f"{where}: searches of one prepared state by {evidence.method(label)} give a field"
             f" its most frequent size in {modal.mean():.0%} of cases ({n} searches of"
-            f" {len(own)}); {(modal > ASKED).mean():.0%} of fields exceed the 75 % of the paper."
+            f" {many(len(own), 'state')}); {(modal > ASKED).mean():.0%} of fields exceed the"
+            f" {ASKED:.0%} of the {TITLE} paper."
         )
     whole = [one for one in repeats if one.kind == END_TO_END]
     pairs = {one: agreement.pairwise_agreement(one.sizes).mean or 0.0 for one in whole}

@@ -19,6 +19,7 @@ from aesbench.report.draw.lines import draw_sweep
 from aesbench.report.statistics.paired import compare
 from aesbench.report.statistics.scores import by_dataset, compared, places, seed_means
 from aesbench.report.statistics.summary import summarise
+from aesbench_methods.adass.paper.published import TITLE
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
@@ -68,7 +69,7 @@ def build(evidence: Evidence) -> list[Exhibit]:
             findings=[text for place in own for text in _findings(evidence, place, found[place])],
             tables=[_table(evidence, place, found[place]) for place in own],
             figures=[_figure(evidence, place, found[place]) for place in own],
-            reproduce=reproduce_commands("fig5", dataset, (place.backbone for place in own)),
+            reproduce=reproduce_commands("fig5", map(evidence.known, own)),
             runs=list(dict.fromkeys(r for place in own for s in found[place] for r in s.runs)),
         )
         for dataset, own in by_dataset(found).items()
@@ -139,12 +140,23 @@ def _table(evidence: Evidence, place: Place, own: Sequence[Sweep]) -> Table:
         title=f"Sweeps of both weights: {evidence.place(place)}",
         caption=(
             "Means over the seeds that all values have; SE: standard error of the mean, as in the"
-            " paper; low and high: Student's 95 % interval. P-R: the share of UES-32's embedding"
-            " parameters that is saved."
+            f" {TITLE} paper; low and high: Student's 95 % interval. P-R: the share of UES-32's"
+            f" embedding parameters that is saved.{''.join(map(_warning, own))}"
         ),
         frame=pd.DataFrame(rows),
         forms=forms,
         texts={"method": [evidence.method(row["method"]) for row in rows]},
+    )
+
+
+def _warning(sweep: Sweep) -> str:
+    """Return what to say of a sweep whose values have no seed in common, which is nothing else."""
+    seeds = sweep.scores.groupby("at")["seed"].agg(frozenset)
+    if seeds.nunique() == 1:
+        return ""
+    return (
+        f" The values of {sweep.weight} at {sweep.fixed} have no seed in common: each mean is over"
+        " seeds of its own, so that they do not compare."
     )
 
 
@@ -157,7 +169,7 @@ def _figure(evidence: Evidence, place: Place, own: Sequence[Sweep]) -> Figure:
         caption=(
             "Test AUC (above) and P-R, the share of UES-32's embedding parameters saved (below)"
             " over a weight (no unit); bars: ± one standard error of the mean, n ="
-            f" {span(data.frame['seeds'])} seeds."
+            f" {span(data.frame['seeds'])} seeds.{''.join(map(_warning, own))}"
         ),
         alternative=" ".join(_findings(evidence, place, own)),
         data=data,
@@ -189,12 +201,13 @@ def _findings(evidence: Evidence, place: Place, own: Sequence[Sweep]) -> list[st
             found = compare(seed_means(high, measure), seed_means(low, measure))
             numbers = (found[x] for x in ("difference", "95 % low", "95 % high"))
             mean, least, most = (shown(number, form.replace(":", ":+")) for number in numbers)
-            text = f"{mean} [{least}, {most}] (n = {found['pairs']})"
+            interval = "" if found["95 % low"] is None else f" [{least}, {most}]"
+            text = f"{mean}{interval} (n = {found['pairs']})"
             unknown = "an unknown amount, for want of common seeds"
             texts.append(f"{name} by {text if found['pairs'] else unknown}")
         findings.append(
             f"{evidence.place(place)}, {sweep.fixed}: from {sweep.weight} = {first:g} to"
             f" {last:g}, {evidence.method(sweep.method)} changes {' and '.join(texts)}, paired by"
-            " seed, with 95 % intervals."
+            f" seed{', with 95 % intervals' if any('[' in text for text in texts) else ''}."
         )
     return findings

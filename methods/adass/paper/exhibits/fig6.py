@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from aesbench.core.label import Label
-from aesbench.core.phrasing import span
+from aesbench.core.phrasing import listed, many, span
 from aesbench.plugins.exhibit import SHARE, Evidence, Exhibit, Figure, Table
 from aesbench.plugins.paper import Place
 from aesbench.report.draw.bars import draw_bars, draw_stages, stage_keys
 from aesbench.report.draw.legend import outside_legend
 from aesbench.report.draw.theme import GREY
 from aesbench.report.statistics.contenders import BEST, Contender, contenders_of
+from aesbench.report.statistics.leaders import Lead, leader
 from aesbench.report.statistics.scores import REFERENCE, UNIFORM, by_dataset, places, seed_means
 from aesbench.report.statistics.summary import summarise
 
@@ -169,7 +170,7 @@ def _figure(evidence: Evidence, costs: Sequence[Cost], data: Table, says: str) -
             f" Means over n = {n} seeds; lines: Student's 95 % interval. W marks wall time, where a"
             " method has runs without processor time."
         ),
-        alternative=says,
+        alternative=says or data.title,
         data=data,
         draw=partial(
             _draw,
@@ -200,26 +201,34 @@ def _draw(
 
 
 def _findings(where: str, costs: Sequence[Cost]) -> list[str]:
-    timed = sorted((c for c in costs if len(c.seconds)), key=lambda c: -c.both.mean())
-    slowest = timed[0]
-    findings = [
-        f"{slowest.row.name} takes longest to search, {slowest.both.mean():,.1f} {slowest.clock}"
-        f" seconds (n = {len(slowest.both)})."
-    ]
-    for number, cost in enumerate(timed, 1):
-        if cost.row.key in ONE_SHOT:
+    names = {cost.row.key: cost.row.name for cost in costs}
+    findings = []
+    for clock in (PROCESSOR, WALL):  # Seconds of one say nothing about those of the other.
+        own = {c.row.key: c.both for c in costs if c.clock == clock and c.is_trained}
+        if slowest := leader(own):
+            time = f"{slowest.mean:,.1f} {clock} seconds"
+            findings.append(_of(slowest, names, "longest time to search", time))
+    for cost in costs:
+        if cost.row.key in ONE_SHOT and len(cost.seconds):
             prepare, search = cost.seconds[list(STAGES)].mean()
             text = (
-                f"{cost.row.name} is number {number} of {len(timed)} by search time,"
-                f" {prepare:,.1f} s for its supernet and {search:,.1f} s for each search"
+                f"{cost.row.name} takes {prepare:,.1f} {cost.clock} seconds for its supernet and"
+                f" {search:,.1f} for each search (n = {len(cost.seconds)})"
             )
             if len(cost.flops):
                 text += f"; its FLOPs are {cost.flops.mean():.0%} of UES-32's"
             findings.append(text + ".")
-    if any(len(cost.flops) for cost in costs):
-        least = min((c for c in costs if len(c.flops)), key=lambda c: c.flops.mean())
-        findings.append(
-            f"{least.row.name} has the fewest FLOPs, {least.flops.mean():.0%} of UES-32's"
-            f" (n = {len(least.flops)})."
-        )
+    if least := leader({cost.row.key: cost.flops for cost in costs}, least=True):
+        findings.append(_of(least, names, "fewest FLOPs", f"{least.mean:.0%} of UES-32's"))
     return [f"{where}: {finding}" for finding in findings]
+
+
+def _of(lead: Lead, names: Mapping[str, str], what: str, value: str) -> str:
+    """Return who has the most or the least of a cost, or that all have the same."""
+    first = listed(names[key] for key in lead.first)
+    value = f"{value} (n = {many(len(lead.seeds), 'common seed')})"
+    value += lead.without(names.__getitem__)
+    if not lead.others:
+        return f"{first} are equal in the {what}, {value}."
+    verb = "has" if len(lead.first) == 1 else "share"
+    return f"{first} {verb} the {what} of {len(lead.first) + len(lead.others)} methods, {value}."

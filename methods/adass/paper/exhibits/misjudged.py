@@ -101,8 +101,9 @@ def _finding(title: str, name: str, effects: pd.DataFrame, slope: pd.Series) -> 
     if len(clear):
         worst = clear.reset_index().iloc[int(clear[f"{name}: gap"].abs().argmax())]
         inherited, alone = (shown(worst[column], SIGNED) for column in (name, "alone"))
-        text += f", most of all size {worst['size']} of {worst['field']} ({inherited} where"
-        text += f" training alone has {alone})"
+        text += ", most of all" if len(clear) > 1 else ","
+        text += f" size {worst['size']} of {worst['field']} ({inherited} where training alone has"
+        text += f" {alone})"
     mean, low, high = (shown(_UNIT * slope[part], "{:.5f}") for part in _INTERVAL)
     return (
         f"{text}; a difference of {_UNIT:.5f} that it sees is one of {mean} [{low}, {high}] when"

@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from aesbench.core.label import Label
+from aesbench.core.phrasing import listed, many
 from aesbench.plugins.exhibit import COUNT, HALF, SHARE, SIGNED, Evidence, Exhibit, Table, p_value
 from aesbench.plugins.paper import Place
 from aesbench.report.statistics.agreement import by_state, end_to_end, modal_shares, sizes_of
@@ -24,7 +25,7 @@ from aesbench.report.statistics.scores import (
     places,
     seed_means,
 )
-from aesbench_methods.adass.paper.published import TABLE1
+from aesbench_methods.adass.paper.published import TABLE1, TITLE
 
 CLAIM = (
     "MDE and AdaS&S are stable, AdaS&S alone performs better, MDE, SSEDS and AdaS&S obey limits."
@@ -35,10 +36,10 @@ _CAPTION = (
     " end to end are of a seed each, searches of one state share what was prepared (a supernet). A"
     " method that draws nothing at random agrees with itself by construction. AUC: test AUC minus"
     " that of the best UES chosen on validation ({best}), paired by seed, half the width of"
-    " Student's 95 % interval, two-sided t-test with Holm's correction over the {family} methods of"
+    " Student's 95 % interval, two-sided t-test with Holm's correction over the {family} of"
     " this table. Budgets: runs with a limit on embedding parameters; largest excess over the limit"
-    " as a share of it (0 if it is kept), and the mean share of the limit that is used. AMTL and"
-    " PEP are in the paper's table and have no implementation here."
+    " as a share of it (0 if it is kept), and the mean share of the limit that is used. Paper:"
+    f" Table 1 of the {TITLE} paper; its AMTL and PEP have no implementation here."
 )
 
 _PUBLISHED = {label: row for row in TABLE1 for label in row.labels}
@@ -103,7 +104,7 @@ def _table(
         name=f"table1-{place.dataset}-{place.backbone}",
         title=f"Measured on {evidence.place(place)}",
         caption=_CAPTION.format(
-            best=evidence.method(best) if best else "none ran", family=family(gaps)
+            best=evidence.method(best) if best else "none ran", family=many(family(gaps), "method")
         ),
         frame=pd.DataFrame(rows, dtype=object),
         forms={
@@ -148,16 +149,28 @@ def _tick(holds: bool | None) -> str | None:
 
 
 def _findings(evidence: Evidence, place: Place, frame: pd.DataFrame) -> list[str]:
-    """Say who agrees with itself most and least among the searches from end to end."""
+    """Say who agrees with itself most and least among as many searches from end to end.
+
+    Few searches agree more by chance: methods compare where they have the same number.
+    """
     # A rule without chance, such as MDE's, agrees with itself whatever it is worth.
     ruled = [label for label, row in _PUBLISHED.items() if row.category == "Heuristic"]
     known = frame[frame["agree end to end"].notna() & ~frame["method"].isin(ruled)]
-    rows = known.sort_values(["agree end to end", "method"]).to_dict("records")
-    if not rows:
+    if known.empty:
         return []
-    names = [evidence.method(row["method"]) for row in rows]
-    shares = [f"{row['agree end to end']:.0%} of {row['searches end to end']}" for row in rows]
-    text = f"{evidence.place(place)}: {names[-1]} agrees with itself most, in {shares[-1]} searches"
-    if len(rows) > 1:
-        text += f", {names[0]} least, in {shares[0]}"
-    return [text + " (mean over fields)."]
+    counts = known["searches end to end"].astype(int)
+    searches = max(counts.unique(), key=lambda count: ((counts == count).sum(), count))
+    shares = known[counts == searches].set_index("method")["agree end to end"].astype(float)
+    most, least = (
+        listed(evidence.method(str(method)) for method in shares.index[shares == end])
+        for end in (shares.max(), shares.min())
+    )
+    where = f"{evidence.place(place)}: "
+    high, low = f"{shares.max():.0%}", f"{shares.min():.0%}"
+    if shares.min() == shares.max():
+        alike = "agrees with itself" if len(shares) == 1 else "agree with themselves alike,"
+        return [f"{where}{most} {alike} in {high} of {searches} searches (mean over fields)."]
+    return [
+        f"{where}of {len(shares)} methods with {searches} searches each, these agree with"
+        f" themselves most: {most}, in {high}; least: {least}, in {low} (mean over fields)."
+    ]

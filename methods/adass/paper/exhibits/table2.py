@@ -9,7 +9,8 @@ import pandas as pd
 
 from aesbench.core.record import RunRecord
 from aesbench.plugins.exhibit import COUNT, SHARE, Evidence, Exhibit, Table, shown
-from aesbench_methods.adass.paper.published import RELATIVES, TABLE2
+from aesbench.plugins.paper import Place
+from aesbench_methods.adass.paper.published import RELATIVES, TABLE2, TITLE
 
 _COUNTS = ("interactions", "fields", "feature values")
 
@@ -18,15 +19,19 @@ def build(evidence: Evidence) -> list[Exhibit]:
     """Return one exhibit with a row per data set that ran, and per data set of the paper's."""
     # A failed run may not know its fields.
     known_first = evidence.runs.sort_values("allocation", key=pd.isna, kind="stable")
-    runs = {run.spec.dataset: run for run in known_first.drop_duplicates("dataset")["record"]}
+    first = known_first.drop_duplicates("dataset")
+    runs = dict(zip(first["dataset"], first["record"], strict=True))
     if not runs:
         return []
-    names = sorted(runs.keys() | TABLE2.keys())
-    rows = [{"data set": name} | _ours(runs.get(name)) | _theirs(name) for name in names]
+    # What the paper would call them: data of a user's own are nobody's, whatever their name.
+    called = {name: evidence.known(Place(name, "")).dataset for name in runs}
+    names = sorted(runs.keys() | (TABLE2.keys() - {*called.values()}))
+    called = {name: called.get(name, name) for name in names}
+    rows = [{"data set": name} | _ours(runs.get(name)) | _theirs(called[name]) for name in names]
     frame = pd.DataFrame(rows, dtype=object)
     frame["data hash"] = [runs[name].spec.data_hash if name in runs else None for name in names]
     theirs = [
-        shown(title, "{} (a relative)" if name in RELATIVES else "{}")
+        shown(title, "{} (a relative)" if called[name] in RELATIVES else "{}")
         for name, title in zip(names, frame["paper's data set"], strict=True)
     ]
     table = Table(
@@ -34,9 +39,9 @@ def build(evidence: Evidence) -> list[Exhibit]:
         title="Data sets",
         caption=(
             "Feature values include one for unknown values per field, which ours count and the"
-            " paper may not. Positive: share of positive labels over all splits. The numbers of"
-            " rows are from the descriptions kept beside the records; those without one show a"
-            " dash until 'aesbench run' is given for the data set again."
+            f" {TITLE} paper may not. Positive: share of positive labels over all splits. The"
+            " numbers of rows are from the descriptions kept beside the records; those without one"
+            " show a dash until 'aesbench run' is given for the data set again."
         ),
         frame=frame,
         forms={
@@ -51,7 +56,7 @@ def build(evidence: Evidence) -> list[Exhibit]:
             name="table2",
             title="Table 2: data sets",
             claim="",
-            findings=_findings(evidence, runs),
+            findings=_findings(evidence, {name: called[name] for name in runs}),
             tables=(table,),
             runs=[record.spec.run_id for record in runs.values()],
         )
@@ -81,15 +86,23 @@ def _theirs(name: str) -> dict[str, Any]:
     return {"paper's data set": facts.name} | {f"paper: {x}": y for x, y in numbers.items()}
 
 
-def _findings(evidence: Evidence, runs: Mapping[str, RunRecord]) -> list[str]:
+def _findings(evidence: Evidence, called: Mapping[str, str]) -> list[str]:
+    """Say what the data sets that ran are to the paper's.
+
+    Args:
+        evidence: for titles.
+        called: {data set: what the paper would call it}.
+    """
     found = []
-    for name in sorted(runs):
-        if name in RELATIVES:
-            theirs, what = evidence.title(RELATIVES[name].theirs), RELATIVES[name].what
-            found.append(f"{evidence.title(name)} is a relative of the paper's {theirs}: {what}.")
-        elif name not in TABLE2:
-            found.append(f"{evidence.title(name)} is not in the paper.")
-    missing = [facts.name for name, facts in TABLE2.items() if name not in runs]
+    for name, known in sorted(called.items()):
+        if known in RELATIVES:
+            theirs, what = evidence.title(RELATIVES[known].theirs), RELATIVES[known].what
+            found.append(
+                f"{evidence.title(name)} is a relative of the {TITLE} paper's {theirs}: {what}."
+            )
+        elif known not in TABLE2:
+            found.append(f"{evidence.title(name)} is not in the {TITLE} paper.")
+    missing = [facts.name for name, facts in TABLE2.items() if name not in called.values()]
     if missing:
-        found.append(f"No run here is on the paper's {', '.join(missing)}.")
+        found.append(f"No run here is on the {TITLE} paper's {', '.join(missing)}.")
     return found

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from itertools import groupby
 
 import pandas as pd
 
-from aesbench.core.phrasing import many, span
+from aesbench.core.phrasing import listed, many, span
 from aesbench.plugins.exhibit import AUC, COUNT, SIGNED, Evidence, Exhibit, Figure, Table, shown
 from aesbench.plugins.study import reproduce_commands
 from aesbench.report.draw.intervals import draw_dots
-from aesbench.report.statistics.consistency import RESAMPLES, difference
+from aesbench.report.statistics.consistency import RESAMPLES, Tau, difference
 from aesbench.report.statistics.effects import fit_effects
 from aesbench.report.statistics.scores import best
 from aesbench_methods.adass.paper.exhibits.misjudged import judge_effects
+from aesbench_methods.adass.paper.published import TITLE
 from aesbench_methods.adass.paper.supernets import (
     GAP,
     METRICS,
@@ -56,10 +57,12 @@ _JUDGED = (("Indep, Adaptive", "Indep, Random"), ("Indep, Adaptive", "Shared, Ad
 def build(evidence: Evidence) -> list[Exhibit]:
     """Return an exhibit per data set on which supernets scored allocations."""
     datasets = groupby(consistencies(evidence), key=lambda found: found.place.dataset)
-    return [_exhibit(dataset, evidence.title(dataset), list(own)) for dataset, own in datasets]
+    return [
+        _exhibit(evidence, dataset, evidence.title(dataset), list(own)) for dataset, own in datasets
+    ]
 
 
-def _exhibit(dataset: str, title: str, own: Sequence[Consistency]) -> Exhibit:
+def _exhibit(evidence: Evidence, dataset: str, title: str, own: Sequence[Consistency]) -> Exhibit:
     tables = [_table(found) for found in own]
     effects = [judge_effects(found) for found in own]
     findings = [_findings(found) + texts for found, (_, _, texts) in zip(own, effects, strict=True)]
@@ -70,7 +73,7 @@ def _exhibit(dataset: str, title: str, own: Sequence[Consistency]) -> Exhibit:
         findings=[text for texts in findings for text in texts],
         tables=[*tables, *map(_differences, own), *(t for one, _, _ in effects for t in one)],
         figures=[*map(_figure, own, tables, findings), *(f for _, one, _ in effects for f in one)],
-        reproduce=reproduce_commands("table4", dataset, (f.place.backbone for f in own)),
+        reproduce=reproduce_commands("table4", (evidence.known(f.place) for f in own)),
         runs=[run for found in own for run in found.runs],
     )
 
@@ -108,7 +111,7 @@ def _table(found: Consistency) -> Table:
             " over all seeds, estimated from how far single seeds agree (Spearman-Brown, for"
             " normal scores); beyond it is chance. Additive: adjusted R² of inherited AUC, the mean"
             " over supernets, as a sum of one effect per field and size. Seconds: to train a"
-            " supernet, wall time."
+            f" supernet, wall time. Paper: Table 4 of the {TITLE} paper."
         ),
         frame=frame,
         forms={
@@ -118,7 +121,11 @@ def _table(found: Consistency) -> Table:
             "seconds": "{:,.1f}",
         },
         bold={
-            name: [*best(list(frame[name][: len(lines)])), False, False]
+            name: [
+                *_bold(*(list(frame[n][: len(lines)]) for n in ("allocations", name))),
+                False,
+                False,
+            ]
             for name in (f"{metric}: tau" for metric in METRICS.values())
         },
     )
@@ -140,6 +147,7 @@ def _differences(found: Consistency) -> Table:
         caption=(
             "Differences of tau. Low and high: 95 % percentile bootstrap over allocations, both"
             " supernets scoring the same ones in each resample; not corrected for their number."
+            f" Paper: from Table 4 of the {TITLE} paper."
         ),
         frame=frame,
         forms=dict.fromkeys(frame.columns[1:], GAP)
@@ -161,9 +169,9 @@ def _figure(found: Consistency, data: Table, findings: Sequence[str]) -> Figure:
         title=data.title,
         caption=(
             "Kendall's tau-b (no unit) of inherited against stand-alone validation scores; bars:"
-            f" 95 % bootstrap intervals over n = {n} allocations; diamonds: the paper's values;"
-            " lines: two halves of the stand-alone seeds, and the true ranking as far as it can be"
-            " estimated."
+            f" 95 % bootstrap intervals over n = {n} allocations; diamonds: the values"
+            f" of the {TITLE} paper; lines: two halves of the stand-alone seeds, and the true"
+            " ranking as far as it can be estimated."
         ),
         alternative=" ".join(findings),
         data=data,
@@ -173,7 +181,7 @@ def _figure(found: Consistency, data: Table, findings: Sequence[str]) -> Figure:
             names=list(found.kinds),
             lines=lines,
             unit="Kendall's tau-b",
-            reference="paper",
+            reference=f"{TITLE} paper",
         ),
         size=(9.0, 1.6 + 0.32 * len(found.kinds)),
     )
@@ -183,11 +191,7 @@ def _findings(found: Consistency) -> list[str]:
     taus = {kind: own.taus["auc"] for kind, own in found.kinds.items() if own.taus}
     if not taus:
         return [f"{found.title}: no supernet and stand-alone training share two allocations yet."]
-    kind, tau = max(taus.items(), key=lambda item: item[1].mean)
-    text = f"{found.title}: '{kind}' ranks {tau.allocations} allocations best by AUC, {tau}"
-    if halves := found.alone.halves("auc"):
-        text += f"; two halves of the stand-alone seeds agree to {halves}"
-    findings = [f"{text}."]
+    findings = [_best(found, taus)]
     for first, second in _JUDGED:
         mean, low, high = difference(taus.get(first), taus.get(second))
         if mean is not None:
@@ -195,6 +199,37 @@ def _findings(found: Consistency) -> list[str]:
             paper = PUBLISHED[first]["auc"] - PUBLISHED[second]["auc"]
             findings.append(
                 f"{found.title}, by AUC: {first} minus {second} is {shown(mean, GAP)}{interval};"
-                f" the paper has {shown(paper, GAP)}."
+                f" the {TITLE} paper has {shown(paper, GAP)}."
             )
     return findings
+
+
+def _best(found: Consistency, taus: Mapping[str, Tau]) -> str:
+    """Say which kinds rank best, among those that scored as many allocations as any."""
+    most = max(tau.allocations for tau in taus.values())
+    known = {kind: tau for kind, tau in taus.items() if tau.allocations == most}
+    highest = max(tau.mean for tau in known.values())
+    first = {kind: tau for kind, tau in known.items() if tau.mean == highest}
+    names, tau = listed(f"'{kind}'" for kind in first), next(iter(first.values()))
+    text = f"{found.title}: "
+    if len(first) < len(known):
+        verb = "has" if len(first) == 1 else "share"
+        text += f"{names} {verb} the highest tau by AUC of {len(known)} kinds of supernets, {tau}"
+        text += f" over {most} allocations"
+        gaps = [difference(tau, other) for kind, other in known.items() if kind not in first]
+        clear = sum(low is not None and low > 0 for _, low, _ in gaps)
+        text += f", with a 95 % interval of the difference above 0 for {clear} of the {len(gaps)}"
+        text += " others" if len(gaps) > 1 else " other"
+    else:
+        verb = "has" if len(first) == 1 else "have"
+        text += f"{names} {verb} a tau by AUC of {tau} over {most} allocations"
+    if halves := found.alone.halves("auc"):
+        text += f"; two halves of the stand-alone seeds agree to {halves}"
+    return f"{text}."
+
+
+def _bold(counts: Sequence[int], taus: Sequence[float | None]) -> list[bool]:
+    """Return which taus are the best of those over as many allocations as any, if several are."""
+    most = max((n for n, tau in zip(counts, taus, strict=True) if tau is not None), default=0)
+    known = [tau if n == most else None for n, tau in zip(counts, taus, strict=True)]
+    return best(known) if sum(tau is not None for tau in known) > 1 else [False] * len(known)
