@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from aesbench.core.frame import benchmark_frame, records_frame
     from aesbench.core.metrics import Metrics
     from aesbench.core.record import RunRecord, read_records
+    from aesbench.core.search_space import Range
     from aesbench.core.settings import require
     from aesbench.core.spec import RunSpec, TrainConfig
     from aesbench.datasets.base import Dataset, Field, Split
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from aesbench.export.model import load_model
     from aesbench.harness.grid import Outcome, execute, plan
     from aesbench.harness.load_data import load_dataset
+    from aesbench.harness.merge import Merged, merge
     from aesbench.harness.runner import run
     from aesbench.models.backbones import Backbone, BackboneConfig
     from aesbench.models.embedding import FieldEmbedding, MixedEmbedding
@@ -38,8 +40,9 @@ if TYPE_CHECKING:
     from aesbench.plugins.exhibit import Evidence, Exhibit, Figure, Table
     from aesbench.plugins.method import Context, Method
     from aesbench.plugins.paper import Claim, DataFacts, Paper, Place, Relative, Score
-    from aesbench.plugins.search_space import Range
     from aesbench.plugins.study import Options, Part, Study
+    from aesbench.report.statistics.differences import paired_differences
+    from aesbench.report.statistics.folders import FolderComparison, compare
 
 _HOMES = {
     "aesbench.core.allocation": ("Allocation", "Block"),
@@ -52,11 +55,14 @@ _HOMES = {
     "aesbench.errors": ("AesbenchError",),
     "aesbench.export.model": ("load_model",),
     "aesbench.harness.grid": ("Outcome", "execute", "plan"),
+    "aesbench.harness.merge": ("Merged", "merge"),
     "aesbench.plugins.exhibit": ("Evidence", "Exhibit", "Figure", "Table"),
     "aesbench.plugins.method": ("Context", "Method"),
     "aesbench.plugins.paper": ("Claim", "DataFacts", "Paper", "Place", "Relative", "Score"),
-    "aesbench.plugins.search_space": ("Range",),
+    "aesbench.core.search_space": ("Range",),
     "aesbench.plugins.study": ("Options", "Part", "Study"),
+    "aesbench.report.statistics.differences": ("paired_differences",),
+    "aesbench.report.statistics.folders": ("FolderComparison", "compare"),
     "aesbench.core.metrics": ("Metrics",),
     "aesbench.core.record": ("RunRecord", "read_records"),
     "aesbench.core.settings": ("require",),
@@ -81,6 +87,8 @@ __all__ = [
     "Field",
     "FieldEmbedding",
     "Figure",
+    "FolderComparison",
+    "Merged",
     "Method",
     "Metrics",
     "MixedEmbedding",
@@ -101,10 +109,13 @@ __all__ = [
     "TrainConfig",
     "__version__",
     "benchmark_frame",
+    "compare",
     "execute",
     "fit",
     "load_dataset",
     "load_model",
+    "merge",
+    "paired_differences",
     "plan",
     "read_records",
     "records_frame",

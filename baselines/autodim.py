@@ -47,11 +47,11 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 from aesbench import Allocation, Context, Method
 from aesbench.core.metrics import auc
+from aesbench.core.search_space import Range
 from aesbench.core.settings import require, require_int
 from aesbench.models.backbones import Backbone
 from aesbench.models.optimizer import ModelAdam
 from aesbench.models.training import predict, step
-from aesbench.plugins.search_space import Range
 from aesbench.search.bilevel import BilevelBatches, Patience
 from aesbench.search.candidates import SCHEMES, CandidateTables
 from aesbench.search.inheritance import inherit_chosen_tables

@@ -66,12 +66,12 @@ from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy,
 
 from aesbench import Allocation, Context, Method
 from aesbench.core.metrics import auc
+from aesbench.core.search_space import Range
 from aesbench.core.settings import require, require_int
 from aesbench.models.backbones import Backbone
 from aesbench.models.embedding import FieldEmbedding
 from aesbench.models.optimizer import ModelAdam, RowSparseAdam
 from aesbench.models.training import predict, step
-from aesbench.plugins.search_space import Range
 from aesbench.search.bilevel import Batch, BilevelBatches, Patience
 from aesbench.search.candidates import CandidateTables
 from aesbench.search.controller import FieldController

@@ -46,9 +46,9 @@ from typing import Literal
 import numpy as np
 
 from aesbench import Allocation, Block, Context, Field, Method
+from aesbench.core.search_space import Range
 from aesbench.core.settings import require
 from aesbench.errors import ConfigError
-from aesbench.plugins.search_space import Range
 
 
 @dataclass(frozen=True)

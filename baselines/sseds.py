@@ -43,13 +43,13 @@ from torch.func import functional_call
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from aesbench import Allocation, Context, Method
+from aesbench.core.search_space import Range
 from aesbench.core.settings import require, require_int
 from aesbench.core.spec import REFERENCE_DIM
 from aesbench.errors import ConfigError
 from aesbench.models.backbones import Backbone
 from aesbench.models.embedding import FieldEmbedding
 from aesbench.models.training import fit
-from aesbench.plugins.search_space import Range
 from aesbench.search.bilevel import Batch
 from aesbench.search.candidates import CandidateTables
 from aesbench.search.inheritance import inherit_weights

@@ -19,6 +19,7 @@ from hypothesis import settings
 from matplotlib.figure import Figure
 
 from aesbench.core.allocation import Allocation, Block
+from aesbench.core.label import Label
 from aesbench.core.record import RunRecord
 from aesbench.core.spec import RunSpec
 from aesbench.datasets.base import Dataset
@@ -120,14 +121,17 @@ def make_record() -> Callable[..., RunRecord]:
         takes_budget: bool | None = None,
         **changes,
     ) -> RunRecord:
+        called = Label.parse(label)
         values = {
             "dataset": "tiny",
             "data_hash": "a" * 64,
             "backbone": "widedeep",
             "backbone_config": {"hidden": [4]},
-            "unification": "plain",
+            "unification": called.unification or "plain",
             "method": label.partition(":")[0],
-            "method_config": {},
+            # Whatever tells rows apart must be in their settings, as it is in a run's.
+            "method_config": {"preset": called.preset, **dict(called.settings)},
+            "budget": None if called.share is None else int(called.share * 120 * 32),
         }
         sizes = dims if isinstance(dims, dict) else dict(zip(("user", "item"), dims, strict=True))
         rows = dict.fromkeys(sizes, 20) | {"user": 100}

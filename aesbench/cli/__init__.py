@@ -10,11 +10,13 @@ from rich.console import Console
 
 from aesbench._version import __version__
 from aesbench.cli.check import check
+from aesbench.cli.compare import compare
 from aesbench.cli.data import data
 from aesbench.cli.export import export
 from aesbench.cli.list import list_plugins
 from aesbench.cli.merge import merge
 from aesbench.cli.new_method import new_method
+from aesbench.cli.records import records
 from aesbench.cli.report import report
 from aesbench.cli.reproduce import reproduce
 from aesbench.cli.run import run
@@ -67,6 +69,8 @@ COMMANDS = (
     reproduce,
     tune,
     merge,
+    compare,
+    records,
     report,
     list_plugins,
     data,

@@ -29,9 +29,13 @@ def run_grid(
 ) -> Outcome:
     """Run specs under a progress display; ``how`` is handed to ``execute``."""
     from aesbench.harness.grid import execute
+    from aesbench.harness.recorded import recorded
     from aesbench.terminal.progress import GridDisplay
 
-    with GridDisplay(console, specs, results, workers=jobs, force=force) as display:
+    known = recorded(results, specs, force=force)
+    for note in known.notes:
+        console.print(f"note: {note}", soft_wrap=True, markup=False)
+    with GridDisplay(console, specs, known.waiting, results, workers=jobs) as display:
         return execute(
             specs, data, results, workers=jobs, force=force, listen=display.on_event, **how
         )

@@ -47,6 +47,7 @@ from aesbench.cli.preparation import load
 @click.option("--threads", type=int, help="Threads of each; default: the cores divided by jobs.")
 @click.option("--device", default="cpu", show_default=True, help="cpu or cuda.")
 @executor_options
+@click.option("--force", is_flag=True, help="Run again what has a record.")
 @results_option
 @data_options
 def reproduce(
@@ -64,6 +65,7 @@ def reproduce(
     device: str,
     executor: str,
     address: str | None,
+    force: bool,
     results: Path,
     data_dir: Path | None,
     cache_dir: Path | None,
@@ -107,8 +109,8 @@ def reproduce(
         executor, address, data, dataset, settings, data_dir=data_dir, cache_dir=cache_dir
     )
     outcome = run_grid(
-        console, specs, data, results, jobs=jobs, threads=threads, device=device, plugins=plugins,
-        executor=place,
+        console, specs, data, results, jobs=jobs, force=force, threads=threads, device=device,
+        plugins=plugins, executor=place,
     )  # fmt: skip
     show_outcome(console, specs, outcome, results)
     show_what_is_drawn(console, chosen, plans, specs, outcome.records, results)

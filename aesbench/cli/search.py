@@ -28,6 +28,7 @@ from aesbench.errors import ConfigError
 )
 @click.option("--threads", type=int, help="Default: the cores.")
 @click.option("--device", default="cpu", show_default=True, help="cpu or cuda.")
+@click.option("--force", is_flag=True, help="Search again what has a record.")
 @results_option
 @data_options
 def search(
@@ -39,6 +40,7 @@ def search(
     out: Path | None,
     threads: int | None,
     device: str,
+    force: bool,
     results: Path,
     data_dir: Path | None,
     cache_dir: Path | None,
@@ -69,7 +71,7 @@ def search(
     if budget is not None and without_budget(specs):
         raise ConfigError(f"method '{specs[0].method}' cannot take a budget; leave --budget out")
     outcome = run_grid(
-        console, specs, data, results, threads=threads, device=device, plugins=plugins
+        console, specs, data, results, force=force, threads=threads, device=device, plugins=plugins
     )
     (record,) = outcome.records
     if not record.ok:

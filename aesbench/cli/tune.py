@@ -19,6 +19,13 @@ NO_WINNER = 1
 @click.option("--backbones", default="widedeep", show_default=True, help="Comma-separated.")
 @click.option("--trials", type=int, required=True, help="Settings to try, of every method.")
 @click.option("--seconds", type=float, help="The most seconds of its trials, of every method.")
+@click.option(
+    "--tune",
+    "shared",
+    multiple=True,
+    metavar="train.NAME|backbone.NAME",
+    help="Tune this of the protocol, too, for every method: train.l2. Repeatable.",
+)
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the trials.")
 @click.option("--budget", type=float, help="The most embedding parameters, as a share of UES-32's.")
 @click.option("--jobs", type=int, default=1, show_default=True, help="Processes at a time.")
@@ -37,6 +44,7 @@ def tune(
     backbones: str,
     trials: int,
     seconds: float | None,
+    shared: tuple[str, ...],
     seed: int,
     budget: float | None,
     jobs: int,
@@ -52,9 +60,10 @@ def tune(
 ) -> int:
     """Tune each method's own settings on validation data, within one budget for all.
 
-    Every method gets the same trials and the same seconds, beginning with its defaults. The test
-    split is not touched. After an interruption, give the same command again; several processes
-    that give it at once share the trials.
+    Every method gets the same trials and the same seconds, beginning with its defaults; one with
+    fewer settings than trials tries them all once. What --tune names of the protocol is tuned for
+    every method alike. The test split is not touched. After an interruption, give the same command
+    again; several processes that give it at once share the trials.
     """
     from aesbench.harness.tuning.study import Budget
     from aesbench.harness.tuning.tune import tune as run_tuning
@@ -69,6 +78,7 @@ def tune(
         results / "tuning",
         budget=Budget(trials, seconds),
         backbones=names(backbones),
+        shared=shared,
         seed=seed,
         parameter_budget=budget,
         settings=settings,
@@ -76,7 +86,7 @@ def tune(
         threads=threads,
         device=device,
         plugins=plugins,
-        listen=lambda event: show_trial(console, event, trials),
+        listen=lambda event: show_trial(console, event),
     )
     path = out or results / "tuning" / "winners.json"
     winners.write(path)

@@ -5,18 +5,17 @@ One small JSON file per data set and hash: ``datasets/<name>-<first digits of it
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from aesbench.core.files import write_atomically
+from aesbench.core.files import MOST_BYTES, file_name, from_json, to_json, write_atomically
 from aesbench.core.record import RunRecord, read_records
 from aesbench.core.spec import RunSpec
 from aesbench.errors import RecordError
 
-_KEPT = ("name", "hash", "settings", "fields", "splits", "facts", "truth")
+_KEPT = ("name", "hash", "settings", "fields", "splits", "facts", "truth", "provider")
 """Of a manifest (``datasets/store.py``); the rest is about how and from what it was prepared."""
 
 
@@ -28,8 +27,8 @@ def write_datasheet(results: Path, manifest: Mapping[str, Any]) -> Path:
     """
     path = datasheet_path(results, manifest["name"], manifest["hash"])
     if not path.exists():
-        sheet = {name: manifest[name] for name in _KEPT}
-        write_atomically(path, json.dumps(sheet, indent=1) + "\n")
+        sheet = {name: manifest[name] for name in _KEPT if name in manifest}
+        write_atomically(path, to_json(sheet) + "\n")
     return path
 
 
@@ -43,7 +42,7 @@ def read_datasheet(results: Path, spec: RunSpec) -> dict[str, Any]:
     if not path.exists():
         return {}
     try:
-        sheet: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        sheet: dict[str, Any] = from_json(path.read_text(encoding="utf-8"))
         if sheet["hash"] != spec.data_hash:
             raise RecordError(f"describes data of hash {sheet['hash'][:16]}")
     except (OSError, ValueError, KeyError, TypeError, RecordError) as error:
@@ -53,7 +52,8 @@ def read_datasheet(results: Path, spec: RunSpec) -> dict[str, Any]:
 
 def datasheet_path(results: Path, name: str, data_hash: str) -> Path:
     """Return where the description of a data set lies."""
-    return results / "datasets" / f"{name}-{data_hash[:16]}.json"
+    ending = f"-{data_hash[:16]}.json"
+    return results / "datasets" / (file_name(name, MOST_BYTES - len(ending)) + ending)
 
 
 def read_results(results: Path) -> list[RunRecord]:

@@ -33,16 +33,21 @@ COLUMNS = {
     "dataset": "registered name of the data set",
     "dataset_title": "what tables call it; missing in records older than titles",
     "data_hash": "of the prepared data",
+    "data_provider": "who provides the data set: a package, a plugin file, a TOML file",
     "backbone": "registered name of the backbone",
     "backbone_title": "what tables call it",
+    "backbone_provider": "who provides it",
     "method": "the label: name:preset[settings]+unification@budget",
     "base_method": "registered name of the method",
+    "provider": "who provides the method: a package with its version, or a file with its hash",
     "preset": "of the method; empty for its plain defaults",
     "choice": "name:preset, the label without what was changed",
     "changes": "what the label changes: settings, unification, budget; empty for nothing",
     "title": "what tables call the method with its preset",
     "family": "kind of method",
     "settings": "of the method, defaults included, as JSON",
+    "protocol": "version of what all methods share: trainer, optimizer, stopping, metrics",
+    "tuned": "settings of the protocol that were tuned for it, as JSON; empty for none",
     "unification": "how mixed sizes enter the backbone: plain or transform",
     "budget": "the most embedding parameters",
     "budget_share": "the same as a share of uniform size 32",
@@ -80,8 +85,9 @@ REALS = (
     *(f"{phase}{unit}" for unit in ("_s", "_cpu_s") for phase in _PHASES),
 )
 COUNTS = (
-    *("budget", "seed", "search_index", "scored", *(f"{part}_params" for part in _PARTS)),
-    *("total_params", "table_rows", "fields", "flops", "best_epoch", "peak_memory_bytes"),
+    *("protocol", "budget", "seed", "search_index", "scored"),
+    *(*(f"{part}_params" for part in _PARTS), "total_params", "table_rows", "fields"),
+    *("flops", "best_epoch", "peak_memory_bytes"),
 )
 FLAGS = ("retrained", "inherited", "takes_budget", "git_dirty")
 """Columns that hold numbers, whole numbers and truths; all others hold text."""
@@ -127,16 +133,21 @@ def _row(record: RunRecord) -> dict[str, object]:
         "dataset": spec.dataset,
         "dataset_title": titles.get("dataset"),
         "data_hash": spec.data_hash,
+        "data_provider": record.providers.get("dataset"),
         "backbone": spec.backbone,
         "backbone_title": titles.get("backbone"),
+        "backbone_provider": record.providers.get("backbone"),
         "method": spec.label,
         "base_method": spec.method,
+        "provider": record.providers.get("method"),
         "preset": label.preset,
         "choice": label.method,
         "changes": label.changes,
         "title": titles.get("method"),
         "family": titles.get("family"),
         "settings": _json(spec.method_config),
+        "protocol": spec.protocol,
+        "tuned": _json(spec.tuned_settings) if spec.tuned else "",
         "unification": spec.unification,
         "budget": spec.budget,
         "budget_share": label.share,
@@ -175,4 +186,4 @@ def _row(record: RunRecord) -> dict[str, object]:
 
 
 def _json(value: Any) -> str:
-    return json.dumps(value, separators=(",", ":"), default=list)
+    return json.dumps(value, separators=(",", ":"), default=list, allow_nan=False)

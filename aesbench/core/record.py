@@ -8,7 +8,7 @@ Everything comparative (parameter reduction, means, intervals, tests) is derived
 
 from __future__ import annotations
 
-import json
+import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -16,12 +16,14 @@ from pathlib import Path
 from typing import Any
 
 from aesbench.core.allocation import Allocation
-from aesbench.core.files import write_atomically
+from aesbench.core.files import file_name, from_json, json_files, to_json, write_atomically
 from aesbench.core.spec import RunSpec
 from aesbench.core.trace import Trace
 from aesbench.errors import AesbenchError, RecordError, did_you_mean
 
-SCHEMA = 1
+SCHEMA = 2
+"""Of a record's file. 1 had the providers inside ``environment``, and not always titles."""
+TRACES_SCHEMA = 1
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,10 @@ class RunRecord:
             in every record that used it.
         cpu_seconds: processor time by phase, all threads together; empty in records older than it.
         peak_memory_bytes: of the process, or allocated on the GPU.
-        environment: versions, hardware, threads, providers, git commit, time.
+        providers: who provides the ``method``, the ``backbone`` and the ``dataset``: a package with
+            its version, or a file with the first digits of its hash; the name of the TOML file for
+            data of the user's own. Runs of one method by two providers are never averaged.
+        environment: versions, hardware, threads, git commit, time.
         titles: what tables call its ``method`` (with its preset), ``dataset`` and ``backbone``, and
             the ``family`` of the method; empty in records older than it.
         traces: {stage: what it traced}; not part of the record's file, read by ``read_traces``.
@@ -67,6 +72,7 @@ class RunRecord:
     seconds: Mapping[str, float] = field(default_factory=dict)
     cpu_seconds: Mapping[str, float] = field(default_factory=dict)
     peak_memory_bytes: int | None = None
+    providers: Mapping[str, str] = field(default_factory=dict)
     environment: Mapping[str, Any] = field(default_factory=dict)
     titles: Mapping[str, str] = field(default_factory=dict)
     traces: Mapping[str, Trace] = field(default_factory=dict, compare=False, repr=False)
@@ -94,10 +100,9 @@ class RunRecord:
         """
         if not isinstance(data, Mapping):
             raise RecordError(f"a record is a JSON object, got a {type(data).__name__}")
-        values = dict(data)
-        schema, run_id = values.pop("schema", None), values.pop("run_id", None)
-        if schema != SCHEMA:
-            raise RecordError(f"schema {schema!r}, this version of aesbench reads {SCHEMA}")
+        values = upgraded(data)
+        del values["schema"]
+        run_id = values.pop("run_id", None)
         for name in ("traces", "datasheet"):
             if name in values:
                 raise RecordError(f"malformed record: its {name} lies in a file of its own")
@@ -110,7 +115,57 @@ class RunRecord:
             raise RecordError(f"malformed record: {error}") from error
         if record.spec.run_id != run_id:
             raise RecordError(f"run_id {run_id!r} does not match its spec: the file was edited")
+        record.check_finite()
         return record
+
+    def check_finite(self) -> None:
+        """Check that whatever a comparison reads is a finite number.
+
+        Raises:
+            RecordError: a metric or a score is none; a run that has such ones has failed.
+        """
+        for kind, measured in (("metrics", self.metrics), ("scores", self.scores)):
+            try:
+                bad = [
+                    f"{name} of {where} = {value!r}"
+                    for where, values in measured.items()
+                    for name, value in values.items()
+                    if not isinstance(value, int | float) or not math.isfinite(value)
+                ]
+            except AttributeError as error:
+                raise RecordError(f"malformed record: {kind} = {measured!r}") from error
+            if bad:
+                raise RecordError(f"malformed record: {kind} that are no numbers: {bad[0]}")
+
+
+def upgraded(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a record's file as today's schema has it; what was run and measured stays as it is.
+
+    Raises:
+        RecordError: a schema that this version of aesbench does not read.
+    """
+    values = dict(data)
+    schema = values.get("schema")
+    if schema == 1:
+        environment = dict(values.get("environment") or {})
+        values["providers"] = environment.pop("providers", {})
+        values |= {"schema": 2, "environment": environment, "titles": values.get("titles") or {}}
+    elif schema != SCHEMA:
+        raise RecordError(f"schema {schema!r}, this version of aesbench reads 1 to {SCHEMA}")
+    return values
+
+
+def upgrade_record(path: Path) -> bool:
+    """Write a record's file in today's schema, and say whether it was in an older one.
+
+    Raises:
+        RecordError: it is no record, or cannot be written; it stays as it is.
+    """
+    record = read_record(path)
+    if from_json(path.read_text(encoding="utf-8"))["schema"] == SCHEMA:
+        return False
+    write_atomically(path, to_json(record.to_dict()) + "\n")
+    return True
 
 
 def record_path(results: Path, spec: RunSpec) -> Path:
@@ -123,9 +178,28 @@ def trace_path(results: Path, spec: RunSpec) -> Path:
     return results / "traces" / _place(spec)
 
 
+def record_files(results: Path, dataset: str | None = None) -> list[Path]:
+    """Return the files of all records under a results folder, in the order of their paths.
+
+    Linked folders count, ``records`` itself and those in it, as they do for whoever looks one
+    record up; a file that several paths lead to counts once.
+
+    Args:
+        results: where ``records/`` lies; without it there are none.
+        dataset: leave out the records of others.
+
+    Raises:
+        RecordError: a folder cannot be read, or a link leads nowhere.
+    """
+    folder = results / "records"
+    return list(json_files(folder if dataset is None else folder / file_name(dataset)))
+
+
 def _place(spec: RunSpec) -> Path:
+    """Return a path that is the spec's alone: labels may share a folder, ids are no others'."""
     label = re.sub(r"[^A-Za-z0-9.+=-]+", "-", spec.label).strip("-")
-    return Path(spec.dataset, spec.backbone, label, f"{spec.run_id}.json")
+    folders = map(file_name, (spec.dataset, spec.backbone, label))
+    return Path(*folders, f"{spec.run_id}.json")
 
 
 def write_record(results: Path, record: RunRecord) -> Path:
@@ -134,20 +208,27 @@ def write_record(results: Path, record: RunRecord) -> Path:
     The record comes last: a run that has one has its traces too.
 
     Raises:
-        RecordError: the disk is full or the folder cannot be written; nothing else is lost.
+        RecordError: the disk is full or the folder cannot be written, or a metric is no finite
+            number; nothing else is lost.
     """
+    record.check_finite()
     _write_traces(trace_path(results, record.spec), record)
     path = record_path(results, record.spec)
-    text = json.dumps(record.to_dict(), indent=1) + "\n"
-    write_atomically(path, text)
+    write_atomically(path, to_json(record.to_dict()) + "\n")
     return path
+
+
+def delete_record(results: Path, spec: RunSpec) -> None:
+    """Delete a run's record and its traces, where there are any."""
+    for path in (record_path(results, spec), trace_path(results, spec)):
+        path.unlink(missing_ok=True)
 
 
 def _write_traces(path: Path, record: RunRecord) -> None:
     stages = {stage: trace.to_dict() for stage, trace in record.traces.items() if trace.series}
     if stages:
-        data = {"schema": SCHEMA, "run_id": record.spec.run_id, "stages": stages}
-        write_atomically(path, json.dumps(data, allow_nan=False) + "\n")
+        data = {"schema": TRACES_SCHEMA, "run_id": record.spec.run_id, "stages": stages}
+        write_atomically(path, to_json(data, indent=None) + "\n")
     elif path.is_file():
         path.unlink()  # Of an earlier run of this spec, which traced something.
 
@@ -162,9 +243,9 @@ def read_traces(results: Path, spec: RunSpec) -> dict[str, Trace]:
     if not path.exists():
         return {}
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-        if (data["schema"], data["run_id"]) != (SCHEMA, spec.run_id):
-            raise RecordError(f"holds no traces of run {spec.run_id} in schema {SCHEMA}")
+        data = from_json(path.read_text(encoding="utf-8"))
+        if (data["schema"], data["run_id"]) != (TRACES_SCHEMA, spec.run_id):
+            raise RecordError(f"holds no traces of run {spec.run_id} in schema {TRACES_SCHEMA}")
         return {stage: Trace.from_dict(series) for stage, series in data["stages"].items()}
     except (OSError, AesbenchError, AttributeError, KeyError, TypeError, ValueError) as error:
         raise RecordError(f"{path}: {error}; delete or move the file") from error
@@ -177,7 +258,7 @@ def read_record(path: Path) -> RunRecord:
         RecordError: the file is not a record of this schema; the message names it.
     """
     try:
-        return RunRecord.from_dict(json.loads(path.read_text(encoding="utf-8")))
+        return RunRecord.from_dict(from_json(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, RecordError) as error:
         raise RecordError(f"{path}: {error}; delete or move the file") from error
 
@@ -188,7 +269,7 @@ def read_records(results: Path) -> Iterator[RunRecord]:
     Raises:
         RecordError: a file is not a record of this schema.
     """
-    for path in sorted((results / "records").rglob("*.json")):
+    for path in record_files(results):
         yield read_record(path)
 
 
@@ -198,7 +279,7 @@ def find_record(results: Path, text: str) -> RunRecord:
     Raises:
         RecordError: no run has it or several have; the message says how to find ids.
     """
-    paths = {path.stem: path for path in (results / "records").rglob("*.json")}
+    paths = {path.stem: path for path in record_files(results)}
     found = sorted(run_id for run_id in paths if text and run_id.startswith(text))
     if len(found) == 1:
         return read_record(paths[found[0]])

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import math
 import types
 from collections.abc import Mapping
 from dataclasses import field
@@ -30,15 +31,31 @@ def later(default: Any) -> Any:
 
 
 def plain_settings(config: Any) -> dict[str, Any]:
-    """Return a dataclass of settings as a mapping; later ones only if they are changed."""
-    younger = {f.name: f.default for f in dataclasses.fields(config) if f.metadata.get("later")}
-    values: dict[str, Any] = dataclasses.asdict(config)
-    return {n: v for n, v in values.items() if n not in younger or v != younger[n]}
+    """Return a dataclass of settings as a mapping; later ones only if they are changed.
+
+    Settings that are dataclasses themselves become mappings likewise.
+    """
+    values = {}
+    for setting in dataclasses.fields(config):
+        value = getattr(config, setting.name)
+        if not (setting.metadata.get("later") and value == setting.default):
+            is_nested = dataclasses.is_dataclass(value)
+            values[setting.name] = plain_settings(value) if is_nested else value
+    return values
 
 
 def content_hash(value: Any) -> str:
-    """Return sixteen hexadecimal digits of the sha256 of a JSON value, keys in any order."""
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"))
+    """Return sixteen hexadecimal digits of the sha256 of a JSON value, keys in any order.
+
+    Raises:
+        ConfigError: a number in it is not finite.
+    """
+    try:
+        text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    except ValueError as error:
+        raise ConfigError(
+            f"a setting is no finite number, which no record can hold: {value!r}"
+        ) from error
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
@@ -133,11 +150,13 @@ def _convert(value: Any, kind: Any, name: str) -> Any:
     if kind in (int, float):
         try:
             result = kind(value)
+            if kind is float and not math.isfinite(result):  # It would not survive a record.
+                result = None
         except (TypeError, ValueError, OverflowError):
             result = None
         whole = kind is float or not isinstance(value, float) or result == value
         valid = result is not None and whole and not isinstance(value, bool)
-        require(valid, name, value, "a whole number" if kind is int else "a number")
+        require(valid, name, value, "a whole number" if kind is int else "a finite number")
         return result
     require(kind is not str or isinstance(value, str), name, value, "text")
     return value
@@ -148,7 +167,7 @@ def _convert_to_any(value: Any, kinds: list[Any], name: str) -> Any:
     if len(kinds) == 1:
         return _convert(value, kinds[0], name)
     if type(value) is not str and type(value) in kinds:
-        return value
+        return _convert(value, type(value), name)
     for kind in kinds:
         try:
             return _convert(value, kind, name)

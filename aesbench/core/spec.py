@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 from aesbench.core.label import UNIFICATIONS, Label
-from aesbench.core.settings import build_config, content_hash, require, require_int
+from aesbench.core.search_space import Range, Space
+from aesbench.core.settings import (
+    build_config,
+    content_hash,
+    plain_settings,
+    require,
+    require_int,
+)
 
 REFERENCE_DIM = 32
 """UES-32 is what budgets and parameter reductions refer to (paper, section 4.2)."""
+
+PROTOCOL = 1
+"""The version of what all methods share beyond their settings: the trainer, its optimizer and
+decay, when it stops, and what is measured. Raise it whenever equal settings would give other
+numbers; results of different versions are never compared."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +59,17 @@ class TrainConfig:
             object.__setattr__(self, name, float(getattr(self, name)))
 
 
+TRAIN_SPACE: Space = {
+    "l2": (0.0, 1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3),
+    "learning_rate": Range(1e-4, 1e-2, log=True),
+    "table_std": Range(1e-3, 1e-1, log=True),
+}
+"""What of the protocol ``aesbench tune --tune train.NAME`` may change, alike for every method.
+
+Ours: a decade to each side of a default; for ``l2`` from none at all to three decades above it.
+"""
+
+
 @dataclass(frozen=True)
 class RunSpec:
     """One run: everything that determines its result, and nothing else.
@@ -71,6 +93,9 @@ class RunSpec:
         inherit: whether the retrained model starts from the weights of the search.
         scores: of how many random allocations the method predicts the metrics with inherited
             weights, in place of a search; 0 searches.
+        protocol: the version of the protocol, ``PROTOCOL`` of the code that runs it.
+        tuned: which settings of the protocol ``aesbench tune`` chose for this row, in the order of
+            their names: ``train.l2``, ``backbone.dropout``.
     """
 
     dataset: str
@@ -90,6 +115,8 @@ class RunSpec:
     retrain: bool = True
     inherit: bool = False
     scores: int = 0
+    protocol: int = 1
+    tuned: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         require(
@@ -123,11 +150,54 @@ class RunSpec:
         require(
             not (self.scores and self.retrain), "scores", self.scores, "0 where a run is retrained"
         )
+        require_int(self.protocol, "protocol", 1)
+        require(
+            all(map(_is_of_protocol, self.tuned)) and list(self.tuned) == sorted(set(self.tuned)),
+            "tuned",
+            self.tuned,
+            "distinct settings of train and backbone in order, as in backbone.dropout,train.l2",
+        )
 
     @cached_property
     def run_id(self) -> str:
         """Sixteen hexadecimal digits that change with any setting, seed or data."""
         return content_hash(self.to_dict())
+
+    @cached_property
+    def content_id(self) -> str:
+        """Digits that are equal for two specs of one run, whatever their labels.
+
+        Equal settings are one run, whether a preset gives them or ``--set``, and however their
+        values are spelled. Tuned ones stay apart: how they were found is part of the comparison.
+        """
+        return content_hash([{**self.to_dict(), "label": ""}, self.called.tuned])
+
+    @cached_property
+    def conditions(self) -> dict[str, Any]:
+        """What must be equal for two runs at one place to compare, whatever their methods.
+
+        The hash of the data, the version of the protocol, and the settings of trainer and backbone
+        as ``train.l2`` and ``widedeep.hidden``. Those that were tuned for this row stand at their
+        defaults, which of a backbone are left out, as they are of any spec.
+        """
+        train = {
+            f"train.{name}": getattr(TrainConfig(), name)
+            if f"train.{name}" in self.tuned
+            else value
+            for name, value in plain_settings(self.train).items()
+        }
+        backbone = {
+            f"{self.backbone}.{name}": tuple(value) if isinstance(value, list) else value
+            for name, value in self.backbone_config.items()
+            if f"backbone.{name}" not in self.tuned
+        }
+        return {
+            "data": self.data_hash[:16],
+            "protocol": self.protocol,
+            "final_dim": self.final_dim,
+            **train,
+            **backbone,
+        }
 
     @cached_property
     def called(self) -> Label:
@@ -138,12 +208,20 @@ class RunSpec:
         """
         return Label.parse(self.label)
 
+    @property
+    def tuned_settings(self) -> dict[str, Any]:
+        """Return ``{name: value}`` of the settings of the protocol that were tuned."""
+        plain = {"train": vars(self.train), "backbone": self.backbone_config}
+        parts = {name: name.split(".", 1) for name in self.tuned}
+        return {name: plain[owner][setting] for name, (owner, setting) in parts.items()}
+
     def to_dict(self) -> dict[str, Any]:
         """Return the spec as plain JSON values; settings of ``_LATER`` only if they are changed."""
         # Not by ``asdict`` of it all: a report has thousands of specs, and reads the ids of each.
         plain: dict[str, Any] = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        plain["train"] = dataclasses.asdict(self.train)
+        plain["train"] = plain_settings(self.train)
         plain["candidates"] = list(self.candidates)
+        plain["tuned"] = list(self.tuned)
         for name in ("backbone_config", "method_config"):
             plain[name] = dict(plain[name])
         for name, default in _LATER.items():
@@ -161,5 +239,12 @@ class RunSpec:
         return build_config(cls, data, "spec")
 
 
-_LATER = {"retrain": True, "inherit": False, "scores": 0}
+def _is_of_protocol(name: str) -> bool:
+    owner, _, setting = name.partition(".")
+    if owner == "train":
+        return setting in vars(TrainConfig())
+    return owner == "backbone" and bool(setting)
+
+
+_LATER = {"retrain": True, "inherit": False, "scores": 0, "protocol": 1, "tuned": []}
 """Settings younger than the first records, whose ids must stay what they are."""

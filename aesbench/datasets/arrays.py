@@ -62,4 +62,4 @@ def stored(path: Path) -> Any:
 
 def canonical(value: Any) -> bytes:
     """Return a JSON value as bytes, keys in one order."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()

@@ -12,6 +12,8 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+from aesbench.core.files import to_json
+
 _CHUNK = 1 << 24
 _LARGE_BYTES = 1 << 26
 
@@ -44,7 +46,7 @@ def known_hash(path: Path, cache: Path, advance: Callable[[float], None]) -> str
     digest = file_hash(path, lambda read: advance(read / status.st_size))
     memory.parent.mkdir(parents=True, exist_ok=True)
     partial = memory.with_suffix(f".{os.getpid()}")
-    partial.write_text(json.dumps({**facts, "sha256": digest}, indent=1) + "\n")
+    partial.write_text(to_json({**facts, "sha256": digest}) + "\n")
     partial.replace(memory)
     return digest
 

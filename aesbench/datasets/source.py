@@ -23,6 +23,9 @@ class Source(ABC):
     Config: ClassVar[type]
     resumable: ClassVar[bool] = False
     """Whether ``build`` goes on with what an interrupted call has left in the writer's folder."""
+    provider: str = ""
+    """Who provides it: a package with its version, a plugin file with its hash, a TOML file. Empty
+    for aesbench's own, whose code ``FORMAT`` stands for. Set by whoever finds the source."""
 
     def __init__(self, config: Any = None) -> None:
         self.config = self.Config() if config is None else config

@@ -10,9 +10,10 @@
         counts.npy                      (sum of cardinalities,) int64, train counts field by field
         vocabulary/<number>.parquet     value and train count of each id, in the order of the ids
 
-``key`` hashes the raw files, the source's settings and ``FORMAT``: change any and a new folder is
-prepared. Folders are written under a temporary name and renamed: a random one, or, for a source
-that can go on after an interruption, ``.<name>-<key>.partial``, which a lock guards.
+``key`` hashes the raw files, the source's settings, ``FORMAT`` and the provider of a source that is
+not ours: change any and a new folder is prepared. Folders are written under a temporary name and
+renamed: a random one, or, for a source that can go on after an interruption,
+``.<name>-<key>.partial``, which a lock guards.
 """
 
 from __future__ import annotations
@@ -82,6 +83,8 @@ def prepare(
     }
     settings = asdict(source.config)
     identity = {"format": FORMAT, "name": source.name, "files": raw, "settings": settings}
+    if source.provider:  # Changed code may make other data of the same files.
+        identity["provider"] = source.provider
     key = hashlib.sha256(canonical(identity)).hexdigest()[:16]
     target = cache / "processed" / f"{source.name}-{key}"
     if not _is_whole(target):
@@ -89,7 +92,9 @@ def prepare(
             target.parent.mkdir(parents=True, exist_ok=True)
             with (_kept if source.resumable else _discarded)(target) as scratch:
                 if not _is_whole(target):
-                    writer = DatasetWriter(scratch, source.name, raw, settings, progress)
+                    writer = DatasetWriter(
+                        scratch, source.name, raw, settings, progress, source.provider
+                    )
                     _build(source, files, writer, target)
         except OSError as error:
             left = (

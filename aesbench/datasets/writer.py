@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aesbench._version import __version__
+from aesbench.core.files import to_json
 from aesbench.datasets.arrays import processed_hash, stored
 from aesbench.datasets.base import SPLITS, Field
 from aesbench.errors import DataError
@@ -46,12 +46,14 @@ class DatasetWriter:
         raw: Mapping[str, str],
         settings: Mapping[str, Any],
         progress: Progress | None = None,
+        provider: str = "",
     ) -> None:
         self.folder = folder
         """A folder for the data set; temporary files may be put there and must be removed."""
         self.progress: Progress = progress or silent
         """To be told what is being done, the rows done so far, and their share of all rows."""
         self._name, self._raw, self._settings = name, raw, settings
+        self._provider = provider
 
     @property
     def is_finished(self) -> bool:
@@ -185,8 +187,9 @@ class DatasetWriter:
             "facts": dict(facts or {}),
             "truth": dict(truth) if truth is not None else None,
             "aesbench": __version__,
+            **({"provider": self._provider} if self._provider else {}),
         }
-        (self.folder / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n")
+        (self.folder / MANIFEST).write_text(to_json(manifest) + "\n")
 
     def _checked_hash(self, fields: Sequence[Field], described: Sequence[Any]) -> str:
         """Return the hash of the data set, checking the ids in the same reading."""

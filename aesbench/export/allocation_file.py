@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from aesbench.core.allocation import Allocation
+from aesbench.core.files import to_json
 from aesbench.core.record import RunRecord
 from aesbench.core.spec import REFERENCE_DIM
 from aesbench.errors import RecordError
@@ -47,7 +47,7 @@ def allocation_json(record: RunRecord) -> str:
         "share_of_ues_32": share_of_reference(allocation),
         "allocation": allocation.to_dict(),
     }
-    return json.dumps(document, indent=1) + "\n"
+    return to_json(document) + "\n"
 
 
 def share_of_reference(allocation: Allocation) -> float:

@@ -12,6 +12,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from aesbench.core.files import to_json
 from aesbench.core.record import RunRecord
 from aesbench.datasets.base import Field
 from aesbench.errors import ConfigError
@@ -56,11 +57,13 @@ def fuxictr_files(record: RunRecord, fields: Sequence[Field]) -> dict[str, str]:
     }
     # JSON in flow style is YAML, whatever the names hold.
     specs = [
-        json.dumps({"name": field.name, **_sizes(field, size, width)}, ensure_ascii=False)
+        json.dumps(
+            {"name": field.name, **_sizes(field, size, width)}, ensure_ascii=False, allow_nan=False
+        )
         for field, size in kept
     ]
     return {
-        MAP_FILE: json.dumps(document, indent=1) + "\n",
+        MAP_FILE: to_json(document) + "\n",
         SPECS_FILE: "feature_specs:\n" + "".join(f"  - {line}\n" for line in specs),
     }
 

@@ -15,7 +15,6 @@ Nothing here is unpickled: JSON and safetensors hold data only.
 from __future__ import annotations
 
 import dataclasses
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ import torch
 from safetensors import SafetensorError
 
 from aesbench.core.allocation import Allocation
+from aesbench.core.files import from_json, to_json
 from aesbench.core.record import RunRecord
 from aesbench.core.settings import build_config
 from aesbench.datasets.base import Dataset, Field
@@ -106,7 +106,7 @@ def export_model(
     vocabulary = sorted((dataset.folder / "vocabulary").glob("*.parquet"))
     files = {
         WEIGHTS_FILE: safetensors.torch.save(weights),
-        MODEL_FILE: (json.dumps(document, indent=1) + "\n").encode(),
+        MODEL_FILE: (to_json(document) + "\n").encode(),
         **{f"vocabulary/{path.name}": path.read_bytes() for path in vocabulary},
     }
     expected = {split: dict(scores) for split, scores in record.metrics.items()}
@@ -124,7 +124,7 @@ def load_model(folder: str | Path) -> Backbone:
     """
     path = Path(folder) / MODEL_FILE
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = from_json(path.read_text(encoding="utf-8"))
         if document["format"] != FORMAT:
             raise RecordError(f"format {document['format']}, this version reads {FORMAT}")
         backbone = BACKBONES.get(document["backbone"])

@@ -1,4 +1,4 @@
-"""Where and with what a run was made: versions, hardware, providers, git commit."""
+"""Where and with what a run was made: versions, hardware, git commit."""
 
 from __future__ import annotations
 
@@ -15,22 +15,15 @@ from typing import Any
 import torch
 
 from aesbench._version import __version__
-from aesbench.core.spec import RunSpec
-from aesbench.plugins.registry import BACKBONES, METHODS, SOURCES
 
 
-def describe_environment(spec: RunSpec, device: torch.device) -> dict[str, Any]:
+def describe_environment(device: torch.device) -> dict[str, Any]:
     """Return what a reader needs to run the spec again under the same conditions."""
     return {
         "aesbench": __version__,
         "git": dict(_git_state()),
         "python": platform.python_version(),
         "packages": {name: version(name) for name in ("torch", "numpy", "polars", "fvcore")},
-        "providers": {
-            "method": METHODS.provider(spec.method),
-            "dataset": SOURCES.provider(spec.dataset),
-            "backbone": BACKBONES.provider(spec.backbone),
-        },
         "platform": platform.platform(),
         "cpu": _cpu_name(),
         "cpus": os.cpu_count(),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 
-from aesbench.core.record import RunRecord, read_record
+from aesbench.core.record import RunRecord, read_record, record_files
 from aesbench.core.spec import RunSpec
 from aesbench.errors import RecordError
 from aesbench.harness.grid import by_prepared_state
@@ -53,7 +53,7 @@ class Pace:
         """Return the pace of runs on the specs' data sets as far as records tell it."""
         pace = cls(specs)
         for dataset in sorted({spec.dataset for spec in specs}):
-            for path in sorted((results / "records" / dataset).rglob("*.json")):
+            for path in record_files(results, dataset):
                 try:
                     pace.learn(read_record(path))
                 except RecordError:

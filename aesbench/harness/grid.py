@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
@@ -14,11 +15,17 @@ from typing import Any
 
 from aesbench.core.datasheet import write_datasheet
 from aesbench.core.label import Label, read_method
-from aesbench.core.record import RunRecord, read_record, record_path, write_record
+from aesbench.core.record import (
+    RunRecord,
+    delete_record,
+    read_record,
+    record_path,
+    write_record,
+)
 from aesbench.core.settings import build_config, content_hash, plain_settings, require, require_int
-from aesbench.core.spec import REFERENCE_DIM, RunSpec, TrainConfig
+from aesbench.core.spec import PROTOCOL, REFERENCE_DIM, RunSpec, TrainConfig
 from aesbench.datasets.base import Dataset
-from aesbench.errors import ConfigError, did_you_mean
+from aesbench.errors import ConfigError, RecordError, did_you_mean
 from aesbench.harness.executors.local import (
     Event,
     Executor,
@@ -28,7 +35,9 @@ from aesbench.harness.executors.local import (
     WorkerSettings,
     run_jobs,
 )
+from aesbench.harness.recorded import recorded
 from aesbench.harness.runner import prepare_key_of
+from aesbench.models.backbones import Backbone
 from aesbench.plugins.method import Method
 from aesbench.plugins.registry import BACKBONES, METHODS
 
@@ -43,12 +52,14 @@ class MethodChoice:
     Attributes:
         called: its label; the unification is the one that was named, whatever the default.
         tuned: {backbone: the settings that were tuned on it}, in place of ``config``.
+        protocol: {backbone: {``train.l2``: value}}, what was tuned of the protocol.
     """
 
     method: type[Method]
     config: Any
     called: Label
     tuned: Mapping[str, Any] = field(default_factory=dict)
+    protocol: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @property
     def label(self) -> str:
@@ -89,13 +100,36 @@ def choose_methods(text: str, settings: Settings | None = None) -> list[MethodCh
     name = named.name
     method = METHODS.get(name)
     changed = dict((settings or {}).get(name, {}))
-    shown = tuple((setting, str(value)) for setting, value in sorted(changed.items()))
     choices = []
     for preset in (named.preset,) if has_preset else method.default_presets:
-        config: Any = build_config(method.Config, {**method.preset(preset), **changed}, name)
+        given = method.preset(preset)
+        config: Any = build_config(method.Config, {**given, **changed}, name)
+        shown = _changed(config, method.Config, given, changed)
         called = dataclasses.replace(named, preset=preset, settings=shown)
         choices.append(MethodChoice(method, config, called))
     return choices
+
+
+def _changed(
+    config: Any, cls: type, given: Mapping[str, Any], changed: Iterable[str]
+) -> tuple[tuple[str, str], ...]:
+    """Return the changed settings whose values are not the preset's, each value spelled one way."""
+    try:
+        default: Any = build_config(cls, given, "preset")
+    except ConfigError:  # A setting without a default: only the change makes it whole.
+        default = None
+    values = {name: getattr(config, name) for name in sorted(changed)}
+    return tuple(
+        (name, _spelled(value))
+        for name, value in values.items()
+        if default is None or value != getattr(default, name)
+    )
+
+
+def _spelled(value: Any) -> str:
+    """Return a value as ``--set`` takes it."""
+    is_list = isinstance(value, tuple | list)
+    return ",".join(map(_spelled, value)) if is_list else str(value)
 
 
 def plan(
@@ -144,16 +178,16 @@ def plan(
     if scores:
         _check_can(choices, "score", "cannot score an allocation without training it; leave it out")
     if budget is not None:
-        require(budget > 0, "budget", budget, "a share of UES-32's parameters above 0, as in 0.75")
-    train = build_config(TrainConfig, settings.get("train", {}), "train")
+        is_share = 0 < budget < math.inf
+        require(is_share, "budget", budget, "a share of UES-32's parameters above 0, as in 0.75")
     reference = REFERENCE_DIM * sum(f.cardinality for f in dataset.fields)
-    specs: dict[str, RunSpec] = {}  # By run id: presets may name one run twice.
+    specs: dict[str, RunSpec] = {}  # By what they are: two names may stand for one run.
     for seed in seeds:
         for backbone_name in backbones:
             backbone = BACKBONES.get(backbone_name)
-            changed = settings.get(backbone_name, {})
-            backbone_config: Any = build_config(backbone.Config, changed, backbone_name)
             for choice, search_index in product(choices, range(searches)):
+                tuned = choice.protocol.get(backbone_name, {})
+                train, backbone_config = _protocol(settings, backbone, tuned)
                 share = budget if choice.method.honours_budget else None
                 called = dataclasses.replace(
                     choice.called_on(backbone.default_unification, share),
@@ -165,10 +199,10 @@ def plan(
                     dataset=dataset.name,
                     data_hash=dataset.hash,
                     backbone=backbone_name,
-                    backbone_config=plain_settings(backbone_config),
+                    backbone_config=backbone_config,
                     unification=choice.unification or backbone.default_unification,
                     method=choice.method.name,
-                    method_config=dataclasses.asdict(choice.config_on(backbone_name)),
+                    method_config=plain_settings(choice.config_on(backbone_name)),
                     label=str(called),
                     budget=None if share is None else int(share * reference),
                     seed=seed,
@@ -177,9 +211,27 @@ def plan(
                     retrain=retrain and not scores,
                     inherit=inherit,
                     scores=scores,
+                    protocol=PROTOCOL,
+                    tuned=tuple(sorted(tuned)),
                 )
-                specs.setdefault(spec.run_id, spec)
+                specs.setdefault(spec.content_id, spec)
     return list(specs.values())
+
+
+def _protocol(
+    settings: Settings, backbone: type[Backbone], tuned: Mapping[str, Any]
+) -> tuple[TrainConfig, dict[str, Any]]:
+    """Return the training protocol and the backbone's settings, with what was tuned of them."""
+    changed: dict[str, dict[str, Any]] = {"train": {}, "backbone": {}}
+    for name, value in tuned.items():
+        owner, _, setting = name.partition(".")
+        changed.setdefault(owner, {})[setting] = value  # Of no other owner: the spec refuses it.
+    train = build_config(TrainConfig, {**settings.get("train", {}), **changed["train"]}, "train")
+    own = {**settings.get(backbone.name, {}), **changed["backbone"]}
+    config: Any = build_config(backbone.Config, own, backbone.name)
+    # What was tuned is named also where the default won.
+    named = {name: getattr(config, name) for name in changed["backbone"]}
+    return train, {**plain_settings(config), **named}
 
 
 def without_budget(specs: Iterable[RunSpec]) -> list[str]:
@@ -210,11 +262,25 @@ def _check_can(choices: Iterable[MethodChoice], what: str, otherwise: str) -> No
 
 @dataclass
 class Outcome:
-    """What became of a grid: the records of its specs, in their order, and how many were new."""
+    """What became of a grid.
+
+    Attributes:
+        records: those of its specs, in their order, as they lie on disk.
+        ran: how many runs were made.
+        failures: the records of those that failed, in the order in which they ended.
+        kept: how many of these had succeeded before: that record stays among ``records``, and the
+            failure lies in the results folder ``failures_folder``.
+    """
 
     records: list[RunRecord] = field(default_factory=list)
     ran: int = 0
-    failed: int = 0
+    failures: list[RunRecord] = field(default_factory=list)
+    kept: int = 0
+
+    @property
+    def failed(self) -> int:
+        """How many runs failed."""
+        return len(self.failures)
 
 
 def execute(
@@ -241,19 +307,20 @@ def execute(
         threads: torch threads of each; default: the processors, divided among the workers.
         device: ``cpu`` or ``cuda``.
         plugins: Python files that the workers load.
-        force: run everything again.
+        force: run everything again; a record of success stays if its run now fails.
         limits: what each run may use; one that exceeds them fails, and costs no other run.
         executor: where they run; default: on this machine.
         listen: told of every event, after a finished record is on disk.
 
     Raises:
-        ConfigError: a value is out of range or the device is missing.
+        ConfigError: a value is out of range, the device is missing, or runs are done that another
+            plugin file or package version made.
         RecordError: a record cannot be written; those written so far are kept.
     """
     require(workers >= 1, "jobs", workers, "at least 1")
+    known = recorded(results, specs, force=force)
     write_datasheet(results, dataset.manifest)
-    waiting = [spec for spec in specs if force or not is_done(results, spec)]
-    jobs = [Job(tuple(group), dataset.folder) for group in by_prepared_state(waiting)]
+    jobs = [Job(tuple(group), dataset.folder) for group in by_prepared_state(known.waiting)]
     outcome = Outcome()
     if jobs:
         pool = WorkerSettings(device, threads, tuple(plugins), limits or Limits())
@@ -261,15 +328,43 @@ def execute(
         try:
             for event in events:
                 if isinstance(event, Finished):
-                    write_record(results, event.record)
-                    outcome.ran += 1
-                    outcome.failed += not event.record.ok
+                    _keep(results, event.record, outcome)
                 if listen is not None:
                     listen(event)
         finally:
             events.close()  # Ends the workers, also when writing or listening failed.
-    outcome.records = [read_record(_record_path(results, spec)) for spec in specs]
+    outcome.records = [read_record(record_path(results, spec)) for spec in known.specs]
     return outcome
+
+
+def failures_folder(results: Path) -> Path:
+    """Return the results folder of failures whose runs had succeeded before."""
+    return results / "failures"
+
+
+def _keep(results: Path, record: RunRecord, outcome: Outcome) -> None:
+    """Write the record of a run that was made; a failure never takes the place of a success."""
+    beside = failures_folder(results)
+    outcome.ran += 1
+    if record.ok:
+        write_record(results, record)
+        delete_record(beside, record.spec)
+        return
+    outcome.failures.append(record)
+    if _is_failed(results, record.spec):
+        write_record(results, record)
+    else:
+        write_record(beside, record)
+        outcome.kept += 1
+
+
+def _is_failed(results: Path, spec: RunSpec) -> bool:
+    """Whether nothing lies in the place of a spec but a failure, if anything."""
+    path = record_path(results, spec)
+    try:
+        return not (path.exists() and read_record(path).ok)
+    except RecordError:
+        return False  # What this version cannot read, another one may.
 
 
 def by_prepared_state(specs: Sequence[RunSpec]) -> list[list[RunSpec]]:
@@ -288,19 +383,3 @@ def by_prepared_state(specs: Sequence[RunSpec]) -> list[list[RunSpec]]:
             key = content_hash(prepare_key_of(spec, method(config)))
         groups.setdefault(key, []).append(spec)
     return list(groups.values())
-
-
-def is_done(results: Path, spec: RunSpec) -> bool:
-    """Whether a successful record of this spec exists, or of one that holds it."""
-    path = _record_path(results, spec)
-    return path.exists() and read_record(path).ok
-
-
-def _record_path(results: Path, spec: RunSpec) -> Path:
-    """Return where the record of a spec lies, or of the run that also retrained the same search."""
-    own = record_path(results, spec)
-    if spec.retrain or spec.scores or own.exists():
-        return own
-    label = str(spec.called.without("search_only"))
-    retrained = record_path(results, dataclasses.replace(spec, retrain=True, label=label))
-    return retrained if retrained.exists() else own

@@ -29,9 +29,15 @@ def find_source(name: str, settings: Mapping[str, Any] | None = None) -> Source:
     if name.endswith(".toml"):
         if settings:
             raise ConfigError(f"{name} holds its own settings; change them there, not with --set")
-        return CustomSource.from_toml(Path(name))
-    source = SOURCES.get(name)
-    return source(build_config(source.Config, settings or {}, name))
+        own = CustomSource.from_toml(Path(name))
+        own.provider = Path(name).name
+        return own
+    source_class = SOURCES.get(name)
+    source = source_class(build_config(source_class.Config, settings or {}, name))
+    provider = SOURCES.provider(name)
+    if not provider.startswith("aesbench "):
+        source.provider = provider
+    return source
 
 
 def load_dataset(

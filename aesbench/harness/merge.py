@@ -12,9 +12,16 @@ from pathlib import Path
 
 from aesbench.core.datasheet import datasheet_path, read_datasheet
 from aesbench.core.files import write_atomically
-from aesbench.core.record import RunRecord, read_record, read_traces, record_path, trace_path
+from aesbench.core.record import (
+    RunRecord,
+    read_record,
+    read_traces,
+    record_files,
+    record_path,
+    trace_path,
+)
 from aesbench.core.spec import RunSpec
-from aesbench.errors import RecordError
+from aesbench.errors import ConfigError, RecordError
 
 
 @dataclass(frozen=True)
@@ -35,7 +42,7 @@ class _Found:
     path: Path
 
 
-def merge(folders: Sequence[Path], into: Path) -> Merged:
+def merge(folders: Sequence[str | Path], into: str | Path) -> Merged:
     """Copy the records of results folders, and what their searches traced, into another one.
 
     Where a folder holds a run that another one has too, equal records are one; of two that differ,
@@ -48,9 +55,13 @@ def merge(folders: Sequence[Path], into: Path) -> Merged:
         into: likewise; need not exist.
 
     Raises:
+        ConfigError: ``folders`` is a single path.
         RecordError: a folder holds no record, a file is no record of this schema, two runs of one
             data set have data of different hashes, or two successful records of one run differ.
     """
+    if isinstance(folders, str | Path):  # Whose letters would be taken for folders.
+        raise ConfigError(f"folders = {str(folders)!r}: expected a list of results folders")
+    into = Path(into)
     chosen: dict[str, _Found] = {}
     data: dict[str, _Found] = {}
     there = _read(into)
@@ -59,7 +70,7 @@ def merge(folders: Sequence[Path], into: Path) -> Merged:
         chosen[found.record.spec.run_id] = found
     before = dict(chosen)
     seen = 0
-    for folder in folders:
+    for folder in map(Path, folders):
         read = _read(folder)
         if not read:
             raise RecordError(
@@ -82,8 +93,7 @@ def merge(folders: Sequence[Path], into: Path) -> Merged:
 
 
 def _read(results: Path) -> list[_Found]:
-    paths = sorted((results / "records").rglob("*.json"))
-    return [_Found(read_record(path), results, path) for path in paths]
+    return [_Found(read_record(path), results, path) for path in record_files(results)]
 
 
 def _check_data(known: dict[str, _Found], found: _Found) -> None:

@@ -7,6 +7,7 @@ a record with its traceback; it never takes anything else down.
 from __future__ import annotations
 
 import dataclasses
+import math
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,10 +21,10 @@ from aesbench.core import metrics
 from aesbench.core.allocation import Allocation, random_sizes, sizes_text
 from aesbench.core.record import RunRecord
 from aesbench.core.settings import build_config, content_hash
-from aesbench.core.spec import RunSpec
+from aesbench.core.spec import PROTOCOL, RunSpec
 from aesbench.core.trace import Trace
 from aesbench.datasets.base import Dataset
-from aesbench.errors import AllocationError, ConfigError
+from aesbench.errors import AllocationError, ConfigError, DataError
 from aesbench.harness.environment import describe_environment
 from aesbench.models.backbones import Backbone, BackboneConfig
 from aesbench.models.cost import (
@@ -109,8 +110,13 @@ def run(
         test: False leaves the test split alone, for the trials of a tuning.
 
     Raises:
-        ConfigError: the spec's data hash is not the data set's, or the device is missing.
+        ConfigError: the spec is for other data or another protocol, or the device is missing.
     """
+    if spec.protocol != PROTOCOL:
+        raise ConfigError(
+            f"the spec is of protocol {spec.protocol}, this version of aesbench runs {PROTOCOL};"
+            " plan it again"
+        )
     if dataset.hash != spec.data_hash:
         raise ConfigError(
             f"the spec is for data {spec.data_hash[:16]}, '{dataset.name}' has"
@@ -126,7 +132,7 @@ def run(
     error: dict[str, str] | None = None
     with global_generators(stage_seed(spec.seed, "globals")):
         try:
-            titles = titles_of(spec)
+            titles = titles_of(spec, dataset)
             told = progress or _silent
             facts = _run(spec, dataset, place, watch, phase, told, cache, traces, test)
         except Exception as failure:  # Whatever a plugin raises is its own failure.
@@ -143,17 +149,32 @@ def run(
         seconds=watch.seconds,
         cpu_seconds=watch.cpu_seconds,
         peak_memory_bytes=peak_memory_bytes(place),
-        environment=describe_environment(spec, place),
+        providers=providers_of(spec, dataset),
+        environment=describe_environment(place),
         titles=titles,
         traces=traces,
         **facts,
     )
 
 
-def titles_of(spec: RunSpec) -> dict[str, str]:
-    """Return what tables call the method, the data set and the backbone of a run."""
+def providers_of(spec: RunSpec, dataset: Dataset) -> dict[str, str]:
+    """Return who provides the method, the data set and the backbone of a run."""
+    return {
+        "method": METHODS.provider(spec.method),
+        "dataset": dataset.manifest.get("provider") or SOURCES.provider(spec.dataset),
+        "backbone": BACKBONES.provider(spec.backbone),
+    }
+
+
+def titles_of(spec: RunSpec, dataset: Dataset) -> dict[str, str]:
+    """Return what tables call the method, the data set and the backbone of a run.
+
+    A data set of the user's own has its name, even where it is that of a registered one.
+    """
     method = METHODS.get(spec.method)
-    known = spec.dataset in SOURCES.names()
+    known = spec.dataset in SOURCES.names() and providers_of(spec, dataset)[
+        "dataset"
+    ] == SOURCES.provider(spec.dataset)
     return {
         "method": method.title_of(spec.called.preset),
         "family": method.family,
@@ -303,12 +324,21 @@ def score_test(dataset: Dataset, logits: NDArray[np.float32]) -> dict[str, dict[
 def _score_random(
     spec: RunSpec, method: Method, context: Context, prepared: Any
 ) -> dict[str, dict[str, float]]:
-    """Return the metrics of random allocations with inherited weights, by their sizes."""
+    """Return the metrics of random allocations with inherited weights, by their sizes.
+
+    Raises:
+        DataError: one of them is not finite.
+    """
     scores = {}
     for dims in random_sizes(context.fields, spec.candidates, spec.scores):
         allocation = Allocation.field_wise(context.fields, dims)
-        found = method.score(context, prepared, allocation)
-        scores[sizes_text(dims)] = dataclasses.asdict(found)
+        found = dataclasses.asdict(method.score(context, prepared, allocation))
+        if not all(map(math.isfinite, found.values())):
+            raise DataError(
+                f"{method.name}.score gave {found} for the sizes {sizes_text(dims)}: a score is not"
+                " finite; the search diverged: lower its learning rate"
+            )
+        scores[sizes_text(dims)] = found
         context.progress("score", len(scores), spec.scores)
     return scores
 
@@ -346,8 +376,9 @@ def make_context(
 def prepare_key_of(spec: RunSpec, method: Method) -> str:
     """Return the id of the prepared state: equal ids, equal states."""
     shared = spec.to_dict()
-    for own in ("method_config", "label", "budget", "search_index", "retrain", "inherit", "scores"):
-        shared.pop(own, None)
+    own = ("method_config", "label", "budget", "search_index", "retrain", "inherit", "scores")
+    for name in (*own, "tuned"):  # The values that were tuned are in ``train`` and the backbone's.
+        shared.pop(name, None)
     return content_hash([shared, repr(method.prepare_key())])
 
 

@@ -13,6 +13,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
+from aesbench.core.search_space import Space
 from aesbench.core.settings import later, require
 from aesbench.datasets.base import Field
 from aesbench.errors import ConfigError
@@ -40,6 +41,9 @@ class BackboneConfig:
         require(0 <= self.dropout < 1, "dropout", self.dropout, "at least 0 and below 1")
 
 
+_SPACE: Space = {"dropout": (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)}
+
+
 class Backbone(nn.Module):
     """The contract of a backbone.
 
@@ -47,6 +51,9 @@ class Backbone(nn.Module):
         name: what ``--backbones`` calls it.
         title: its name in tables.
         Config: its settings, a frozen dataclass.
+        space: {setting: values to choose from, or a ``Range``}: what ``aesbench tune --tune
+            backbone.NAME`` may change. It holds the default, and the setting is a ``later`` one,
+            so that rows with it tuned share a protocol with rows without. Optional.
         default_unification: how mixed sizes enter it unless a run says otherwise.
         sums_over_fields: whether ``summands``, ``first_order`` and ``logits_of_sums`` are defined:
             a supernet then scores its subnets many times faster. Optional.
@@ -57,6 +64,7 @@ class Backbone(nn.Module):
     name: ClassVar[str]
     title: ClassVar[str]
     Config: ClassVar[type] = BackboneConfig
+    space: ClassVar[Space] = {}
     default_unification: ClassVar[str]
     sums_over_fields: ClassVar[bool] = False
     has_fixed_shapes: bool = False
@@ -121,6 +129,7 @@ class WideDeep(Backbone):
 
     name = "widedeep"
     title = "Wide&Deep"
+    space = _SPACE
     default_unification = "plain"
     sums_over_fields = True
 
@@ -166,6 +175,7 @@ class DeepFM(Backbone):
 
     name = "deepfm"
     title = "DeepFM"
+    space = _SPACE
     default_unification = "transform"
     sums_over_fields = True
 

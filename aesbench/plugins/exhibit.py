@@ -72,6 +72,9 @@ class Table:
         forms: {column: how its values are shown}; as they are where none is given.
         texts: {column: what is shown in place of its values}, a text per row.
         bold: {column: whether each row's is in bold}, the best of a column, say.
+        notes: {column: what stands under each row's value, in small type and in lines}.
+        tints: {column: how each row's cell is coloured}: ``above``, ``below`` or ``level`` with
+            what it is held against, or empty for nothing known.
         detail: whether the page folds it away, as what readers look up rather than read.
     """
 
@@ -82,6 +85,8 @@ class Table:
     forms: Mapping[str, Form] = field(default_factory=dict)
     texts: Mapping[str, Sequence[str]] = field(default_factory=dict)
     bold: Mapping[str, Sequence[bool]] = field(default_factory=dict)
+    notes: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    tints: Mapping[str, Sequence[str]] = field(default_factory=dict)
     detail: bool = False
 
     def column(self, name: str) -> list[str]:
@@ -90,13 +95,18 @@ class Table:
             return list(self.texts[name])
         return [shown(value, self.forms.get(name, "{}")) for value in self.frame[name]]
 
+    def _with_notes(self, name: str) -> list[str]:
+        notes = self.notes.get(name, [""] * len(self.frame))
+        pairs = zip(self.column(name), notes, strict=True)
+        return ["; ".join([text, *note.splitlines()]) for text, note in pairs]
+
     def is_bold(self, name: str, row: int) -> bool:
         """Whether a cell is in bold."""
         return bool(name in self.bold and self.bold[name][row])
 
     def rows(self) -> list[list[tuple[str, bool]]]:
-        """Return each row's cells: the text, and whether it is in bold."""
-        columns = {name: self.column(name) for name in self.frame.columns}
+        """Return each row's cells: the text with its note, and whether it is in bold."""
+        columns = {name: self._with_notes(name) for name in self.frame.columns}
         return [
             [(texts[row], self.is_bold(name, row)) for name, texts in columns.items()]
             for row in range(len(self.frame))
@@ -167,11 +177,17 @@ class Evidence:
     Attributes:
         runs: a row per run, as ``records_frame`` returns it, and a column ``record`` with the
             record itself; ordered by data set, backbone, method (in the order of ``order``), seed
-            and search.
+            and search. ``dataset``, ``backbone`` and ``method`` are equal where runs compare: of
+            several data, protocols, settings or providers of one name each has a name of its own.
         titles: {a method with its preset, a data set, a backbone: what it is called}.
         order: the methods, with their presets, in the order in which tables list them.
         looks: {method with its preset: how it is drawn}.
         papers: the registered papers.
+        registered: {data set or backbone of ``runs``: the registered one that it is}; data of the
+            user's own are none, whatever they are called.
+        views: the papers whose main tables are shown beside the comparison of all that ran.
+        baseline: the label that others are held against; empty for UES-32 and the best uniform
+            size.
     """
 
     runs: pd.DataFrame
@@ -179,6 +195,19 @@ class Evidence:
     order: Sequence[str]
     looks: Mapping[str, Look]
     papers: Sequence[Paper]
+    registered: Mapping[str, str] = field(default_factory=dict)
+    views: Sequence[Paper] = ()
+    baseline: str = ""
+
+    def known(self, place: Place) -> Place:
+        """Return what papers call a place: by its registered names, none for the user's own data.
+
+        Evidence that says nothing of it has registered names only.
+        """
+        if not self.registered:
+            return place
+        dataset, backbone = (self.registered.get(name, "") for name in place)
+        return place._replace(dataset=dataset, backbone=backbone)
 
     def title(self, name: str) -> str:
         """Return what a data set or a backbone is called."""

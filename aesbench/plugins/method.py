@@ -28,6 +28,7 @@ import torch
 
 from aesbench.core.allocation import Allocation
 from aesbench.core.metrics import Metrics
+from aesbench.core.search_space import Space
 from aesbench.core.settings import require
 from aesbench.core.spec import TrainConfig
 from aesbench.core.trace import Trace
@@ -36,7 +37,6 @@ from aesbench.errors import ConfigError, did_you_mean
 from aesbench.models.backbones import Backbone
 from aesbench.models.embedding import FieldEmbedding, MixedEmbedding
 from aesbench.models.training import Progress
-from aesbench.plugins.search_space import Space
 
 FAMILIES = ("given", "heuristic", "pruning", "search", "one-shot", "control", "other")
 """Kinds of methods: sizes given by hand, a rule without training, pruning of a trained model, a

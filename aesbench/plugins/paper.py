@@ -148,6 +148,10 @@ class Paper:
     def __post_init__(self) -> None:
         require(bool(self.line_up), f"line_up of paper '{self.name}'", self.line_up, "methods")
 
+    def told(self, claim: str) -> str:
+        """Return a claim with the paper's name before it; an empty one stays so."""
+        return f"{self.title}: {claim}" if claim else ""
+
     def published_at(self, place: Place) -> Mapping[str, Score]:
         """Return the published scores of a place, or of the one that it is a relative of."""
         relative = self.relatives.get(place.dataset)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
@@ -12,29 +13,60 @@ from aesbench.core.frame import records_frame
 from aesbench.core.label import Label
 from aesbench.core.phrasing import natural
 from aesbench.core.record import RunRecord
-from aesbench.errors import AesbenchError
+from aesbench.errors import AesbenchError, ConfigError, did_you_mean
 from aesbench.plugins.exhibit import Evidence
 from aesbench.plugins.paper import Paper
 from aesbench.plugins.registry import BACKBONES, METHODS, PAPERS, SOURCES
 from aesbench.report.draw.theme import looks_in_order
+from aesbench.report.groups import Groups, grouped
 from aesbench.report.statistics.scores import GIVEN, PLANTED, RANDOM, UNIFORM, uniform_of
 
 
-def evidence_under(results: Path) -> Evidence:
-    """Return the evidence of all records under a results folder.
+@dataclass(frozen=True)
+class View:
+    """What of the records a report is about, and how it is looked at; by default all of them.
+
+    Attributes:
+        methods: only these, as a label, ``name:preset`` or ``name``; uniform sizes and the
+            baseline, which they are held against, stay.
+        datasets: only these.
+        baseline: the label that others are held against, in place of uniform sizes.
+        papers: whose main tables are shown beside the comparison.
+    """
+
+    methods: tuple[str, ...] = ()
+    datasets: tuple[str, ...] = ()
+    baseline: str = ""
+    papers: tuple[str, ...] = ()
+
+
+def evidence_under(results: Path, view: View | None = None) -> Evidence:
+    """Return the evidence of the records under a results folder.
 
     Raises:
-        RecordError: a file is not what its place says; the message names it.
+        RecordError: a file is not what its place says, or a run appears twice; the message names
+            it.
+        ConfigError: the view names what no record has, or a paper that is not registered.
     """
-    return gather(read_results(results))
+    return gather(read_results(results), view)
 
 
-def gather(records: Iterable[RunRecord]) -> Evidence:
-    """Return the evidence of some records: the same, however they were collected."""
+def gather(records: Iterable[RunRecord], view: View | None = None) -> Evidence:
+    """Return the evidence of some records: the same, however they were collected.
+
+    Raises:
+        RecordError: a run appears twice.
+        ConfigError: the view names what no record has, or a paper that is not registered.
+    """
+    view = view or View()
     records = list(records)
     papers = [PAPERS.get(name) for name in PAPERS.names()]
     runs = records_frame(records)
     runs["record"] = pd.Series(records, dtype=object)
+    taken = {*SOURCES.names(), *(name for paper in papers for name in paper.datasets)}
+    listed = {choice for paper in papers for choice in paper.line_up}
+    runs, groups = grouped(runs, taken, listed)
+    runs = _viewed(runs, view)
     # Plain objects: exhibits take texts one by one, which pandas' own type for them makes slow.
     runs = runs.astype({name: object for name in runs.select_dtypes(["object", "string"])})
     even = map(uniform_of, runs["budget_share"].dropna().unique())  # Each budget's, run or not.
@@ -45,11 +77,43 @@ def gather(records: Iterable[RunRecord]) -> Evidence:
     )
     return Evidence(
         runs=runs.drop(columns="rank"),
-        titles=_titles(runs, order, papers),
+        titles=_titles(runs, order, papers, groups),
+        registered=groups.registered,
         order=order,
         looks=looks_in_order(order),
         papers=papers,
+        views=[PAPERS.get(name) for name in view.papers],
+        baseline=view.baseline,
     )
+
+
+def _viewed(runs: pd.DataFrame, view: View) -> pd.DataFrame:
+    """Return the runs that a view is about."""
+    keep = pd.Series(True, index=runs.index)
+    if view.datasets:
+        for name in view.datasets:
+            _check_known(name, runs["dataset"], "--datasets")
+        keep &= runs["dataset"].isin(view.datasets)
+    if view.baseline:
+        _check_known(view.baseline, runs["method"], "--baseline")
+    if view.methods:
+        names = [runs[column] for column in ("method", "choice", "base_method")]
+        for name in view.methods:
+            _check_known(name, pd.concat(names), "--methods")
+        wanted = (runs["base_method"] == UNIFORM) | (runs["method"] == view.baseline)
+        for of_column in names:
+            wanted |= of_column.isin(view.methods)
+        keep &= wanted
+    return runs[keep].reset_index(drop=True)
+
+
+def _check_known(name: str, known: pd.Series, option: str) -> None:
+    there = sorted(set(known))
+    if name not in there:
+        raise ConfigError(
+            f"{option} {name}: no record has it{did_you_mean(name, there)} There are:"
+            f" {', '.join(there)}"
+        )
 
 
 def _order(ran: Iterable[str], papers: Sequence[Paper]) -> list[str]:
@@ -60,7 +124,9 @@ def _order(ran: Iterable[str], papers: Sequence[Paper]) -> list[str]:
     return list(dict.fromkeys([*uniform, *listed, *ran]))
 
 
-def _titles(runs: pd.DataFrame, order: Sequence[str], papers: Sequence[Paper]) -> dict[str, str]:
+def _titles(
+    runs: pd.DataFrame, order: Sequence[str], papers: Sequence[Paper], groups: Groups
+) -> dict[str, str]:
     """Return what methods, data sets and backbones are called.
 
     Records say it; for those that are older than titles the papers do, then the registries, which
@@ -82,8 +148,11 @@ def _titles(runs: pd.DataFrame, order: Sequence[str], papers: Sequence[Paper]) -
     for registry, column in ((SOURCES, "dataset"), (BACKBONES, "backbone")):
         for name in runs[column].unique():
             if name not in titles:
-                known_names = registry.names()
-                titles[name] = registry.get(name).title if name in known_names else name
+                own = groups.registered.get(name, "")
+                is_known = own in registry.names()
+                titles[name] = registry.get(own).title if is_known else groups.called[name]
+    for name, what in groups.qualified.items():
+        titles[name] += f" ({what})"
     return titles
 
 

@@ -10,7 +10,7 @@ from rich.console import Console
 from aesbench.core.record import RunRecord
 from aesbench.core.spec import RunSpec
 from aesbench.harness.estimate import Estimate, Pace, duration
-from aesbench.harness.grid import is_done
+from aesbench.harness.recorded import recorded
 from aesbench.plugins.study import Study
 from aesbench.terminal.table import make_table
 
@@ -33,10 +33,10 @@ def show_plans(
         workers: processes at a time.
     """
     pace = Pace.from_records(specs, results)
-    left = {spec.run_id for spec in specs if not is_done(results, spec)}
+    done = recorded(results, specs).done
     rows = []
     for name, own in ({**plans, "together": specs} if len(plans) > 1 else plans).items():
-        waiting = [spec for spec in own if spec.run_id in left]
+        waiting = [spec for spec in own if spec.run_id not in done]
         counts = (len(own), len(own) - len(waiting), len(waiting))
         time = _time(pace.estimate(waiting), workers)
         rows.append((name, *(f"{count:,}" for count in counts), time))

@@ -13,7 +13,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from aesbench.core.spec import RunSpec
 from aesbench.harness.estimate import Pace, duration
 from aesbench.harness.executors.local import Event, Finished, Progressed
-from aesbench.harness.grid import Outcome, is_done
+from aesbench.harness.grid import Outcome, failures_folder
 
 
 class GridDisplay:
@@ -26,13 +26,13 @@ class GridDisplay:
         self,
         console: Console,
         specs: Sequence[RunSpec],
+        waiting: Sequence[RunSpec],
         results: Path,
         *,
         workers: int,
-        force: bool = False,
     ) -> None:
         self._console = console
-        self._left = {s.run_id: s for s in specs if force or not is_done(results, s)}
+        self._left = {spec.run_id: spec for spec in waiting}
         self._workers = workers
         self._pace = Pace.from_records(specs, results)
         self._bars = Progress(
@@ -115,3 +115,10 @@ def show_outcome(
         f"{outcome.ran} run, {len(specs) - outcome.ran} taken from records,"
         f" {outcome.failed} failed; records in {results / 'records'}"
     )
+    if outcome.kept:
+        console.print(
+            f"{outcome.kept} of the failed had a record of success, which stays; the failures lie"
+            f" with their tracebacks in {failures_folder(results) / 'records'}",
+            soft_wrap=True,
+            highlight=False,
+        )

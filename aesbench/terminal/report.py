@@ -8,18 +8,20 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
 from rich.console import Console
 
 from aesbench.core.files import write_atomically
 from aesbench.core.record import RunRecord
 from aesbench.plugins.exhibit import Evidence
-from aesbench.report.evidence import evidence_under, gather
-from aesbench.report.page.comparable import check_comparable
+from aesbench.report.evidence import View, evidence_under, gather
 from aesbench.report.page.overall_tables import STACKS, overall_files, overall_tables
+from aesbench.report.page.paper_table import paper_table
 from aesbench.report.page.write import write_report
 from aesbench.report.page.write_tables import as_rich
+from aesbench.report.statistics.contenders import judged
 from aesbench.report.statistics.overall import overall
-from aesbench.report.statistics.scores import GIVEN
+from aesbench.report.statistics.scores import GIVEN, places
 from aesbench.terminal.written import show_written
 
 _MOST_WORKERS = 4
@@ -31,31 +33,55 @@ def show_overall(console: Console, records: Sequence[RunRecord]) -> None:
     _show(console, gather(records))
 
 
-def show_report(console: Console, results: Path) -> None:
-    """Print the comparison of all records under a folder and write the report beside them."""
-    evidence = evidence_under(results)
+def show_report(
+    console: Console, results: Path, out: Path, view: View | None = None, *, pdf: bool = False
+) -> None:
+    """Print the comparison of the records under a folder and write the report.
+
+    Args:
+        console: where the comparison is printed.
+        results: the folder of records.
+        out: where the report is written.
+        view: what of the records it is about; by default all of them.
+        pdf: whether figures are PDF files, too.
+    """
+    evidence = evidence_under(results, view)
     runs = evidence.runs
-    others = runs[runs["base_method"] != GIVEN]
-    listed = others if others["retrained"].any() else runs
+    listed = pd.concat([judged(own) for _, own in places(runs)]) if len(runs) else runs
     files = _show(console, replace(evidence, runs=listed))
     if len(listed) < len(runs):
         count = len(runs) - len(listed)
-        console.print(f"not listed: {count:,} runs of sizes given by hand ('{GIVEN}')")
+        console.print(f"not listed: {count:,} runs of many sizes given by hand ('{GIVEN}')")
     written = []
     for name, text in files.items():
-        written.append(results / "tables" / name)
+        written.append(out / "tables" / name)
         write_atomically(written[-1], text)
     workers = min(_MOST_WORKERS, os.cpu_count() or 1)
-    written += write_report(results, evidence, workers)
-    folders = Counter(path.parent for path in written if path.parent != results)
+    written += write_report(out, evidence, workers, pdf=pdf)
+    folders = Counter(path.parent for path in written if path.parent != out)
     for folder, count in sorted(folders.items()):
         console.print(f"written: {count} files in {folder}")
-    show_written(console, (path for path in written if path.parent == results))
+    show_written(console, (path for path in written if path.parent == out))
+
+
+def show_paper_table(
+    console: Console,
+    results: Path,
+    path: Path,
+    columns: Sequence[str] | None,
+    places: Sequence[str] | None,
+    methods: Sequence[str] | None,
+    baseline: str,
+    view: View | None = None,
+) -> None:
+    """Write one compact LaTeX table of the records under a folder; see ``paper_table``."""
+    evidence = evidence_under(results, view)
+    write_atomically(path, paper_table(evidence, columns, places, methods, baseline))
+    show_written(console, [path])
 
 
 def _show(console: Console, evidence: Evidence) -> dict[str, str]:
     """Print a comparison; return its files."""
-    check_comparable(list(evidence.runs["record"][evidence.runs["retrained"]]))
     rows = overall(evidence)
     for table in overall_tables(rows):
         console.print(as_rich(table, STACKS))

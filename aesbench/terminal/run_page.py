@@ -13,6 +13,7 @@ from aesbench.core.allocation import Allocation
 from aesbench.core.phrasing import number_form
 from aesbench.core.record import RunRecord, find_record, read_traces, run_title
 from aesbench.core.trace import Trace, shape_of
+from aesbench.report.draw.figure_files import FILES, WITH_PDF
 from aesbench.report.draw.trace_figure import write_trace_figure
 from aesbench.terminal.table import add_row, make_table
 from aesbench.terminal.written import show_written
@@ -22,18 +23,21 @@ CHANGE_OF_OBJECTIVE = "change of the objective"
 that size, minus that of the chosen allocation."""
 
 
-def show_run(console: Console, results: Path, text: str) -> None:
+def show_run(console: Console, results: Path, text: str, *, pdf: bool = False) -> None:
     """Print one run's sizes, and draw what its search traced into a folder of its own.
 
     Args:
         console: where to.
         results: where records lie.
         text: the run's id, or its first digits.
+        pdf: whether the figure is written as PDF, too.
     """
     record = find_record(results, text)
     traces = read_traces(results, record.spec)
     console.print(run_page(record, traces))
-    show_written(console, write_trace_figure(results / "runs" / record.spec.run_id, record, traces))
+    folder = results / "runs" / record.spec.run_id
+    suffixes = WITH_PDF if pdf else FILES
+    show_written(console, write_trace_figure(folder, record, traces, suffixes))
 
 
 def run_page(record: RunRecord, traces: Mapping[str, Trace]) -> Group:
@@ -52,6 +56,9 @@ def run_page(record: RunRecord, traces: Mapping[str, Trace]) -> Group:
 def _facts(record: RunRecord) -> list[str]:
     spec = record.spec
     lines = [f"run {spec.run_id}: {run_title(spec)}"]
+    if spec.tuned:
+        tuned = ", ".join(f"{name} {value}" for name, value in spec.tuned_settings.items())
+        lines.append(f"tuned of the protocol: {tuned}")
     if record.error is not None:
         error = record.error
         lines.append(f"failed in {error['phase']}: {error['type']}: {error['message']}")

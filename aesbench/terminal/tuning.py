@@ -11,17 +11,11 @@ from aesbench.harness.tuning.tune import TrialEnded
 from aesbench.harness.tuning.winners import Winners
 from aesbench.terminal.table import make_table
 
-_HEADER = ("method", "backbone", "AUC", "trials", "failed", "repeated", "seconds", "CPU s")
+_HEADER = ("method", "backbone", "AUC", "trials", "failed", "seconds", "CPU s")
 
 
-def show_trial(console: Console, event: TrialEnded, trials: int) -> None:
-    """Print a line for a trial that ended, one of so many.
-
-    Args:
-        console: where to.
-        event: what the tuning told of it.
-        trials: how many its method gets.
-    """
+def show_trial(console: Console, event: TrialEnded) -> None:
+    """Print a line for a trial that ended."""
     record = event.record
     if record is None:
         result = "stopped, the seconds are over"
@@ -31,9 +25,10 @@ def show_trial(console: Console, event: TrialEnded, trials: int) -> None:
         result = f"validation AUC {record.metrics['validation']['auc']:.4f}"
     best = f", best {event.best.auc:.4f}" if event.best else ""
     chosen = _shown_settings(event.claim.settings)
+    count = f"{event.spent.trials}/{event.trials}"
     console.print(
         escape(
-            f"{event.spent.trials}/{trials} {event.label} {event.backbone}, {chosen}: {result}"
+            f"{count} {event.label} {event.backbone}, {chosen}: {result}"
             f"{best}, {event.spent.seconds:.1f} s in all"
         ),
         soft_wrap=True,
@@ -45,15 +40,17 @@ def show_winners(console: Console, winners: Winners) -> None:
     rows = []
     for winner in winners.winners:
         spent = winner.spent
-        counts = (str(count) for count in (spent.trials, spent.failed, spent.repeated))
+        counts = (str(count) for count in (spent.trials, spent.failed))
         times = (f"{seconds:.1f}" for seconds in (spent.seconds, spent.cpu_seconds))
         auc = f"{winner.validation.auc:.4f}"
         rows.append((winner.label, winner.backbone, auc, *counts, *times))
     title = "Winners, by their AUC on validation"
     console.print(make_table(_HEADER, rows, title=title, texts=2))
     for winner in winners.winners:  # Below the table: a terminal is not wide enough for both.
-        settings = _shown_settings(winner.settings)
-        console.print(escape(f"{winner.label} {winner.backbone}: {settings}"), soft_wrap=True)
+        settings = _shown_settings({**winner.settings, **winner.shared})
+        all_tried = "; all of its settings were tried" if winner.spent.exhausted else ""
+        line = f"{winner.label} {winner.backbone}: {settings}{all_tried}"
+        console.print(escape(line), soft_wrap=True)
 
 
 def _shown_settings(settings: Mapping[str, object]) -> str:

@@ -27,6 +27,7 @@ import torch
 from torch import nn
 
 from aesbench.core.allocation import Allocation
+from aesbench.core.search_space import Range
 from aesbench.core.settings import build_config
 from aesbench.core.spec import REFERENCE_DIM
 from aesbench.core.trace import Trace
@@ -34,7 +35,6 @@ from aesbench.errors import AesbenchError, ConfigError
 from aesbench.models.randomness import global_generators, stage_generator
 from aesbench.models.training import predict
 from aesbench.plugins.method import Context, Method
-from aesbench.plugins.search_space import Range
 from aesbench.testing.tiny_data import TINY_SHAPES, tiny_context
 
 Check = Callable[[type[Method], str], None]
@@ -51,7 +51,12 @@ def check_config(method: type[Method], preset: str) -> None:
     config = quick_config(method, preset)
     if not type(config).__dataclass_params__.frozen:
         raise ContractError(f"the Config of '{method.name}' is not frozen; settings never change")
-    recorded = json.loads(json.dumps(dataclasses.asdict(config)))
+    try:
+        recorded = json.loads(json.dumps(dataclasses.asdict(config), allow_nan=False))
+    except ValueError as error:
+        raise ContractError(
+            f"a setting of '{method.name}:{preset}' is not finite: {config}; use None for no limit"
+        ) from error
     again: Any = build_config(method.Config, recorded, method.name)
     if again != config:
         raise ContractError(

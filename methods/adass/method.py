@@ -7,8 +7,8 @@ from dataclasses import asdict
 from typing import Any
 
 from aesbench import Allocation, Backbone, Context, Method, Metrics
+from aesbench.core.search_space import Range
 from aesbench.errors import ConfigError
-from aesbench.plugins.search_space import Range
 from aesbench.search.inheritance import inherit_chosen_tables
 from aesbench_methods.adass import controls, rl
 from aesbench_methods.adass.config import EFFECT_FIRST, LITERAL, RESOURCE_FIRST, AdaSSConfig

@@ -37,6 +37,7 @@ from aesbench.core.record import RunRecord
 from aesbench.errors import AesbenchError
 from aesbench.harness.executors.local import Limits
 from aesbench.harness.grid import execute, plan
+from aesbench.harness.recorded import recorded
 from aesbench.plugins.exhibit import COUNT, MISSING, Table
 from aesbench.plugins.registry import METHODS
 from aesbench.report.page.write_tables import as_csv, as_markdown
@@ -150,7 +151,9 @@ def main() -> None:
     settings = {"widedeep": {"hidden": HIDDEN["criteo"]}, **changed}
     specs = plan(data, methods, seeds=[0], settings=settings, retrain=False)
     records = []
-    with GridDisplay(console, specs, results, workers=1) as display:
+    with GridDisplay(
+        console, specs, recorded(results, specs).waiting, results, workers=1
+    ) as display:
         for spec in specs:
             # One call each, so that each has a new worker, and nothing of another's memory.
             outcome = execute(

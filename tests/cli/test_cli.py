@@ -68,6 +68,12 @@ def test_run_prints_a_comparison_and_report_repeats_it(aesbench, tmp_path):
         assert row.n == 2 and row.auc_mean == pytest.approx(np.mean(aucs), abs=1e-12)
     for name in ("overall.md", "overall.tex"):
         assert "ues:8" in (tmp_path / "results" / "tables" / name).read_text()
+    choice = ("--methods", "best-ues,ues:32", "--columns", "auc,params", "--baseline", "best-ues")
+    shown = aesbench("report", "--latex", "paper/t.tex", *choice, check=0).stdout
+    assert shown == "written: paper/t.tex\n"
+    rows = (tmp_path / "paper" / "t.tex").read_text().partition("\\midrule")[2].splitlines()
+    assert rows[1].startswith(r"Best UES & \textbf{.")
+    assert rows[2] == r"UES-32 & -- & -- \\"
 
 
 def test_searches_can_be_repeated_without_retraining_and_one_be_looked_at(aesbench, tmp_path):
@@ -80,21 +86,42 @@ def test_searches_can_be_repeated_without_retraining_and_one_be_looked_at(aesben
     listed = aesbench("list", "runs", check=0).stdout
     ids = [path.stem for path in (tmp_path / "results" / "records").rglob("*.json")]
     assert len(ids) == 2 and all(run_id in listed for run_id in ids)
-    shown = aesbench("report", "--run", ids[0][:8], check=0).stdout
+    shown = aesbench("report", "--run", ids[0][:8], "--pdf", check=0).stdout
     assert "searched only" in shown and "cardinality" in shown
     assert "Change of the objective if only this field had that size" in shown
     folder = tmp_path / "results" / "runs" / ids[0]
-    assert {path.name for path in folder.iterdir()} == {"trace.png", "trace.svg", "trace.csv"}
+    found = {path.name for path in folder.iterdir()}
+    assert found == {"trace.png", "trace.svg", "trace.pdf", "trace.csv"}
 
 
-def test_given_sizes_stay_out_of_the_overall_comparison_unless_they_are_all_there_is(aesbench):
-    """Hundreds of allocations would bury the methods."""
-    run = ("run", "--dataset", "planted-tiny", "--seeds", "1", "--set", "train.epochs=1")
-    aesbench(*run, "--methods", "fixed:2-8-2-8-2", check=0)
-    assert "fixed:2-8-2-8-2" in aesbench("report", check=0).stdout
-    aesbench(*run, "--methods", "ues:2", check=0)
-    shown = aesbench("report", check=0).stdout
-    assert "fixed:2-8-2-8-2" not in shown and "not listed: 1 runs of sizes given by hand" in shown
+def test_the_comparison_is_of_what_was_run(aesbench, tmp_path):
+    """Given sizes, any uniform size, changed settings, budgets: none is missing, none is a dash."""
+    ran = aesbench(
+        "run", "--dataset", "planted-tiny", "--methods", "fixed:2-2-2-64-64,random,ues:5,mde:field",
+        "--budget", "0.5", "--set", "mde.alpha=0.2", "--set", "train.epochs=1", "--seeds", "2",
+        check=0,
+    )  # fmt: skip
+    aesbench("report", check=0)
+    table = tmp_path / "results" / "tables" / "comparison-planted-tiny-widedeep.csv"
+    found = pd.read_csv(table).set_index("method")
+    assert set(found.index) == {
+        *("fixed:2-2-2-64-64", "random@0.5", "ues:5", "best-ues", "mde:field[alpha=0.2]@0.5"),
+    }
+    assert found["AUC"].notna().all() and "mde:field[alpha=0.2]" in ran.stdout
+    first = (tmp_path / "results" / "tables" / "overview.md").read_text()
+    for name in ("fixed:2-2-2-64-64", "Random sizes @0.5", "MDE (field-wise)"):
+        assert name in first
+    text = (tmp_path / "results" / "report.html").read_text()
+    highest = max(found["AUC"])
+    assert f"has the highest mean test AUC of 4 methods, {highest:.4f}" in text
+    shown = aesbench("report", "--methods", "random", "--out", "some", check=0).stdout
+    assert "mde" not in shown and (tmp_path / "some" / "report.html").is_file()
+    for option in ("--methods", "--datasets", "--baseline"):
+        assert (
+            f"{option} nothing: no record has it"
+            in aesbench("report", option, "nothing", check=2).stderr
+        )
+    assert "unknown paper 'nothing'" in aesbench("report", "--paper", "nothing", check=2).stderr
 
 
 def test_a_failed_run_shows_in_the_exit_status(aesbench):
@@ -122,6 +149,9 @@ def test_a_failed_run_shows_in_the_exit_status(aesbench):
         ((*UES, "--dataset", "planted-tiny", "--plugin", "no.py"), "no.py"),
         (("report",), "aesbench run"),
         (("report", "--run", "0123"), "aesbench list runs"),
+        (("report", "--columns", "auc"), "--latex FILE"),
+        (("report", "--latex", "t.tex", "--pdf"), "leave out --pdf"),
+        (("report", "--latex", "t.tex"), "aesbench run"),
         ((*UES, "--dataset", "planted-tiny", "--inherit"), "no weights to inherit"),
         ((*UES, "--dataset", "planted-tiny", "--searches", "0"), "searches = 0"),
         ((*UES, "--dataset", "planted-tiny", "--scores", "9"), "cannot score an allocation"),

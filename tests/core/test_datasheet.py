@@ -64,6 +64,15 @@ def test_a_file_that_describes_other_data_is_refused(tmp_path, own_spec, tiny_da
         read_datasheet(tmp_path, own_spec)
 
 
+def test_a_fact_that_is_not_finite_is_null(tmp_path, own_spec, tiny_dataset):
+    """A data set's own plugin may divide by nothing; the sheet of one with a long name fits."""
+    odd = {**tiny_dataset.manifest, "facts": {"sparsity": float("nan")}, "name": "n" * 300}
+    path = write_datasheet(tmp_path, odd)
+    assert json.loads(path.read_text(), parse_constant=pytest.fail)["facts"] == {"sparsity": None}
+    spec = dataclasses.replace(own_spec, dataset="n" * 300)
+    assert len(path.name) == 255 and read_datasheet(tmp_path, spec)["facts"] == {"sparsity": None}
+
+
 def test_a_datasheet_is_plain_json(tmp_path, tiny_dataset):
     """Anybody can read it."""
     sheet = json.loads(write_datasheet(tmp_path, tiny_dataset.manifest).read_text())

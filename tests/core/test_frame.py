@@ -8,6 +8,7 @@ import pytest
 
 from aesbench.core.allocation import Allocation, Block
 from aesbench.core.frame import COLUMNS, benchmark_frame, records_frame
+from aesbench.core.spec import TrainConfig
 
 
 @pytest.fixture
@@ -54,6 +55,12 @@ def test_a_frame_has_the_documented_columns(records):
 def test_a_frame_knows_reductions(records):
     """A run's reduction is at hand without the record."""
     assert list(records_frame(records).param_reduction) == [0.0] * 3 + [0.75] * 3
+
+
+def test_a_frame_holds_what_was_tuned_of_the_protocol(make_record):
+    """With its value, as JSON; nothing where nothing was."""
+    tuned = make_record("mde+tuned", train=TrainConfig(l2=1e-4), tuned=("train.l2",))
+    assert list(records_frame([tuned, make_record()]).tuned) == ['{"train.l2":0.0001}', ""]
 
 
 def test_a_label_is_taken_apart(make_record):

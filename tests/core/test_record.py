@@ -15,6 +15,7 @@ from aesbench.core.record import (
     read_record,
     read_records,
     read_traces,
+    record_files,
     record_path,
     trace_path,
     write_record,
@@ -316,9 +317,106 @@ def test_an_unknown_or_ambiguous_id_leads_to_the_ids(tmp_path, record):
         find_record(tmp_path, "")
 
 
+def linked(tmp_path, record):
+    """A results folder whose every part is a link to a place elsewhere, with one run."""
+    write_record(tmp_path / "elsewhere", traced(record))
+    results = tmp_path / "results"
+    results.mkdir()
+    for part in ("records", "traces"):
+        (results / part).symlink_to(tmp_path / "elsewhere" / part, target_is_directory=True)
+    return results
+
+
+def test_linked_folders_are_seen_by_whoever_reads_or_writes(tmp_path, record):
+    """All of `records`, or a data set in it; what is written goes where the link leads."""
+    results = linked(tmp_path, record)
+    assert [r.spec.run_id for r in read_records(results)] == [record.spec.run_id]
+    assert find_record(results, record.spec.run_id).metrics == record.metrics
+    assert list(read_traces(results, record.spec)) == ["search"]
+    other = dataclasses.replace(record, spec=dataclasses.replace(record.spec, seed=1))
+    write_record(results, other)
+    assert len(list(read_records(tmp_path / "elsewhere"))) == 2
+    above = tmp_path / "third" / "records"
+    above.mkdir(parents=True)
+    dataset = record.spec.dataset
+    (above / dataset).symlink_to(results / "records" / dataset, target_is_directory=True)
+    assert record_files(tmp_path / "third", dataset) == record_files(tmp_path / "third")
+    assert len(list(read_records(tmp_path / "third"))) == 2
+
+
+@pytest.mark.parametrize("part", ["dataset", "backbone", "label"])
+def test_a_run_with_a_long_name_is_written_and_found(tmp_path, record, part):
+    """Longer than a file's name may be, in letters of several bytes; two of them stay two."""
+    long = {"label": f"fixed:{'-'.join(['16'] * 120)}", "backbone": "b" * 300}
+    specs = [
+        dataclasses.replace(record.spec, **{part: long.get(part, "ü" * 200) + end})
+        for end in ("", "-8")
+    ]
+    for spec in specs:
+        write_record(tmp_path, traced(dataclasses.replace(record, spec=spec)))
+        assert read_record(record_path(tmp_path, spec)).spec.run_id == spec.run_id
+        assert find_record(tmp_path, spec.run_id).spec.run_id == spec.run_id
+        assert list(read_traces(tmp_path, spec)) == ["search"]
+    folders = [path.parent for path in record_files(tmp_path)]
+    assert len(set(folders)) == 2
+    assert max(len(name.encode()) for path in folders for name in path.parts) <= 255
+
+
+@pytest.mark.parametrize("dataset", ["../up", "/tmp/absolute", ".."])
+def test_no_name_leads_out_of_the_results(tmp_path, record, dataset):
+    """A record from elsewhere is written where records lie, whatever it calls its data."""
+    spec = dataclasses.replace(record.spec, dataset=dataset)
+    path = write_record(tmp_path, dataclasses.replace(record, spec=spec))
+    assert path.resolve().is_relative_to(tmp_path / "records")
+    assert len(path.relative_to(tmp_path / "records").parts) == 4
+
+
+def test_labels_that_share_a_folder_do_not_share_a_file(tmp_path, record):
+    """Odd characters become hyphens, and so does a capital on some file systems: ids differ."""
+    labels = ("mde:value", "mde-value", "MDE:value")
+    for label in labels:
+        spec = dataclasses.replace(record.spec, label=label)
+        write_record(tmp_path, dataclasses.replace(record, spec=spec))
+    assert len({path.name.lower() for path in record_files(tmp_path)}) == len(labels)
+    assert {r.spec.label for r in read_records(tmp_path)} == set(labels)
+
+
+def test_a_measurement_that_is_not_finite_is_null(tmp_path, record):
+    """Other tools read the record; what a comparison needs is never null."""
+    odd = dataclasses.replace(record, seconds={"search": math.inf}, environment={"load": math.nan})
+    path = write_record(tmp_path, odd)
+    data = json.loads(path.read_text(), parse_constant=pytest.fail)
+    assert data["seconds"] == {"search": None} and data["environment"] == {"load": None}
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, None, "0.7"])
+@pytest.mark.parametrize("part", ["metrics", "scores"])
+def test_a_metric_that_is_no_number_is_neither_written_nor_read(tmp_path, record, part, value):
+    """It would spoil every mean without a word."""
+    odd = dataclasses.replace(record, **{part: {"test": {"auc": value, "logloss": 0.5}}})
+    with pytest.raises(RecordError, match=f"{part} that are no numbers: auc of test = "):
+        write_record(tmp_path, odd)
+    path = write_record(tmp_path, record)
+    data = json.loads(path.read_text())
+    data[part] = {"test": {"auc": value, "logloss": 0.5}}
+    path.write_text(json.dumps(data))
+    with pytest.raises(RecordError, match=f"{path.name}: .*; delete or move the file"):
+        read_record(path)
+
+
+def test_a_record_that_is_no_strict_json_is_refused_by_name(tmp_path, record):
+    """Older versions could write NaN where nothing reads it: the file is named all the same."""
+    path = write_record(tmp_path, record)
+    data = json.loads(path.read_text()) | {"seconds": {"search": math.nan}}
+    path.write_text(json.dumps(data))
+    with pytest.raises(RecordError, match=f"{path.name}: it holds NaN.*delete or move the file"):
+        read_record(path)
+
+
 def test_every_committed_record_still_reads():
     """Each under its own run id, which its spec still hashes to."""
     folder = Path(__file__).parents[2] / "results"
-    paths = list((folder / "records").rglob("*.json"))
+    paths = sorted((folder / "records").rglob("*.json"))
+    assert record_files(folder) == paths
     assert [read_record(path).spec.run_id for path in paths] == [path.stem for path in paths]
     assert all(record_path(folder, read_record(path).spec) == path for path in paths)

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 import pytest
 
-from aesbench.core.settings import build_config, content_hash
+from aesbench.core.settings import build_config, content_hash, later, plain_settings
 from aesbench.core.spec import RunSpec, TrainConfig
 from aesbench.errors import ConfigError
 
@@ -25,6 +25,7 @@ class Example:
     word: str = "a"
     sizes: tuple[int, ...] = (2, 8)
     limit: int | None = None
+    share: float | int | None = None
     train: TrainConfig = dataclasses.field(default_factory=TrainConfig)
 
 
@@ -47,7 +48,11 @@ def test_text_is_read_as_the_declared_type():
         ({"count": "1.5"}, "example.count = '1.5': expected a whole number"),
         ({"count": 1.5}, "example.count = 1.5: expected a whole number"),
         ({"count": True}, "example.count = True: expected a whole number"),
-        ({"rate": "fast"}, "example.rate = 'fast': expected a number"),
+        ({"rate": "fast"}, "example.rate = 'fast': expected a finite number"),
+        ({"rate": "nan"}, "example.rate = 'nan': expected a finite number"),
+        ({"rate": float("inf")}, "example.rate = inf: expected a finite number"),
+        ({"share": float("-inf")}, "example.share = -inf: expected a finite number"),
+        ({"train": {"l2": "Infinity"}}, "train.l2 = 'Infinity': expected a finite number"),
         ({"flag": "yes"}, "example.flag = 'yes': expected true or false"),
         ({"count": None}, "example.count = None"),
         ({"sizes": "a,b"}, "example.sizes = 'a': expected a whole number"),
@@ -60,6 +65,12 @@ def test_a_wrong_setting_is_named(values, words):
     with pytest.raises(ConfigError) as caught:
         build_config(Example, values, "example")
     assert words in str(caught.value)
+
+
+def test_a_setting_that_no_record_holds_has_no_id(spec):
+    """A default of infinity, which nothing converts, is an error with the value in it."""
+    with pytest.raises(ConfigError, match="finite number.*'alpha': inf"):
+        dataclasses.replace(spec, method_config={"alpha": float("inf")}).run_id  # noqa: B018
 
 
 def test_a_spec_survives_json_with_its_id(spec):
@@ -88,6 +99,7 @@ def test_a_spec_survives_json_with_its_id(spec):
         {"retrain": False},
         {"inherit": True},
         {"scores": 5, "retrain": False},
+        {"tuned": ("train.l2",)},
     ],
     ids=lambda change: next(iter(change)),
 )
@@ -113,6 +125,12 @@ def test_a_content_hash_does_not_depend_on_the_order_of_keys():
         {"inherit": True, "retrain": False},
         {"scores": 5},
         {"scores": -1, "retrain": False},
+        {"tuned": ("train.l3",)},
+        {"tuned": ("train",)},
+        {"tuned": ("backbone.",)},
+        {"tuned": ("mde.alpha",)},
+        {"tuned": ("train.l2", "backbone.dropout")},
+        {"tuned": ("train.l2", "train.l2")},
     ],
     ids=str,
 )
@@ -218,12 +236,80 @@ def test_any_change_of_the_protocol_changes_the_run_id(change, spec):
 def test_every_field_of_a_spec_is_in_its_id(spec):
     """The changes above name every field but the label, and the label counts too."""
     fields = {f.name for f in dataclasses.fields(RunSpec)}
-    later = {"retrain", "inherit", "scores"}
+    later = {"retrain", "inherit", "scores", "protocol", "tuned"}
     assert spec.to_dict().keys() == fields - later
-    for change in ({"retrain": False}, {"inherit": True}, {"retrain": False, "scores": 5}):
+    for change in (
+        {"retrain": False},
+        {"inherit": True},
+        {"retrain": False, "scores": 5},
+        {"protocol": 2},
+        {"tuned": ("train.l2",)},
+    ):
         named = dataclasses.replace(spec, **change).to_dict().keys()
         assert named == fields - later | change.keys()
     assert dataclasses.replace(spec, label="ues").run_id != spec.run_id
+
+
+def test_a_label_is_no_part_of_what_a_run_is(spec):
+    """Spellings of a label share a content; settings, seeds and a tuning do not."""
+    spelled = dataclasses.replace(spec, label="ues[dim=32]")
+    assert spelled.run_id != spec.run_id and spelled.content_id == spec.content_id
+    for change in ({"seed": 9}, {"method_config": {"dim": 9}}, {"protocol": 2}):
+        assert dataclasses.replace(spec, **change).content_id != spec.content_id
+    tuned = dataclasses.replace(spec, label="ues:32+tuned")
+    assert tuned.content_id != spec.content_id
+
+
+def test_conditions_are_what_every_method_shares(spec):
+    """Data, protocol, trainer and backbone; neither method nor seed; a list equals a tuple."""
+    same = dataclasses.replace(spec, seed=7, label="mde", method="mde", method_config={})
+    assert same.conditions == spec.conditions
+    lists, tuples = (
+        dataclasses.replace(spec, backbone_config={"hidden": value}) for value in ([4, 2], (4, 2))
+    )
+    assert lists.conditions == tuples.conditions
+    other = dataclasses.replace(spec, train=TrainConfig(l2=0.5), protocol=2)
+    differ = {n for n, value in other.conditions.items() if value != spec.conditions[n]}
+    assert differ == {"train.l2", "protocol"}
+
+
+def test_a_later_setting_at_its_default_changes_no_id(spec):
+    """Of a method, a backbone or the trainer, also inside a setting that is a dataclass."""
+
+    @dataclass(frozen=True)
+    class Inner:
+        old: int = 1
+        new: int = later(2)
+
+    @dataclass(frozen=True)
+    class Outer:
+        rate: float = 0.5
+        flag: bool = later(False)
+        inner: Inner = dataclasses.field(default_factory=Inner)
+
+    assert plain_settings(Outer()) == {"rate": 0.5, "inner": {"old": 1}}
+    assert plain_settings(Outer(flag=True, inner=Inner(new=3))) == {
+        "rate": 0.5, "flag": True, "inner": {"old": 1, "new": 3},
+    }  # fmt: skip
+
+
+def test_rows_share_the_protocol_but_for_what_was_tuned(spec):
+    """A tuned setting stands at its default; what was not tuned is as it is."""
+    config = dict(spec.backbone_config)
+    tuned = dataclasses.replace(
+        spec,
+        train=TrainConfig(l2=1e-3, epochs=7),
+        backbone_config={**config, "dropout": 0.3},
+        tuned=("backbone.dropout", "train.l2"),
+    )
+    other = dataclasses.replace(spec, train=TrainConfig(epochs=7))
+    assert tuned.tuned_settings == {"backbone.dropout": 0.3, "train.l2": 1e-3}
+    assert tuned.conditions == other.conditions
+    assert other.conditions["train.epochs"] == 7 and other.tuned_settings == {}
+    half = dataclasses.replace(tuned, tuned=("train.l2",))
+    assert half.conditions == {**other.conditions, f"{spec.backbone}.dropout": 0.3}
+    again = RunSpec.from_dict(json.loads(json.dumps(tuned.to_dict())))
+    assert again.tuned == tuned.tuned and again.run_id == tuned.run_id
 
 
 def test_the_run_id_does_not_depend_on_the_order_of_settings(spec):

@@ -1,15 +1,26 @@
 """Grids: from names to specs, from specs to records; and workers that die."""
 
+import dataclasses
+import json
 from pathlib import Path
 
 import psutil
 import pytest
 
-from aesbench.core.record import read_records, read_traces
+from aesbench.core.metrics import Metrics
+from aesbench.core.record import read_records, read_traces, record_path
+from aesbench.core.trace import Trace
 from aesbench.errors import ConfigError, RecordError
-from aesbench.harness.executors.local import Finished, Limits
-from aesbench.harness.grid import choose_methods, execute, plan, without_budget
-from aesbench.plugins.registry import load_plugin
+from aesbench.harness.executors.local import Finished, Limits, failed_record, run_jobs
+from aesbench.harness.grid import (
+    choose_methods,
+    execute,
+    failures_folder,
+    plan,
+    without_budget,
+)
+from aesbench.harness.runner import run
+from aesbench.plugins.registry import METHODS, load_plugin
 
 PLUGIN = Path(__file__).parents[1] / "plugin_files" / "misbehaving.py"
 SUPERNET = PLUGIN.with_name("supernet.py")
@@ -73,6 +84,8 @@ def test_a_budget_reaches_those_who_take_one(planted_tiny):
         (["mde"], {"settings": {"mde": {"alpha": "x"}}}, "mde.alpha = 'x'"),
         (["ues"], {"settings": {"mde": {"alpha": "1"}}}, "--set names 'mde', which is not part"),
         (["ues"], {"budget": -1.0}, "budget = -1.0"),
+        (["ues"], {"budget": float("inf")}, "budget = inf: expected a share"),
+        (["mde"], {"settings": {"mde": {"alpha": "nan"}}}, "mde.alpha = 'nan': expected a finite"),
         (["ues"], {"searches": 0}, "searches = 0: expected an int of at least 1"),
         (["supernet", "ues"], {"inherit": True}, "method 'ues' has no weights to inherit"),
         (["supernet", "ues"], {"scores": 5}, "method 'ues' cannot score an allocation"),
@@ -153,6 +166,108 @@ def test_failed_runs_are_run_again(planted_tiny, tmp_path):
     specs = plan(planted_tiny, ["raising"], seeds=[0], settings=QUICK)
     assert execute(specs, planted_tiny, tmp_path, plugins=[PLUGIN]).ran == 1
     assert execute(specs, planted_tiny, tmp_path, plugins=[PLUGIN]).ran == 1
+
+
+def executor_that(fails):
+    """An executor, as one on a cluster could be: runs, or tells a failure of those that fail."""
+
+    def run_or_fail(jobs, workers, settings):
+        for job in jobs:
+            for spec in job.specs:
+                if fails(spec):
+                    trace = Trace()
+                    trace("loss", 0, float("nan"))
+                    record = failed_record(spec, "E", "lost", "search")
+                    yield Finished(dataclasses.replace(record, traces={"search": trace}), 0.1)
+                else:
+                    yield from run_jobs([dataclasses.replace(job, specs=(spec,))], 1, settings)
+
+    return run_or_fail
+
+
+def test_a_forced_run_that_fails_keeps_the_good_record(planted_tiny, tmp_path):
+    """Record and traces stay to the last byte; the failure is told, and lies beside them."""
+    specs = plan(planted_tiny, ["supernet"], seeds=[0, 1], settings=QUICK)
+    how = {"threads": 1, "plugins": [SUPERNET], "force": True}
+    execute(specs, planted_tiny, tmp_path, **how)
+    before = {p: p.read_bytes() for p in tmp_path.rglob("*.json")}
+    assert len(before) == 5  # Two records, two traces, a datasheet.
+    fails = executor_that(lambda spec: spec.seed == 0)
+    outcome = execute(specs[:1], planted_tiny, tmp_path, executor=fails, **how)
+    assert {p: p.read_bytes() for p in before} == before
+    assert (outcome.ran, outcome.failed, outcome.kept) == (1, 1, 1)
+    assert outcome.failures[0].error["message"] == "lost" and outcome.records[0].ok
+    (failure,) = read_records(failures_folder(tmp_path))
+    assert failure.spec.run_id == specs[0].run_id and not failure.ok
+    assert "search" in read_traces(failures_folder(tmp_path), specs[0])
+    assert len(list(read_records(tmp_path))) == 2  # What comparisons read.
+    assert execute(specs, planted_tiny, tmp_path, executor=fails, threads=1).ran == 0
+    mended = execute(specs[:1], planted_tiny, tmp_path, **how)
+    assert (mended.failed, mended.kept) == (0, 0)
+    assert not list(failures_folder(tmp_path).rglob("*.json"))
+
+
+def test_a_failure_is_recorded_where_nothing_good_lies(planted_tiny, tmp_path):
+    """The later failure in place of the earlier, a success in place of both."""
+    specs = plan(planted_tiny, ["ues:2"], seeds=[0], settings=QUICK)
+    fails = executor_that(lambda spec: True)
+    for force in (False, True):
+        outcome = execute(specs, planted_tiny, tmp_path, executor=fails, force=force)
+        assert (outcome.failed, outcome.kept) == (1, 0) and not outcome.records[0].ok
+    assert not failures_folder(tmp_path).exists()
+    assert execute(specs, planted_tiny, tmp_path, threads=1).records[0].ok
+
+
+def test_a_search_that_fails_hides_no_run_that_retrained_it(planted_tiny, tmp_path):
+    """Neither one forced after that run, nor one that failed before it."""
+    whole, search = (
+        plan(planted_tiny, ["ues:2"], seeds=[0], settings=QUICK, retrain=retrain)
+        for retrain in (True, False)
+    )
+    fails = executor_that(lambda spec: True)
+    for first in (whole, search):
+        results = tmp_path / first[0].run_id
+        if first is search:
+            execute(search, planted_tiny, results, executor=fails)
+        execute(whole, planted_tiny, results, threads=1)
+        if first is whole:
+            forced = execute(search, planted_tiny, results, executor=fails, force=True)
+            assert (forced.failed, forced.kept) == (1, 1) and forced.records[0].ok
+        again = execute(search, planted_tiny, results, executor=fails)
+        assert again.ran == 0 and again.records[0].ok
+
+
+def test_a_failure_takes_the_place_of_no_record_of_another_version(planted_tiny, tmp_path):
+    """What cannot be read may be good: it stays, and is named."""
+    specs = plan(planted_tiny, ["ues:2"], seeds=[0], settings=QUICK)
+    path = record_path(tmp_path, specs[0])
+    path.parent.mkdir(parents=True)
+    path.write_text('{"schema": 9}')
+    fails = executor_that(lambda spec: True)
+    with pytest.raises(RecordError, match="schema 9.*delete or move the file"):
+        execute(specs, planted_tiny, tmp_path, executor=fails, force=True)
+    assert path.read_text() == '{"schema": 9}'
+    (failure,) = read_records(failures_folder(tmp_path))
+    assert failure.spec.run_id == specs[0].run_id
+
+
+def test_a_run_that_diverges_fails_in_plain_words(planted_tiny, tmp_path):
+    """Logits that are not finite are no measurement: no record holds NaN."""
+    settings = {"train": {"epochs": "1", "learning_rate": "1e38"}}
+    specs = plan(planted_tiny, ["ues:2"], seeds=[0], settings=settings)
+    (record,) = execute(specs, planted_tiny, tmp_path, threads=1).records
+    assert record.error["type"] == "DataError" and "the model diverged" in record.error["message"]
+    for path in tmp_path.rglob("*.json"):
+        json.loads(path.read_text(), parse_constant=pytest.fail)
+
+
+def test_a_score_that_is_not_finite_fails_its_run(planted_tiny, tmp_path, monkeypatch):
+    """A supernet that diverged predicts nothing."""
+    method = METHODS.get("supernet")
+    monkeypatch.setattr(method, "score", lambda *_: Metrics(float("nan"), 0.5))
+    (spec,) = plan(planted_tiny, ["supernet"], seeds=[0], scores=2)
+    record = run(spec, planted_tiny)
+    assert not record.ok and "a score is not finite" in record.error["message"]
 
 
 def test_a_full_disk_stops_the_grid_and_keeps_what_is_written(planted_tiny, tmp_path, monkeypatch):

@@ -6,10 +6,11 @@ import shutil
 
 import pytest
 
+import aesbench
 from aesbench.core.datasheet import write_datasheet
 from aesbench.core.record import RunRecord, read_records, record_path, trace_path, write_record
 from aesbench.core.trace import Trace
-from aesbench.errors import RecordError
+from aesbench.errors import ConfigError, RecordError
 from aesbench.harness.merge import Merged, merge
 
 
@@ -54,6 +55,24 @@ def test_records_and_traces_come_together_as_they_were(tmp_path, make):
     before = files(into)
     assert merge([*folders, into], into) == Merged(copied=0, replaced=0, already_there=6)
     assert files(into) == before
+
+
+def test_paths_may_be_text_and_folders_links(tmp_path, make):
+    """As a user of Python gives them, and as a cluster's disks are put together."""
+    make("a", 0), make("elsewhere", 1)
+    (tmp_path / "b").mkdir()
+    for part in ("records", "traces", "datasets"):
+        (tmp_path / "b" / part).symlink_to(tmp_path / "elsewhere" / part, target_is_directory=True)
+    folders = [str(tmp_path / name) for name in ("a", "b")]
+    assert aesbench.merge(folders, str(tmp_path / "all")).copied == 2
+    assert files(tmp_path / "all") == files(tmp_path / "a") | files(tmp_path / "elsewhere")
+
+
+def test_a_single_path_is_no_list_of_folders(tmp_path):
+    """Its letters would be."""
+    for one in ("a", tmp_path):
+        with pytest.raises(ConfigError, match="expected a list of results folders"):
+            merge(one, tmp_path / "all")
 
 
 def test_a_record_in_two_folders_is_one(tmp_path, make):
@@ -128,8 +147,8 @@ def test_another_schema_is_refused(tmp_path, make):
     """The file is named, and nothing of the folder is copied."""
     make("a", 0)
     path = make("b", 1)
-    path.write_text(json.dumps({**json.loads(path.read_text()), "schema": 2}))
-    refused(tmp_path, str(path), "schema 2")
+    path.write_text(json.dumps({**json.loads(path.read_text()), "schema": 3}))
+    refused(tmp_path, str(path), "schema 3")
 
 
 def test_unreadable_traces_are_refused(tmp_path, make):

@@ -4,15 +4,20 @@ Most tests replace the workers by a formula and the clock by a counter.
 """
 
 import dataclasses
+import json
+import re
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from aesbench.core.record import RunRecord, read_records
+from aesbench.core.search_space import Range
+from aesbench.core.spec import TRAIN_SPACE, TrainConfig
 from aesbench.errors import ConfigError
 from aesbench.harness.executors.local import Finished, Progressed
 from aesbench.harness.grid import plan
@@ -20,10 +25,11 @@ from aesbench.harness.runner import run
 from aesbench.harness.tuning import tune as module
 from aesbench.harness.tuning.choices import contenders
 from aesbench.harness.tuning.locks import Presence
+from aesbench.harness.tuning.shared import shared_space
 from aesbench.harness.tuning.study import Budget
 from aesbench.harness.tuning.tune import tune
 from aesbench.harness.tuning.winners import Winners
-from aesbench.plugins.search_space import Range
+from aesbench.plugins.registry import BACKBONES
 
 TRIAL_S = 10
 
@@ -37,7 +43,7 @@ class Workers:
 
     def __init__(self, auc, stop_in=None):
         self.auc, self.stop_in = auc, stop_in
-        self.now, self.configs = 0, []
+        self.now, self.configs, self.specs = 0, [], []
 
     def perf_counter(self):
         return self.now
@@ -47,6 +53,7 @@ class Workers:
             assert not job.test
             (spec,) = job.specs
             self.configs.append((spec.method, dict(spec.method_config)))
+            self.specs.append(spec)
             yield Progressed(spec, "prepare", 0, 1)
             if len(self.configs) == self.stop_in:
                 raise KeyboardInterrupt
@@ -92,8 +99,7 @@ def test_every_method_gets_the_same_trials_and_starts_with_its_defaults(tuned):
     firsts = [next(c for m, c in workers.configs if m == name) for name in ("ues", "sseds")]
     assert firsts[0] == {"dim": 32} and firsts[1]["keep"] == 0.70
     for winner in winners.winners:
-        ran = winner.spent.trials - winner.spent.repeated
-        assert winner.spent.seconds == ran * TRIAL_S and winner.spent.cpu_seconds == ran * 7
+        assert winner.spent.seconds == 5 * TRIAL_S and winner.spent.cpu_seconds == 5 * 7
         assert winner.spent.failed == 0
 
 
@@ -108,13 +114,26 @@ def test_the_best_validation_auc_wins(tuned):
     assert winner.config == winner.settings
 
 
-def test_settings_that_were_tried_are_not_run_again(tuned):
-    """Eight sizes in thirty trials: each runs once at most, the rest cost nothing and count."""
-    winners, workers = tuned(["ues"], trials=30)
+def test_a_space_smaller_than_the_trials_is_tried_to_its_end(tuned):
+    """Eight sizes in thirty trials: each runs once, and there is no ninth trial to count."""
+    told = []
+    winners, workers = tuned(["ues"], trials=30, listen=told.append)
     spent = winners.winners[0].spent
     sizes = [config["dim"] for _, config in workers.configs]
-    assert spent.trials == 30 and len(sizes) == len(set(sizes)) <= 8
-    assert spent.repeated == 30 - len(sizes) and spent.seconds == TRIAL_S * len(sizes)
+    assert sizes[0] == 32 and sorted(sizes) == [2, 4, 8, 16, 24, 32, 48, 64]
+    assert (spent.trials, spent.seconds, spent.exhausted) == (8, 8 * TRIAL_S, True)
+    assert [(event.spent.trials, event.trials) for event in told] == [(n, 8) for n in range(1, 9)]
+    fewer, some = tuned(["ues"], trials=7, folder="fewer")
+    assert len(some.configs) == 7 and not fewer.winners[0].spent.exhausted
+    assert some.configs == workers.configs[:7]
+
+
+def test_settings_that_failed_are_tried(tuned):
+    """Nothing is to be gained by running them again."""
+    winners, workers = tuned(["ues"], lambda s: None if s.method_config["dim"] > 9 else 0.6)
+    more, later = tuned(["ues"], lambda s: None if s.method_config["dim"] > 9 else 0.6, trials=30)
+    assert len(workers.configs + later.configs) == 8
+    assert (more.winners[0].spent.failed, more.winners[0].spent.exhausted) == (5, True)
 
 
 def test_seconds_end_a_method_in_mid_trial(tuned):
@@ -126,8 +145,12 @@ def test_seconds_end_a_method_in_mid_trial(tuned):
     assert again == winners and not more.configs
     _, ues = tuned(["ues"], trials=2, seconds=5)
     _, later = tuned(["ues"], trials=2, seconds=100)
-    assert ues.configs == [("ues", {"dim": 32})]  # Stopped, so that its result is unknown,
-    assert len(later.configs) == 1  # and the trial counts.
+    assert ues.configs == [("ues", {"dim": 32})]  # Stopped, so that its result is unknown:
+    assert later.configs == ues.configs  # the trial counts, and the next one asks for it again.
+    told = []
+    _, rest = tuned(["ues"], trials=30, listen=told.append)
+    assert len(rest.configs) == 7 and told[-1].spent.exhausted  # Nine trials of eight settings.
+    assert (told[-1].spent.trials, told[-1].trials) == (9, 9)
 
 
 @pytest.mark.parametrize("stop_in", [1, 4])
@@ -177,12 +200,30 @@ def test_failed_trials_count_and_never_win(tuned):
         (
             ["ues:32"],
             {},
-            "'ues:32' has nothing to tune: dim are given; leave it out, or name 'ues'",
+            "'ues:32' has nothing to tune: dim are given; leave it out, or name 'ues' alone, or"
+            " tune what all methods share: --tune train.l2",
         ),
         (["ues"], {"backbones": ["deepfn"]}, "did you mean 'deepfm'?"),
         (["ues"], {"settings": {"mde": {"alpha": "1"}}}, "--set names 'mde'"),
         (["ues"], {"trials": 0}, "trials = 0"),
         (["ues"], {"seconds": -1.0}, "seconds = -1.0"),
+        (["ues"], {"seconds": float("nan")}, "seconds = nan"),
+        (["ues"], {"seconds": float("inf")}, "seconds = inf"),
+        (["ues"], {"seed": -1}, "seed = -1"),
+        ([], {}, "methods = ''"),
+        (["ues"], {"shared": ["train.l3"]}, "--tune train.l3: no such setting on 'widedeep'; did"),
+        (["ues"], {"shared": ["train.epochs"]}, "train.l2, train.learning_rate, train.table_std,"),
+        (["ues"], {"shared": ["widedeep.dropout"]}, "did you mean 'backbone.dropout'?"),
+        (
+            ["ues"],
+            {"shared": ["train.l2"], "settings": {"train": {"l2": "0"}}},
+            "--set train.l2 gives what --tune shall choose",
+        ),
+        (
+            ["ues"],
+            {"shared": ["backbone.dropout"], "settings": {"widedeep": {"dropout": "0.1"}}},
+            "--set widedeep.dropout gives what --tune shall choose",
+        ),
         (["ues"], {"workers": 0}, "jobs = 0"),
         (["fixed:2-8"], {}, "nothing to tune"),
     ],
@@ -241,6 +282,119 @@ def test_runs_use_the_winners(tuned, planted_tiny, tmp_path):
     assert plain.run_id == specs[3].run_id
 
 
+def of_l2(spec):
+    """A score that is best at an l2 of 1e-4."""
+    return 0.9 - abs(spec.train.l2 - 1e-4)
+
+
+def test_the_protocol_is_tuned_for_every_method_alike(tuned):
+    """Also for one without settings of its own; every method begins with the default."""
+    winners, workers = tuned(
+        ["ues:32", "mde:value"], of_l2, shared=["train.l2", "backbone.dropout"], trials=60
+    )
+    ues, mde = winners.winners
+    assert (
+        ues.settings == {}
+        and ues.config == {"dim": 32}
+        and mde.settings.keys()
+        == {
+            "alpha",
+            "base_dim",
+        }
+    )
+    for winner in winners.winners:
+        assert winner.shared.keys() == {"train.l2", "backbone.dropout"}
+        assert winner.shared["train.l2"] == 1e-4
+    assert ues.spent.trials == 7 * 6 and ues.spent.exhausted and mde.spent.trials == 60
+    firsts = workers.specs[0], workers.specs[42]
+    assert [s.tuned_settings for s in firsts] == [{"backbone.dropout": 0.0, "train.l2": 1e-6}] * 2
+
+
+def test_runs_use_what_was_tuned_of_the_protocol(tuned, planted_tiny, tmp_path):
+    """In search and retraining, on the backbone that it was tuned on; others keep the default."""
+    winners, _ = tuned(
+        ["ues:32"], of_l2, shared=["train.l2", "backbone.dropout"], trials=60,
+        settings={"train": {"epochs": "3"}},
+    )  # fmt: skip
+    path = tmp_path / "winners.json"
+    winners.write(path)
+    read = Winners.read(path)
+    assert read == winners
+    given = {"train": {"epochs": "3"}}
+    tuned_run, other = plan(
+        planted_tiny, ["ues:32", "ues:8"], seeds=[0], settings=given, choose=read.choose
+    )
+    dropout = winners.winners[0].shared["backbone.dropout"]
+    assert tuned_run.label == "ues:32+tuned" and tuned_run.tuned == ("backbone.dropout", "train.l2")
+    assert (tuned_run.train.l2, tuned_run.train.epochs) == (1e-4, 3)
+    assert tuned_run.backbone_config["dropout"] == dropout
+    assert (other.label, other.tuned, other.train.l2) == ("ues:8", (), 1e-6)
+    assert other.conditions == tuned_run.conditions
+    for owner, setting in (("train", "l2"), ("widedeep", "dropout")):
+        with pytest.raises(ConfigError, match=f"--set {owner}.{setting} gives what was tuned"):
+            plan(planted_tiny, ["ues:32"], settings={owner: {setting: "0"}}, choose=read.choose)
+
+
+def test_what_is_tuned_of_the_protocol_makes_another_study(tuned):
+    """Trials that held it fixed are not taken for trials that tune it."""
+    tuned(["mde:value"], trials=1)
+    for shared in (["train.l2"], ["train.learning_rate"], ["train.learning_rate", "train.l2"]):
+        assert len(tuned(["mde:value"], trials=1, shared=shared)[1].configs) == 1
+    assert not tuned(["mde:value"], trials=1, shared=["train.l2", "train.learning_rate"])[1].configs
+
+
+@pytest.mark.parametrize("backbone", [BACKBONES.get(name) for name in BACKBONES.names()])
+def test_what_can_be_tuned_of_the_protocol_holds_its_default_and_valid_ends(backbone):
+    """For ``train`` and for every backbone; a space of a backbone names later settings only."""
+    for config, space in ((TrainConfig, TRAIN_SPACE), (backbone.Config, backbone.space)):
+        for name, values in space.items():
+            assert getattr(config(), name) in values
+            ends = (values.low, values.high) if isinstance(values, Range) else values
+            for value in ends:
+                assert getattr(config(**{name: value}), name) == value
+    shared_space([f"backbone.{name}" for name in backbone.space], backbone.name, {})
+
+
+def test_the_docs_list_what_can_be_tuned_of_the_protocol():
+    """With the default and with every value that is tried, or both ends."""
+    text = (Path(__file__).parents[2] / "docs" / "tuning.md").read_text()
+    rows = {row.split("`")[1]: row for row in text.splitlines() if row.startswith("| `")}
+    space = shared_space(rows, "widedeep", {})
+    assert len(space) == len(TRAIN_SPACE) + len(BACKBONES.get("widedeep").space) == len(rows)
+    for name, values in space.items():
+        _, _, default, tried, _ = rows[name].split("|")
+        owner, setting = name.split(".")
+        config = TrainConfig() if owner == "train" else BACKBONES.get("widedeep").Config()
+        assert float(default) == getattr(config, setting)
+        numbers = [float(word) for word in re.findall(r"[0-9][0-9.e-]*", tried)]
+        assert numbers == ([values.low, values.high] if isinstance(values, Range) else list(values))
+        assert ("logarithmic" in tried) == (isinstance(values, Range) and values.log)
+
+
+def test_a_backbone_tunes_later_settings_only(monkeypatch):
+    """The default of another one is in every record, and no record without it would compare."""
+    monkeypatch.setattr(BACKBONES.get("widedeep"), "space", {"hidden": ((8,), (128, 64))})
+    with pytest.raises(ConfigError, match="'widedeep' lets 'hidden' be tuned.*later"):
+        shared_space(["backbone.hidden"], "widedeep", {})
+
+
+def test_winners_of_an_older_version_are_read(tuned, tmp_path):
+    """It counted trials that repeated others, and tuned nothing of the protocol."""
+    winners, _ = tuned(["ues"], trials=3)
+    path = tmp_path / "winners.json"
+    winners.write(path)
+    data = json.loads(path.read_text())
+    data["schema"] = 1
+    for winner in data["winners"]:
+        del winner["shared"], winner["spent"]["exhausted"]
+        winner["spent"].update(trials=5, repeated=2)
+    path.write_text(json.dumps(data))
+    assert Winners.read(path) == winners
+    path.write_text(json.dumps({**data, "schema": 3}))
+    with pytest.raises(ConfigError, match="schema 3, this version of aesbench reads 1 and 2"):
+        Winners.read(path)
+
+
 def test_winners_are_for_their_data_budget_and_backbones(tuned, planted_tiny, tmp_path):
     """Elsewhere they are refused, with the command that gives others."""
     winners, _ = tuned(["ues"], trials=1)
@@ -250,6 +404,11 @@ def test_winners_are_for_their_data_budget_and_backbones(tuned, planted_tiny, tm
         winners.check_fits(planted_tiny, 0.5)
     with pytest.raises(ConfigError, match="tuned on widedeep, not on 'deepfm'"):
         plan(planted_tiny, ["ues"], backbones=["deepfm"], seeds=[0], choose=winners.choose)
+    winners.write(tmp_path / "winners.json")
+    text = (tmp_path / "winners.json").read_text()
+    (tmp_path / "winners.json").write_text(text.replace('"auc": 0.7', '"auc": NaN'))
+    with pytest.raises(ConfigError, match="no file of winners .it holds NaN"):
+        type(winners).read(tmp_path / "winners.json")
     (tmp_path / "other.json").write_text("{}")
     with pytest.raises(ConfigError, match="no file of winners"):
         Winners.read(tmp_path / "other.json")

@@ -12,6 +12,7 @@ import pytest
 
 from aesbench.cli import cli
 from aesbench.core.frame import COLUMNS
+from aesbench.core.record import write_record
 from aesbench.plugins.registry import METHODS, SOURCES
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -143,6 +144,24 @@ def provide(folder):
     for group, points in project["entry-points"].items():
         lines += [f"[{group}]", *(f"{name} = {value}" for name, value in points.items())]
     (facts / "entry_points.txt").write_text("\n".join(lines) + "\n")
+
+
+def test_the_python_examples_of_comparisons_run(tmp_path, make_record, monkeypatch, capsys):
+    """Each block of the page, in its order, on folders such as it names."""
+    for folder, label, auc in (
+        ("mine", "ues:32", 0.75), ("mine", "ues:8", 0.74), ("theirs", "ues:32", 0.76),
+        ("shards/1", "ues:2", 0.7), ("shards/2", "ues:64", 0.7),
+    ):  # fmt: skip
+        for seed in range(3):
+            write_record(tmp_path / folder, make_record(label, seed, auc=auc + seed / 1000))
+    monkeypatch.chdir(tmp_path)
+    codes = re.findall(r"```python\n(.*?)```", (ROOT / "docs/compare.md").read_text(), re.DOTALL)
+    assert len(codes) == 2
+    for code in codes:
+        exec(code, {})
+    printed = capsys.readouterr().out
+    assert "beyond" in printed and "6 0" in printed and "mde" not in printed
+    assert {"ues:2", "ues:8", "ues:64"} <= set(printed.split())
 
 
 def test_the_python_example_of_the_readme_runs(tmp_path, cache_dir, monkeypatch):

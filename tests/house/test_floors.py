@@ -31,7 +31,7 @@ STOREYS = (
 """Folders and files of ``aesbench/`` from the ground up; those of one storey know nothing of each
 other. ``aesbench`` itself, the public names, is the roof: they are imported when first used."""
 ROOF = len(STOREYS)
-INNER = {"report": ("statistics", "draw", "evidence", "exhibits", "page")}
+INNER = {"report": ("statistics", "draw", "groups", "evidence", "exhibits", "page")}
 """{room: its folders and files, from the ground up as well}."""
 HIGHEST_FOR = {
     "datasets": "datasets",

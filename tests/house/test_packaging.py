@@ -30,6 +30,18 @@ def test_every_folder_of_code_is_a_listed_package(project):
     assert set(project["tool"]["setuptools"]["packages"]) == expected
 
 
+def test_every_file_beside_the_code_is_listed(project):
+    """The page without its template or script would be found out by users only."""
+    beside = {
+        (".".join((IMPORT_NAMES[top], *path.parent.relative_to(ROOT / top).parts)), path.name)
+        for top in IMPORT_NAMES
+        for path in (ROOT / top).rglob("*")
+        if path.is_file() and path.suffix not in (".py", ".pyc")
+    }
+    listed = project["tool"]["setuptools"]["package-data"]
+    assert beside == {(package, name) for package, names in listed.items() for name in names}
+
+
 @pytest.mark.parametrize("folder", IMPORT_NAMES)
 def test_what_is_installed_is_what_the_checkout_holds(folder):
     """A stale build/ folder would ship modules that were deleted: remove it and install again."""

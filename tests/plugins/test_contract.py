@@ -10,9 +10,9 @@ import pytest
 import torch
 
 from aesbench import Allocation, Method, Metrics
+from aesbench.core.search_space import Range
 from aesbench.errors import ConfigError
 from aesbench.plugins.registry import METHODS
-from aesbench.plugins.search_space import Range
 from aesbench.testing import tiny_context
 from aesbench.testing.conformance import CHECKS, ContractError, check_config
 
@@ -148,6 +148,20 @@ class OtherFields(Sound):
 
     def search(self, context, prepared):
         return Allocation.uniform(context.fields[1:], 8)
+
+
+@dataclass(frozen=True)
+class NoLimit:
+    """A setting that JSON does not know."""
+
+    steps: int = 5
+    limit: float = math.inf
+
+
+class Endless(Sound):
+    """Takes infinity for no limit."""
+
+    Config = NoLimit
 
 
 class NoConstants(Sound):
@@ -289,6 +303,7 @@ class InheritsTensors(Sound):
 
 BROKEN = [
     ("check_config", Thawed, ContractError, "not frozen"),
+    ("check_config", Endless, ContractError, "is not finite: .*use None for no limit"),
     ("check_config", Opaque, ContractError, "do not survive JSON"),
     ("check_config", Unstable, ContractError, "prepare_key of 'sound' differs"),
     ("check_unknown_setting", Lenient, ContractError, "accepts .*no_such_setting"),

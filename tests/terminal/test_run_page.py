@@ -13,6 +13,7 @@ from rich.console import Console
 
 from aesbench import Allocation, Block, Field, RunRecord
 from aesbench.core.phrasing import number_form
+from aesbench.core.spec import TrainConfig
 from aesbench.core.trace import Trace
 from aesbench.errors import RecordError
 from aesbench.report.draw.theme import size_colours, strokes_in_order
@@ -184,6 +185,9 @@ def test_the_figure_is_written_with_its_numbers_and_the_same_bytes_each_time(
     assert paths[0].read_bytes().startswith(b"\x89PNG")
     assert write_trace_figure(tmp_path / "none", record, {"search": Trace()}) == []
     assert not (tmp_path / "none").exists()
+    paths = write_trace_figure(tmp_path / "three", record, traces, ("png", "svg", "pdf"))
+    assert paths[2] == tmp_path / "three" / "trace.pdf"
+    assert paths[2].read_bytes().startswith(b"%PDF")
 
 
 def test_a_folder_that_cannot_be_made_is_named(record, traces, tmp_path):
@@ -220,3 +224,11 @@ def test_reports_load_matplotlib_only_to_draw():
         "sys.exit(any(name in sys.modules for name in ('matplotlib', 'torch')))"
     )
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_a_run_page_tells_what_was_tuned_of_the_protocol(record):
+    """The setting and its value; a run without has no such line."""
+    spec = dataclasses.replace(record.spec, train=TrainConfig(l2=1e-4), tuned=("train.l2",))
+    tuned = dataclasses.replace(record, spec=spec)
+    assert "tuned of the protocol: train.l2 0.0001" in shown(tuned, {})
+    assert "tuned of" not in shown(record, {})

@@ -92,7 +92,7 @@ def stage(
     if rows == 0:
         raise DataError(f"{reading.path} holds no rows; fetch it again")
     partial = index.with_suffix(".partial")
-    partial.write_text(json.dumps([info.to_json() for info in infos]))
+    partial.write_text(json.dumps([info.to_json() for info in infos], allow_nan=False))
     os.replace(partial, index)
     return infos
 

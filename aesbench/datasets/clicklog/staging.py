@@ -53,7 +53,7 @@ class BlockInfo:
 
     def to_json(self) -> str:
         """Return it as one line."""
-        return json.dumps(asdict(self))
+        return json.dumps(asdict(self), allow_nan=False)
 
 
 def block_path(folder: Path, number: int) -> Path:

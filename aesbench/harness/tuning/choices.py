@@ -2,22 +2,46 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from aesbench.core.label import read_method
-from aesbench.core.settings import build_config
+from aesbench.core.search_space import Space
+from aesbench.core.settings import build_config, require
 from aesbench.errors import ConfigError
 from aesbench.harness.grid import MethodChoice, Settings, choose_methods
-from aesbench.plugins.search_space import Space
 
 
 @dataclass(frozen=True)
 class Tunable:
-    """One contender: a method with what is given, and the settings that tuning may change."""
+    """One contender: a method with what is given, and what tuning may change.
+
+    Attributes:
+        choice: the method with the settings that it starts from.
+        own: which of its settings may change, and to what.
+        shared: the same of the protocol, alike for all: ``train.l2``, ``backbone.dropout``.
+    """
 
     choice: MethodChoice
-    space: Space
+    own: Space
+    shared: Space = field(default_factory=dict)
+
+    @property
+    def space(self) -> Space:
+        """Both; no setting of a method has a dot in its name."""
+        return {**self.own, **self.shared}
+
+    def with_settings(self, backbone: str, settings: Mapping[str, Any]) -> MethodChoice:
+        """Return the method with values for all of the space."""
+        method = self.choice.method
+        config = asdict(self.choice.config)
+        config |= {name: value for name, value in settings.items() if name in self.own}
+        return replace(
+            self.choice,
+            config=build_config(method.Config, config, method.name),
+            protocol={backbone: {n: v for n, v in settings.items() if n in self.shared}},
+        )
 
 
 def tunables(text: str, settings: Settings | None = None) -> list[Tunable]:
@@ -51,23 +75,34 @@ def tunables(text: str, settings: Settings | None = None) -> list[Tunable]:
     return [Tunable(choice, space) for choice in found.values()]
 
 
-def contenders(texts: list[str], settings: Settings | None = None) -> list[Tunable]:
+def contenders(
+    texts: list[str], settings: Settings | None = None, shared: Space | None = None
+) -> list[Tunable]:
     """Return what is tuned of several methods, each once.
 
+    Args:
+        texts: as ``tunables`` reads them.
+        settings: what ``--set`` changed.
+        shared: what is tuned of the protocol for all of them.
+
     Raises:
-        ConfigError: a name or a setting is unknown, or a method has nothing to tune.
+        ConfigError: no method is named, a name or a setting is unknown, or a method has nothing to
+            tune.
     """
+    require(len(texts) > 0, "methods", "", "at least one name, or several with commas")
     found: dict[tuple[str, str | None], Tunable] = {}
     for text in texts:
         for tunable in tunables(text, settings):
             choice = tunable.choice
-            if not tunable.space:
+            if not tunable.own and not shared:
                 known = ", ".join(choice.method.space)
                 raise ConfigError(
                     f"'{choice.label}' has nothing to tune: "
                     + (f"{known} are given" if known else "it declares no space of settings")
                     + "; leave it out"
                     + (f", or name '{choice.method.name}' alone" if known else "")
+                    + ", or tune what all methods share: --tune train.l2"
                 )
+            tunable = replace(tunable, shared=shared or {})
             found.setdefault((choice.label, choice.unification), tunable)
     return list(found.values())

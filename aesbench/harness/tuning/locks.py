@@ -18,8 +18,16 @@ from aesbench.errors import RecordError
 
 @contextmanager
 def exclusive(path: Path) -> Iterator[None]:
-    """Let one process at a time into the block."""
-    with path.open("ab") as file:
+    """Let one process at a time into the block.
+
+    Raises:
+        RecordError: the folder cannot be written.
+    """
+    try:
+        file = path.open("ab")
+    except OSError as error:
+        raise _unwritable(path.parent, error) from error
+    with file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
@@ -41,10 +49,7 @@ class Presence:
             folder.mkdir(parents=True, exist_ok=True)
             self._file = self._path(self.name).open("xb")
         except OSError as error:
-            raise RecordError(
-                f"cannot write into {folder}: {error.strerror or error}; choose another folder with"
-                " --results"
-            ) from error
+            raise _unwritable(folder, error) from error
         fcntl.flock(self._file, fcntl.LOCK_EX)
 
     def lives(self, name: str) -> bool:
@@ -66,3 +71,10 @@ class Presence:
 
     def _path(self, name: str) -> Path:
         return self._folder / f"{name}.lock"
+
+
+def _unwritable(folder: Path, error: OSError) -> RecordError:
+    return RecordError(
+        f"cannot write into {folder}: {error.strerror or error}; choose another folder with"
+        " --results"
+    )

@@ -8,20 +8,23 @@ undisturbed one.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import optuna
-from optuna.samplers import TPESampler
 from optuna.storages import JournalStorage
-from optuna.storages.journal import JournalFileBackend
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from aesbench.core.metrics import Metrics
+from aesbench.core.search_space import Space
+from aesbench.errors import ConfigError
+from aesbench.harness.tuning.draws import count_settings, distributions, draw
+from aesbench.harness.tuning.journal import Journal
 from aesbench.harness.tuning.locks import Presence, exclusive
 from aesbench.models.randomness import stage_seed
-from aesbench.plugins.search_space import Range, Space
 
 OUT_OF_TIME = "stopped when the seconds were over"
 """The error of a trial that says nothing of its settings."""
@@ -59,21 +62,27 @@ class Spent:
     """What the trials of a study used up.
 
     Attributes:
-        trials: that count, failed and repeated ones included.
+        trials: that ran, failed ones included; each had settings of its own.
         failed: whose run failed or was stopped when the seconds were over.
-        repeated: of settings that had been tried; their result is known and costs nothing.
         seconds, cpu_seconds: wall and processor time of their runs.
+        exhausted: whether no settings were left to try, so that there are no more trials however
+            many are allowed.
     """
 
     trials: int
     failed: int
-    repeated: int
     seconds: float
     cpu_seconds: float
+    exhausted: bool = False
 
 
 class TrialStudy:
-    """One contender's study in a folder; ``name`` must tell all that its results depend on."""
+    """One contender's study in a folder; ``name`` must tell all that its results depend on.
+
+    Raises:
+        ConfigError: the settings to begin with are not in the space.
+        RecordError: the journal cannot be written, or it is damaged before its last line.
+    """
 
     def __init__(
         self,
@@ -85,36 +94,61 @@ class TrialStudy:
         seed: int,
         presence: Presence,
     ) -> None:
+        for setting, values in space.items():
+            if first[setting] not in values:
+                raise ConfigError(
+                    f"{setting} = {first[setting]!r} of {name} is not in {values}, its space;"
+                    " tuning begins with it, so declare a space that holds it"
+                )
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self._lock = folder / "tuning.lock"
         self._space, self._first, self._budget = space, first, budget
         self._seed, self._presence = seed, presence
-        self._mine: dict[int, optuna.Trial] = {}
-        with exclusive(self._lock):
-            self._study = optuna.create_study(
-                storage=JournalStorage(JournalFileBackend(str(folder / "journal.log"))),
-                study_name=name,
-                direction="maximize",
-                load_if_exists=True,
-            )
+        self._journal = Journal(folder / "journal.log")
+        with self._writing():
+            self._journal.check()
+            try:
+                self._storage = JournalStorage(self._journal)
+                self._study = optuna.create_study(
+                    storage=self._storage,
+                    study_name=name,
+                    direction="maximize",
+                    load_if_exists=True,
+                )
+            except (AssertionError, LookupError, TypeError, ValueError) as error:
+                raise self._journal.damaged(f"no journal of Optuna's ({error!r})") from error
+
+    @property
+    def most_trials(self) -> int:
+        """How many trials there can be, those that were stopped and tell nothing included."""
+        size = count_settings(self._space)
+        if size is None:
+            return self._budget.trials
+        return min(size + sum(map(_is_stopped, self._ended())), self._budget.trials)
 
     def claim(self) -> Claim | None:
-        """Return a trial to run; None when the budget is spent or given out."""
-        with exclusive(self._lock):
+        """Return a trial to run; None when the budget is spent or no settings are left to try.
+
+        What is given out counts as spent and as tried.
+        """
+        with self._writing():
             self._end_interrupted()
-            while True:
-                counting = self._counting()
-                if len(counting) >= self._budget.trials or self.is_out_of_time():
-                    return None
-                trial = self._ask(len(counting))
-                earlier = next((t for t in counting if _repeats(trial, t)), None)
-                if earlier is None:
-                    return Claim(trial.number, dict(trial.params))
-                notes: dict[str, Any] = {"seconds": 0.0, "repeats": earlier.number}
-                for name in ("validation", "error"):
-                    if name in earlier.user_attrs:
-                        notes[name] = earlier.user_attrs[name]
-                self._end(trial.number, notes)
+            counting = self._counting()
+            if len(counting) >= self._budget.trials or self.is_out_of_time():
+                return None
+            settings = self._next(len(counting), _tried(counting))
+            if settings is None:
+                return None
+            # All of it in one line of the journal: there is no half of a trial.
+            self._study.add_trial(
+                create_trial(
+                    state=TrialState.RUNNING,
+                    params=settings,
+                    distributions=distributions(self._space),
+                    user_attrs={"process": self._presence.name},
+                )
+            )
+            return Claim(self._trials()[-1].number, settings)
 
     def finish(
         self,
@@ -126,13 +160,10 @@ class TrialStudy:
         cpu_seconds: float = 0.0,
     ) -> None:
         """Note how a trial ended: with metrics, or with an error."""
-        notes: dict[str, Any] = {"seconds": seconds, "cpu_seconds": cpu_seconds}
-        if validation is not None:
-            notes["validation"] = asdict(validation)
-        else:
-            notes["error"] = error
-        with exclusive(self._lock):
-            self._end(claim.number, notes)
+        told = {"error": error} if validation is None else {"validation": asdict(validation)}
+        with self._writing():
+            # The seconds last: a trial of which they were noted has ended.
+            self._end(claim.number, {**told, "cpu_seconds": cpu_seconds, "seconds": seconds})
 
     def is_out_of_time(self, running_s: float = 0.0) -> bool:
         """Whether the seconds are over, those of running trials included."""
@@ -141,13 +172,15 @@ class TrialStudy:
 
     def spent(self) -> Spent:
         """Return what has been used up by trials that ended."""
-        notes = [trial.user_attrs for trial in self._ended()]
+        ended = self._ended()
+        notes = [trial.user_attrs for trial in ended]
+        tried = _tried(ended)
         return Spent(
             trials=len(notes),
             failed=sum("validation" not in own for own in notes),
-            repeated=sum("repeats" in own for own in notes),
             seconds=sum(own["seconds"] for own in notes),
             cpu_seconds=sum(own.get("cpu_seconds", 0.0) for own in notes),
+            exhausted=len(tried) == count_settings(self._space),
         )
 
     def best(self) -> tuple[dict[str, Any], Metrics] | None:
@@ -158,18 +191,36 @@ class TrialStudy:
         best = max(good, key=lambda trial: trial.user_attrs["validation"]["auc"])  # The first.
         return dict(best.params), Metrics(**best.user_attrs["validation"])
 
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Let this process alone write, into a journal that ends with a whole line."""
+        with exclusive(self._lock):
+            self._journal.mend()
+            yield
+
     def _trials(self) -> list[FrozenTrial]:
         return self._study.get_trials(deepcopy=False)
 
     def _ended(self) -> list[FrozenTrial]:
-        return [t for t in self._trials() if t.state.is_finished() and "seconds" in t.user_attrs]
+        return [t for t in self._trials() if t.state.is_finished() and _is_noted(t)]
 
     def _counting(self) -> list[FrozenTrial]:
         running = [t for t in self._trials() if t.state == TrialState.RUNNING]
         return [*self._ended(), *running]
 
+    def _next(self, number: int, tried: list[dict[str, Any]]) -> dict[str, Any] | None:
+        """Return the defaults, or else what is drawn; the draw depends on ``number`` alone."""
+        if self._first not in tried:
+            return self._first
+
+        def seed(attempt: int) -> int:
+            return stage_seed(self._seed, f"tune/{number}" + f"/{attempt}" * (attempt > 0))
+
+        told = [trial for trial in self._ended() if "validation" in trial.user_attrs]
+        return draw(self._space, told, tried, seed)
+
     def _end_interrupted(self) -> None:
-        """End the trials whose processes are gone; without notes they do not count."""
+        """End the trials whose processes are gone; without all of their notes they do not count."""
         for trial in self._trials():
             process = trial.user_attrs.get("process")
             if trial.state == TrialState.RUNNING and not (
@@ -177,37 +228,37 @@ class TrialStudy:
             ):
                 self._end(trial.number, {})
 
-    def _ask(self, number: int) -> optuna.Trial:
-        """Ask for settings, first of all the defaults; the draw depends on ``number`` alone."""
-        if number == 0:
-            self._study.enqueue_trial(self._first)
-        seed = stage_seed(self._seed, f"tune/{number}") % 2**32
-        self._study.sampler = TPESampler(seed=seed)
-        trial = self._study.ask()
-        trial.set_user_attr("process", self._presence.name)
-        self._mine[trial.number] = trial
-        for name, values in self._space.items():
-            if not isinstance(values, Range):
-                trial.suggest_categorical(name, list(values))
-            elif values.whole:
-                trial.suggest_int(name, int(values.low), int(values.high), log=values.log)
-            else:
-                trial.suggest_float(name, values.low, values.high, log=values.log)
-        return trial
-
     def _end(self, number: int, notes: dict[str, Any]) -> None:
-        if number in self._mine:
-            trial = self._mine.pop(number)
-            for name, value in notes.items():
-                trial.set_user_attr(name, value)
-        noted = self._trials()[number].user_attrs  # Of a process that died while it noted, too.
-        if "validation" in noted:
-            self._study.tell(number, noted["validation"]["auc"])
+        study_id = self._storage.get_study_id_from_name(self._study.study_name)
+        trial_id = self._storage.get_trial_id_from_study_id_trial_number(study_id, number)
+        for name, value in notes.items():
+            self._storage.set_trial_user_attr(trial_id, name, value)
+        trial = self._trials()[number]  # Of a process that died after its notes, too.
+        if _is_noted(trial) and "validation" in trial.user_attrs:
+            self._study.tell(number, trial.user_attrs["validation"]["auc"])
         else:
             self._study.tell(number, state=TrialState.FAIL)
 
 
-def _repeats(trial: optuna.Trial, earlier: FrozenTrial) -> bool:
-    """Whether an earlier trial tells the result of this one."""
-    told = earlier.state.is_finished() and earlier.user_attrs.get("error") != OUT_OF_TIME
-    return told and earlier.params == trial.params
+def _is_noted(trial: FrozenTrial) -> bool:
+    """Whether it was noted how a trial ended.
+
+    Studies of older versions hold trials that repeat others and never ran.
+    """
+    notes = trial.user_attrs
+    told = "seconds" in notes and ("validation" in notes or "error" in notes)
+    return told and "repeats" not in notes
+
+
+def _is_stopped(trial: FrozenTrial) -> bool:
+    """Whether the seconds were over before a trial told anything of its settings."""
+    return bool(trial.user_attrs.get("error") == OUT_OF_TIME)
+
+
+def _tried(trials: list[FrozenTrial]) -> list[dict[str, Any]]:
+    """Return the distinct settings whose result is known or awaited."""
+    found: list[dict[str, Any]] = []
+    for trial in trials:
+        if not _is_stopped(trial) and trial.params not in found:
+            found.append(trial.params)
+    return found

@@ -10,7 +10,9 @@ import dataclasses
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
+from typing import Any
 
 from aesbench.core.metrics import Metrics
 from aesbench.core.record import RunRecord
@@ -22,13 +24,18 @@ from aesbench.harness.grid import MethodChoice, Settings, plan
 from aesbench.harness.runner import checked_device
 from aesbench.harness.tuning.choices import Tunable, contenders
 from aesbench.harness.tuning.locks import Presence
+from aesbench.harness.tuning.shared import shared_space
 from aesbench.harness.tuning.study import OUT_OF_TIME, Budget, Claim, Spent, TrialStudy
 from aesbench.harness.tuning.winners import Winner, Winners
+from aesbench.plugins.registry import BACKBONES
 
 
 @dataclass(frozen=True)
 class TrialEnded:
-    """What ``tune`` tells of a trial: whose it was, how it went, and what has been spent so far."""
+    """What ``tune`` tells of a trial: whose it was, how it went, and what has been spent so far.
+
+    ``trials`` are the most that its contender gets.
+    """
 
     label: str
     backbone: str
@@ -36,6 +43,7 @@ class TrialEnded:
     record: RunRecord | None
     spent: Spent
     best: Metrics | None
+    trials: int
 
 
 @dataclass(frozen=True)
@@ -55,16 +63,11 @@ class Setting:
         """
         choice = tunable.choice
         if claim is not None:
-            method = choice.method
-            config = {**dataclasses.asdict(choice.config), **claim.settings}
-            called = choice.called
-            # Two trials in progress may have the same settings: the number tells them apart.
-            trial = (*called.settings, ("trial", str(claim.number)))
-            choice = dataclasses.replace(
-                choice,
-                config=build_config(method.Config, config, method.name),
-                called=dataclasses.replace(called, settings=trial),
-            )
+            choice = tunable.with_settings(backbone, claim.settings)
+            # Settings that differ may be one to a method: the number tells trials apart.
+            trial = (*choice.called.settings, ("trial", str(claim.number)))
+            called = dataclasses.replace(choice.called, settings=trial)
+            choice = dataclasses.replace(choice, called=called)
         relevant = {choice.method.name, backbone, "train"}
 
         def choose(text: str, settings: Settings) -> list[MethodChoice]:
@@ -89,6 +92,7 @@ def tune(
     *,
     budget: Budget,
     backbones: Sequence[str] = ("widedeep",),
+    shared: Sequence[str] = (),
     seed: int = 0,
     parameter_budget: float | None = None,
     settings: Settings | None = None,
@@ -107,6 +111,8 @@ def tune(
             make the call at once to share the trials.
         budget: what every method gets on every backbone.
         backbones: registered names.
+        shared: settings of the protocol that are tuned for every method beside its own:
+            ``train.l2``, ``backbone.dropout``.
         seed: of the trials' runs, and of the draw of their settings.
         parameter_budget: as ``plan`` takes it.
         settings: changed settings of methods, backbones and ``train``, which are not tuned.
@@ -122,10 +128,13 @@ def tune(
         RecordError: the folder cannot be written.
     """
     require_int(budget.trials, "trials", 1)
-    require(budget.seconds is None or budget.seconds > 0, "seconds", budget.seconds, "above 0")
+    limit = budget.seconds
+    require(limit is None or 0 < limit < inf, "seconds", limit, "a number above 0")
+    require_int(seed, "seed", 0)
     require(workers >= 1, "jobs", workers, "at least 1")
     checked_device(device)
     settings = settings or {}
+    spaces = {backbone: shared_space(shared, backbone, settings) for backbone in backbones}
     # Finds every mistake before the first trial.
     plan(dataset, methods, backbones=backbones, seeds=[seed], budget=parameter_budget,
          settings=settings)  # fmt: skip
@@ -135,7 +144,7 @@ def tune(
     winners = []
     try:
         for backbone in backbones:
-            for tunable in contenders(list(methods), settings):
+            for tunable in contenders(list(methods), settings, spaces[backbone]):
                 given = setting.spec(tunable, backbone)
                 study = _study(folder, tunable, given, budget, presence)
                 _run_trials(study, tunable, backbone, setting, workers, pool, listen)
@@ -160,17 +169,27 @@ def _study(
 ) -> TrialStudy:
     """Return the contender's study, whose name tells data, given settings, space and seed."""
     space = {name: repr(values) for name, values in tunable.space.items()}
-    config = dataclasses.asdict(tunable.choice.config)
     name = f"{given.label} on {given.dataset}, {given.backbone}"
     return TrialStudy(
         folder,
         f"{name}, {content_hash([given.to_dict(), space])}",
         tunable.space,
-        {setting: config[setting] for setting in tunable.space},
+        {setting: _value(given, setting) for setting in tunable.space},
         budget,
         given.seed,
         presence,
     )
+
+
+def _value(spec: RunSpec, name: str) -> Any:
+    """Return the value that a setting of a space has in a run."""
+    owner, dot, setting = name.rpartition(".")
+    if not dot:
+        return spec.method_config[name]
+    if owner == "train":
+        return getattr(spec.train, setting)
+    config: Any = build_config(BACKBONES.get(spec.backbone).Config, spec.backbone_config, owner)
+    return getattr(config, setting)
 
 
 def _run_trials(
@@ -214,7 +233,9 @@ def _run_trials(
             best = study.best()
             label = tunable.choice.label
             told = best[1] if best else None
-            listen(TrialEnded(label, backbone, claim, record, study.spent(), told))
+            listen(
+                TrialEnded(label, backbone, claim, record, study.spent(), told, study.most_trials)
+            )
 
     events = run_jobs(jobs(), workers, pool)
     try:
@@ -238,16 +259,16 @@ def _winner(study: TrialStudy, tunable: Tunable, backbone: str) -> Winner | None
     best = study.best()
     if best is None:
         return None
-    choice = tunable.choice
     settings, validation = best
-    config = {**dataclasses.asdict(choice.config), **settings}
+    choice = tunable.with_settings(backbone, settings)
     return Winner(
         method=choice.method.name,
         label=choice.label,
         unification=choice.unification,
         backbone=backbone,
-        settings=settings,
-        config=config,
+        settings={name: settings[name] for name in tunable.own},
+        config=dataclasses.asdict(choice.config),
         validation=validation,
         spent=study.spent(),
+        shared=dict(choice.protocol[backbone]),
     )

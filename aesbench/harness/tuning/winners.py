@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from aesbench.core.files import write_atomically
+from aesbench.core.files import from_json, to_json, write_atomically
 from aesbench.core.metrics import Metrics
 from aesbench.core.settings import build_config
 from aesbench.datasets.base import Dataset
 from aesbench.errors import ConfigError
 from aesbench.harness.grid import MethodChoice, Settings, choose_methods
 from aesbench.harness.tuning.choices import tunables
+from aesbench.harness.tuning.shared import given_settings
 from aesbench.harness.tuning.study import Budget, Spent
 
-SCHEMA = 1
+SCHEMA = 2
+"""1 counted trials that repeated others, and tuned nothing of the protocol."""
 
 
 @dataclass(frozen=True)
@@ -28,10 +29,11 @@ class Winner:
         label: what was tuned: ``name``, or ``name:preset``.
         unification: the one that was named, or None for the backbone's default.
         backbone: registered name.
-        settings: those that were tuned.
+        settings: those of the method that were tuned.
         config: all of the method's settings with them.
         validation: what they reached.
         spent: what finding them took.
+        shared: those of the protocol that were tuned: ``train.l2``, ``backbone.dropout``.
     """
 
     method: str
@@ -42,6 +44,7 @@ class Winner:
     config: dict[str, Any]
     validation: Metrics
     spent: Spent
+    shared: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,7 @@ class Winners:
         Raises:
             RecordError: the folder cannot be written.
         """
-        write_atomically(path, json.dumps({"schema": SCHEMA, **asdict(self)}, indent=1) + "\n")
+        write_atomically(path, to_json({"schema": SCHEMA, **asdict(self)}) + "\n")
 
     @classmethod
     def read(cls, path: Path) -> Winners:
@@ -81,16 +84,16 @@ class Winners:
             ConfigError: it is something else.
         """
         try:
-            data = json.loads(path.read_text(encoding="utf-8"))
+            data = from_json(path.read_text(encoding="utf-8"))
             schema = data.pop("schema")
-            if schema != SCHEMA:
-                raise ConfigError(f"schema {schema!r}, this version of aesbench reads {SCHEMA}")
+            if schema not in (1, SCHEMA):
+                raise ConfigError(f"schema {schema!r}, this version of aesbench reads 1 and 2")
             winners = tuple(
                 Winner(
                     **{
                         **winner,
                         "validation": Metrics(**winner["validation"]),
-                        "spent": Spent(**winner["spent"]),
+                        "spent": _spent(winner["spent"]),
                     }
                 )
                 for winner in data.pop("winners")
@@ -130,12 +133,28 @@ class Winners:
         tuned_any = False
         for tunable in tunables(text, settings):
             choice = tunable.choice
-            own: dict[str, Any] = {
-                winner.backbone: build_config(choice.method.Config, winner.config, winner.method)
+            winners = [
+                winner
                 for winner in self.winners
                 if (winner.label, winner.unification) == (choice.label, choice.unification)
+            ]
+            own: dict[str, Any] = {
+                winner.backbone: build_config(choice.method.Config, winner.config, winner.method)
+                for winner in winners
             }
             tuned_any = tuned_any or bool(own)
             called = replace(choice.called, tuned=bool(own))
-            found.append(replace(choice, called=called, tuned=own))
+            shared = {winner.backbone: winner.shared for winner in winners}
+            for backbone, names in shared.items():
+                for given in given_settings(names, backbone, settings or {}):
+                    raise ConfigError(
+                        f"--set {given} gives what was tuned for '{choice.label}' on '{backbone}';"
+                        " leave it out, or run without --tuned"
+                    )
+            found.append(replace(choice, called=called, tuned=own, protocol=shared))
         return found if tuned_any else choose_methods(text, settings)
+
+
+def _spent(data: dict[str, Any]) -> Spent:
+    repeated = data.pop("repeated", 0)
+    return Spent(**{**data, "trials": data["trials"] - repeated})

@@ -12,14 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from aesbench.report.draw.intervals import student
 from aesbench.report.draw.legend import Keys, patch_keys
-from aesbench.report.draw.theme import GREY, SMALL, label_lanes, paler, say_in_lane
+from aesbench.report.draw.theme import GREY, PALE, SMALL, label_lanes, paler, say_in_lane
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from pandas import DataFrame
-
-PALE = 0.4
-"""How much of its colour the first of two stages has."""
 
 _HEIGHT = 0.65
 

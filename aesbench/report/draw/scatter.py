@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from aesbench.plugins.exhibit import Look
@@ -13,11 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from pandas import DataFrame
 
-_NOTE = 7.0
-_OFFSETS = ((5, 4), (5, -9), (-5, 4), (-5, -9), (5, 15), (5, -20), (-5, 15), (-5, -20))
-"""Places of a note beside its point, in points of text, the best first; left of it for x < 0."""
-_PANEL = 0.7, 0.85
-"""About how much of a figure a panel with a legend beside it takes."""
+    from aesbench.report.draw.notes import Around
 
 
 def draw_gains(
@@ -38,7 +35,7 @@ def draw_gains(
         looks: {name: its look}, in the order of drawing.
         ground: columns ``cost`` and ``value``: small grey dots behind all else.
         front: columns ``cost`` and ``value``: a line of steps through the best, cheapest first.
-        notes: {point: a word beside it}; words do not cover each other.
+        notes: {point: a word beside it}, which finds its place as the figure is drawn.
     """
     import seaborn
 
@@ -49,10 +46,11 @@ def draw_gains(
         seaborn.scatterplot(
             ground, x="cost", y="value", color=PALE_GREY, s=9, linewidth=0, zorder=1, ax=axis
         )
+    steps: list[tuple[float, float]] = []
     if front is not None and not front.empty:
-        costs = [*front["cost"], points["cost"].max()]
-        gains = [*front["value"], front["value"].iloc[-1]]
-        axis.step(costs, gains, where="post", color=GREY, lw=1.2, ls="--", zorder=1.5)
+        steps = list(zip(front["cost"], front["value"], strict=True))
+        steps.append((points["cost"].max(), steps[-1][1]))
+        axis.step(*zip(*steps, strict=True), where="post", color=GREY, lw=1.2, ls="--", zorder=1.5)
     for name, look in looks.items():
         own = points[points["name"] == name]
         if own.empty:
@@ -75,38 +73,31 @@ def draw_gains(
     axis.set(xlabel="", ylabel="")
     axis.set_xscale("log")  # Not before: seaborn would take logarithms and round on the way back.
     if notes:
+        from aesbench.report.draw.notes import note
+
         own = points[points["point"].isin(list(notes))].sort_values("mean", ascending=False)
-        _note(axis, list(zip(own["cost"], own["mean"], own["point"].map(notes), strict=True)))
+        words = zip(own["cost"], own["mean"], own["point"].map(notes), strict=True)
+        note(axis, list(words), _around(points, ground, steps))
 
 
-def _note(axis: Axes, notes: Sequence[tuple[float, float, str]]) -> None:
-    """Write ``(cost, gain, word)`` beside their points, each where it covers no other."""
-    whole = axis.figure.bbox
-    width, height = (
-        72 * share * pixels / axis.figure.dpi
-        for share, pixels in zip(_PANEL, (whole.width, whole.height), strict=True)
+def _around(
+    points: DataFrame, ground: DataFrame | None, front: Sequence[tuple[float, float]]
+) -> Around:
+    """Return what words keep clear of: points, their intervals, the ground and the front."""
+    import numpy as np
+
+    from aesbench.report.draw.notes import Around
+
+    lines = [
+        ((cost, low), (cost, high))
+        for cost, (low, high) in zip(points["cost"], points["interval"], strict=True)
+        if low == low
+    ]
+    for (cost, gain), (next_cost, next_gain) in pairwise(front):
+        lines += [((cost, gain), (next_cost, gain)), ((next_cost, gain), (next_cost, next_gain))]
+    dots = points.iloc[:0] if ground is None else ground
+    return Around(
+        markers=points[["cost", "mean"]].to_numpy(float),
+        lines=np.array(lines, dtype=float).reshape(-1, 2, 2),
+        dots=dots.reindex(columns=["cost", "value"]).to_numpy(float),
     )
-    axis.autoscale_view()
-    taken: list[tuple[float, float, float, float]] = []
-    to_axis = axis.transScale + axis.transLimits
-    for cost, gain, word in notes:
-        x, y = to_axis.transform((cost, gain)) * (width, height)
-        long = 0.62 * _NOTE * len(word)
-        boxes = {
-            (right, up): (x + right - (long if right < 0 else 0), y + up, long, 1.4 * _NOTE)
-            for right, up in _OFFSETS
-        }
-        free = [at for at, box in boxes.items() if not any(_overlap(box, one) for one in taken)]
-        right, up = at = (free or list(boxes))[0]
-        taken.append(boxes[at])
-        axis.annotate(
-            word, (cost, gain), at, textcoords="offset points", fontsize=_NOTE, color=GREY,
-            ha="left" if right > 0 else "right",
-        )  # fmt: skip
-
-
-def _overlap(
-    one: tuple[float, float, float, float], other: tuple[float, float, float, float]
-) -> bool:
-    (x, y, width, height), (left, low, wide, high) = one, other
-    return x < left + wide and left < x + width and y < low + high and low < y + height

@@ -21,6 +21,8 @@ BLUE, VERMILION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
 ORANGE, SKY, BLACK, GREY = "#E69F00", "#56B4E9", "#000000", "#777777"
 PALE_GREY = "#BBBBBB"
 COLOURS = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, BLACK)
+PALE = 0.4
+"""How much of its colour the first of two stages has."""
 
 SMALL, LABEL, TITLE = 8.0, 9.0, 10.0
 """Points: ticks, legends and what stands in a panel; labels of axes; titles of panels."""

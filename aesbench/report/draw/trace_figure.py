@@ -20,7 +20,7 @@ from aesbench.core.files import write_atomically
 from aesbench.core.record import RunRecord, field_names, run_title
 from aesbench.core.trace import Trace, Value, shape_of
 from aesbench.report.draw.bars import draw_bars
-from aesbench.report.draw.figure_files import figure_files
+from aesbench.report.draw.figure_files import FILES, figure_files
 from aesbench.report.draw.heatmap import draw_values
 from aesbench.report.draw.legend import fill_with_legend, stroke_keys
 from aesbench.report.draw.lines import draw_traces
@@ -92,8 +92,19 @@ class _Block:
     draw: Callable[[SubFigure], None]
 
 
-def write_trace_figure(folder: Path, record: RunRecord, traces: Mapping[str, Trace]) -> list[Path]:
-    """Write ``trace.png``, ``trace.svg`` and the numbers behind them as ``trace.csv``.
+def write_trace_figure(
+    folder: Path,
+    record: RunRecord,
+    traces: Mapping[str, Trace],
+    suffixes: Sequence[str] = FILES,
+) -> list[Path]:
+    """Write ``trace.png``, ``trace.svg`` and so on, and the numbers behind them as ``trace.csv``.
+
+    Args:
+        folder: where to.
+        record: of the run.
+        traces: of its stages.
+        suffixes: of the figure's files.
 
     Returns:
         The paths written; none if nothing was traced.
@@ -105,12 +116,12 @@ def write_trace_figure(folder: Path, record: RunRecord, traces: Mapping[str, Tra
         figure = trace_figure(record, traces)
         if figure is None:
             return []
-        drawn = figure_files(figure, salt=record.spec.run_id)
+        drawn = figure_files(figure, record.spec.run_id, suffixes)
     files: dict[str, str | bytes] = {"trace.csv": trace_csv(record, traces)}
     files |= {f"trace.{suffix}": content for suffix, content in drawn.items()}
     for name, content in files.items():
         write_atomically(folder / name, content)
-    return [folder / name for name in ("trace.png", "trace.svg", "trace.csv")]
+    return [folder / f"trace.{suffix}" for suffix in (*suffixes, "csv")]
 
 
 def trace_csv(record: RunRecord, traces: Mapping[str, Trace]) -> str:

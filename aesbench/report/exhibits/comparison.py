@@ -1,17 +1,17 @@
-"""A paper's main table: its line-up beside uniform sizes, its claims judged; one per data set.
+"""The comparison of all that ran, one per data set, and papers' main tables as views of it.
 
-Each registered paper has its own, for the data sets on which any of its methods ran.
+A paper's table has its line-up, whether it ran or not, the published numbers and its claims judged;
+it is made of the papers that a report was asked for.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 import pandas as pd
 
-from aesbench.core.label import Label
-from aesbench.core.phrasing import many, span
+from aesbench.core.phrasing import many, runs_in_words, span
 from aesbench.plugins.exhibit import (
     AUC,
     COUNT,
@@ -28,14 +28,18 @@ from aesbench.plugins.exhibit import (
 )
 from aesbench.plugins.paper import Paper, Place, Score
 from aesbench.report.draw.intervals import draw_forest
-from aesbench.report.statistics.contenders import BEST, Contender, competitions, differences
+from aesbench.report.statistics.contenders import (
+    BEST,
+    Contender,
+    competitions,
+    differences,
+    line_up,
+)
+from aesbench.report.statistics.leaders import Lead, leader
 from aesbench.report.statistics.paired import CAPTION, FORMS, Comparison, family
 from aesbench.report.statistics.scores import (
-    GIVEN,
-    RANDOM,
     REFERENCE,
-    UNIFORM,
-    best,
+    by_dataset,
     mean_over_seeds,
     over_seeds,
     seed_means,
@@ -45,39 +49,20 @@ from aesbench.report.statistics.verdicts import VERDICTS, tally, verdicts
 
 Rows = Sequence[Contender]
 
-
-NOBODYS = Paper("comparison", title="", citation="", line_up=(REFERENCE,))
-"""In whose place methods stand that no paper lists, on data that none has numbers of."""
+EVERYONE = Paper("aesbench", title="", citation="", line_up=(REFERENCE,))
+"""Whose table it is that holds whatever ran."""
 
 
 def build(evidence: Evidence) -> list[Exhibit]:
-    """Return an exhibit per paper and data set on which models were retrained and tested."""
-    everywhere = dict.fromkeys(place.dataset for place in competitions(evidence))
-    of_papers = {paper: _datasets(evidence, paper) for paper in evidence.papers}
-    of_papers[NOBODYS] = set(everywhere).difference(*of_papers.values())
+    """Return an exhibit per data set on which models were retrained, and one for each view."""
     exhibits = []
-    for paper, own in of_papers.items():
-        for dataset in everywhere:
-            rows = _rows(evidence, paper, dataset)
-            ran = any(len(row.runs) for of_place in rows.values() for row in of_place)
-            if dataset in own and ran:
+    for paper in (EVERYONE, *evidence.views):
+        found = competitions(evidence) if paper is EVERYONE else line_up(evidence, paper)
+        for dataset, members in by_dataset(found).items():
+            rows = {place: found[place] for place in members}
+            if any(len(row.runs) for of_place in rows.values() for row in of_place):
                 exhibits.append(_exhibit(evidence, paper, dataset, rows))
     return exhibits
-
-
-def _datasets(evidence: Evidence, paper: Paper) -> set[str]:
-    """Return the data sets on which methods of a paper ran, or that it has numbers of."""
-    notions = (UNIFORM, RANDOM, GIVEN)
-    own = [choice for choice in paper.line_up if Label.parse(choice).name not in notions]
-    runs = evidence.runs
-    known = {place.dataset for place in competitions(evidence) if paper.published_at(place)}
-    return known | set(runs["dataset"][runs["retrained"] & runs["choice"].isin(own)])
-
-
-def _rows(evidence: Evidence, paper: Paper, dataset: str) -> dict[Place, Rows]:
-    """Return the contenders of each place of a data set."""
-    found = competitions(evidence, [paper])
-    return {place: rows for place, rows in found.items() if place.dataset == dataset}
 
 
 def _exhibit(evidence: Evidence, paper: Paper, dataset: str, rows: Mapping[Place, Rows]) -> Exhibit:
@@ -89,15 +74,15 @@ def _exhibit(evidence: Evidence, paper: Paper, dataset: str, rows: Mapping[Place
         if len(judged):
             tables.append(_claims(evidence, paper, place, judged))
         for baseline in of_place:
-            if baseline.key in (REFERENCE, BEST) and len(baseline.runs):
+            if _is_baseline(evidence, baseline) and len(baseline.runs):
                 tables += _differences(evidence, paper, place, of_place, baseline)
         findings += _findings(evidence, paper, place, of_place, judged)
     figure = _figure(evidence, paper, dataset, rows)
     runs = (run for of_place in rows.values() for row in of_place for run in row.runs["run_id"])
     return Exhibit(
-        name=f"{paper.table}-{dataset}",
+        name=f"{_name(paper)}-{dataset}",
         title=f"{paper.heading}: {evidence.title(dataset)}",
-        claim=f"{paper.title}: {paper.claim}" if paper.claim else "",
+        claim=paper.told(paper.claim),
         findings=(*findings, *_relation(evidence, paper, dataset)),
         tables=tables,
         figures=() if figure is None else (figure,),
@@ -105,9 +90,14 @@ def _exhibit(evidence: Evidence, paper: Paper, dataset: str, rows: Mapping[Place
     )
 
 
+def _name(paper: Paper) -> str:
+    """Return how the files of a table begin."""
+    return "comparison" if paper is EVERYONE else paper.table
+
+
 def _scores(evidence: Evidence, paper: Paper, place: Place, rows: Rows) -> Table:
     """Return the scores of every row, the paper's beside them where it has the data set."""
-    published = paper.published_at(place)
+    published = paper.published_at(evidence.known(place))
     auc, loss, model = (
         [over_seeds(row.runs, measure) for row in rows]
         for measure in ("test_auc", "test_logloss", "total_params")
@@ -133,35 +123,42 @@ def _scores(evidence: Evidence, paper: Paper, place: Place, rows: Rows) -> Table
     forms = {name: HALF if name.endswith("95 %") else AUC for name in frame.columns[2:8]}
     forms |= {name: SHARE for name in frame.columns if "P-R" in name}
     return Table(
-        name=f"{paper.table}-{place.dataset}-{place.backbone}",
+        name=f"{_name(paper)}-{place.dataset}-{place.backbone}",
         title=f"Scores on {evidence.place(place)}",
         caption=(
             "AUC and LogLoss on the test split: mean over seeds, standard deviation, and half the"
             " width of Student's 95 % interval of the mean. P-R: parameters saved against UES-32."
-            " Best mean in bold. The best UES is chosen by its mean validation AUC."
-            + (" The paper gives neither n nor spread." if published else "")
+            " In bold the best mean over the seeds that methods share. The best UES is chosen by"
+            " its mean validation AUC."
+            + (f" {paper.title} gives neither n nor spread." if published else "")
         ),
         frame=frame,
         forms={**forms, "embedding params": COUNT, "paper AUC": AUC, "paper LogLoss": AUC},
-        texts={"method": [row.name for row in rows], "seeds": _seeds(rows, frame["seeds"])},
-        bold={"AUC": best(frame["AUC"]), "LogLoss": best(frame["LogLoss"], least=True)},
+        texts={
+            "method": [row.name for row in rows],
+            "seeds": [
+                runs_in_words(n, row.failed) for n, row in zip(frame["seeds"], rows, strict=True)
+            ],
+        },
+        bold={
+            "AUC": _marks(rows, leader(_runs(rows), "test_auc")),
+            "LogLoss": _marks(rows, leader(_runs(rows), "test_logloss", least=True)),
+        },
     )
-
-
-def _seeds(rows: Rows, counts: Iterable[int]) -> list[str]:
-    """Return how many seeds there are, and how many runs failed."""
-    return [
-        f"{count} (+{row.failed} failed)" if row.failed else str(count)
-        for row, count in zip(rows, counts, strict=True)
-    ]
 
 
 def _differences(
     evidence: Evidence, paper: Paper, place: Place, rows: Rows, baseline: Contender
 ) -> list[Table]:
     """Return the paired differences of both metrics from a row."""
-    # The best UES is one of the sizes, so one of the rows may be the baseline by another name.
-    others = [row for row in rows if row.label != baseline.label or row.label is None]
+    # The best UES is one of the sizes: a row by another name, or the baseline by another name.
+    known = {row.key for row in rows}
+    others = [
+        row
+        for row in rows
+        if row.label is None
+        or (row.label != baseline.label and (row.key != BEST or row.label not in known))
+    ]
     tables = []
     for metric, measure, better in (
         ("AUC", "test_auc", "Above 0 is better."),
@@ -171,7 +168,7 @@ def _differences(
         against = "ues32" if baseline.key == REFERENCE else baseline.key
         tables.append(
             Table(
-                name=f"{paper.table}-{place.dataset}-{place.backbone}"
+                name=f"{_name(paper)}-{place.dataset}-{place.backbone}"
                 f"-{metric.lower()}-vs-{against}",
                 title=f"{metric} minus that of {baseline.name}, on {evidence.place(place)}",
                 caption=f"{better} {CAPTION.format(family=family(found))}",
@@ -189,13 +186,13 @@ def _claims(evidence: Evidence, paper: Paper, place: Place, judged: pd.DataFrame
     columns = {"difference": "ours", "95 % low": "95 % low", "95 % high": "95 % high"}
     names = ["claim", "verdict", "paper", *columns, "pairs", "Holm p", "detectable"]
     return Table(
-        name=f"{paper.table}-{place.dataset}-{place.backbone}-claims",
-        title=f"The paper's claims, on {evidence.place(place)}",
+        name=f"{_name(paper)}-{place.dataset}-{place.backbone}-claims",
+        title=f"The claims of {paper.title}, on {evidence.place(place)}",
         caption=(
             f"{VERDICTS} Differences of AUC, or of the share of parameters saved; paired by seed,"
             " Student's 95 % interval, two-sided t-test, Holm over the claims of this table."
             " Detectable: as in the tables of differences. Published differences are of single"
-            " means in the paper's table."
+            f" means in the table of {paper.title}."
         ),
         frame=judged[names].rename(columns=columns),
         forms={**FORMS, "paper": SIGNED, "ours": SIGNED},
@@ -205,22 +202,21 @@ def _claims(evidence: Evidence, paper: Paper, place: Place, judged: pd.DataFrame
 def _findings(
     evidence: Evidence, paper: Paper, place: Place, rows: Rows, judged: pd.DataFrame
 ) -> list[str]:
-    """Say which method has the highest mean AUC, by how much, and what became of the claims."""
+    """Say who leads over common seeds, by how much, and what became of the claims."""
     where = evidence.title(place.backbone)
-    scored = [(found, row) for row in rows if (found := over_seeds(row.runs, "test_auc"))]
-    summary, first = max(scored, key=lambda pair: pair[0].mean)
-    texts = [
-        f"{where}: {first.name} has the highest mean AUC, {summary.mean:.4f} (n = {summary.n})"
-    ]
-    for row in rows:
-        if row.key in (REFERENCE, BEST) and row.label not in (None, first.label):
-            one = differences(rows, row.key, "test_auc").to_dict("index")[first.key]
+    names = {row.key: row.name for row in rows}
+    lead = leader(_runs(rows), "test_auc")
+    texts = [] if lead is None else [f"{where}: {lead.in_words(names.__getitem__)}"]
+    first = lead.first[0] if lead and len(lead.first) == 1 else None
+    for row in rows if first else ():
+        if _is_baseline(evidence, row) and row.label not in (None, first):
+            one = differences(rows, row.key, "test_auc").to_dict("index")[first]
             if one["pairs"]:
                 texts.append(f"{_with_interval(one)} against {row.name}")
-    sentences = ["; ".join(texts) + "."]
+    sentences = ["; ".join(texts) + "."] if texts else []
     if len(judged):
         sentences.append(
-            f"{where}, {paper.title}'s {many(len(judged), 'claim')}: {tally(judged['verdict'])}."
+            f"{where}, {many(len(judged), 'claim')} of {paper.title}: {tally(judged['verdict'])}."
         )
     return sentences
 
@@ -230,15 +226,29 @@ def _with_interval(one: Comparison) -> str:
     text = shown(one["difference"], SIGNED)
     if one["95 % low"] is not None:
         text += f" [{shown(one['95 % low'], SIGNED)}, {shown(one['95 % high'], SIGNED)}]"
+    if one["Holm p"] is not None:
         text += f" (Holm p {shown(one['Holm p'], p_value)})"
     return text
 
 
+def _runs(rows: Rows) -> dict[str, pd.DataFrame]:
+    """Return what each row has to compare; the best uniform size is one of the others."""
+    return {row.key: row.runs for row in rows if row.key != BEST}
+
+
+def _marks(rows: Rows, lead: Lead | None) -> list[bool]:
+    """Return which rows lead, in bold."""
+    return [lead is not None and row.label in lead.first for row in rows]
+
+
+def _is_baseline(evidence: Evidence, row: Contender) -> bool:
+    """Whether the others are held against a row: the one asked for, or uniform sizes."""
+    return row.key == evidence.baseline if evidence.baseline else row.key in (REFERENCE, BEST)
+
+
 def _relation(evidence: Evidence, paper: Paper, dataset: str) -> tuple[str, ...]:
     """Say what the published numbers beside ours are worth."""
-    if any(place.dataset == dataset for place in paper.published):
-        return ()
-    if not paper.title:
+    if not paper.title or any(place.dataset == dataset for place in paper.published):
         return ()
     if relative := paper.relatives.get(dataset):
         return (
@@ -252,17 +262,19 @@ def _relation(evidence: Evidence, paper: Paper, dataset: str) -> tuple[str, ...]
 def _figure(
     evidence: Evidence, paper: Paper, dataset: str, rows: Mapping[Place, Rows]
 ) -> Figure | None:
-    """Draw every method's AUC difference from the reference, a panel per backbone."""
+    """Draw every method's AUC difference from the baseline, a panel per backbone."""
+    baseline = evidence.baseline or REFERENCE
+    against = evidence.method(baseline)
     lanes = {
         _lane(row): row.key
         for of_place in rows.values()
         for row in of_place
-        if row.key not in (REFERENCE, BEST)
+        if row.key not in (baseline, BEST)
     }
     parts, drawn = [], []
     for place, of_place in rows.items():
         panel = evidence.title(place.backbone)
-        found = differences(of_place, REFERENCE, "test_auc")
+        found = differences(of_place, baseline, "test_auc")
         keys = {_lane(row): row.key for row in of_place}
         own = found.reindex([keys.get(lane, "") for lane in lanes]).astype(object)
         own.insert(0, "method", list(lanes.values()))
@@ -272,20 +284,20 @@ def _figure(
         scores = {row.key: seed_means(row.runs, "test_auc") for row in of_place}
         for lane, key in keys.items():
             if lane in lanes:
-                gaps = (scores[key] - scores[REFERENCE]).dropna()
+                gaps = (scores[key] - scores.get(baseline, scores[key][:0])).dropna()
                 drawn.append(pd.DataFrame({"panel": panel, "name": lane, "value": gaps}))
     data = pd.concat(parts, ignore_index=True)
     if not data["pairs"].any():
         return None
-    name = f"{paper.table}-{dataset}-differences"
-    title = f"AUC differences from UES-32 on {evidence.title(dataset)}"
+    name = f"{_name(paper)}-{dataset}-differences"
+    title = f"AUC differences from {against} on {evidence.title(dataset)}"
     return Figure(
         name=name,
         title=title,
         caption=(
-            "Test AUC minus that of UES-32, paired by seed: mean and Student's 95 % interval, n ="
-            f" {span(int(n) for n in data['pairs'] if n)} pairs. Right of the line is better than"
-            " UES-32."
+            f"Test AUC minus that of {against}, paired by seed: mean and Student's 95 % interval,"
+            f" n = {span(int(n) for n in data['pairs'] if n)} pairs. Right of the line is better"
+            f" than {against}."
         ),
         alternative=f"{title}: a line per method, its interval left or right of 0.",
         data=Table(name, title, "", data, FORMS, {"method": [*lanes] * len(rows)}),
@@ -294,7 +306,7 @@ def _figure(
             differences=pd.concat(drawn, ignore_index=True),
             panels=[evidence.title(place.backbone) for place in rows],
             looks={lane: evidence.look(key) for lane, key in lanes.items()},
-            unit="AUC difference from UES-32",
+            unit=f"AUC difference from {against}",
         ),
         size=(8.0, 0.8 + 0.3 * len(lanes)),
     )

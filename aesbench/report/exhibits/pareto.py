@@ -16,9 +16,9 @@ from aesbench.report.draw.intervals import BAR_CAPTION
 from aesbench.report.draw.legend import ground_key, look_keys, outside_legend, stroke_keys
 from aesbench.report.draw.scatter import draw_gains
 from aesbench.report.draw.theme import GREY, LABEL, Stroke
+from aesbench.report.statistics.contenders import judged
 from aesbench.report.statistics.pareto_front import pareto_front
 from aesbench.report.statistics.scores import (
-    GIVEN,
     UNIFORM,
     by_dataset,
     by_method,
@@ -45,11 +45,12 @@ def build(evidence: Evidence) -> list[Exhibit]:
     runs = runs[~runs["method"].isin(apart)]
     found = {}
     for place, own in places(runs):
-        # Given sizes are the ground, and on no front: of many tried, the best is so by chance.
-        given = own["base_method"] == GIVEN
-        points = _points(own[~given])
+        # Many given sizes are the ground, and on no front: of many tried, the best is so by chance.
+        rows = judged(own)
+        points = _points(rows)
         if len(points) >= LEAST_METHODS:
-            found[place] = _on_front(points, own), _points(own[given]), own[~given]
+            ground = own[~own["run_id"].isin(rows["run_id"])]
+            found[place] = _on_front(points, own), _points(ground), rows
     return [
         _exhibit(evidence, dataset, {place: found[place] for place in members})
         for dataset, members in by_dataset(found).items()

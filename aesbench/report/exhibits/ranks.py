@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from aesbench.core.label import Label
 from aesbench.core.phrasing import listed, many, span
 from aesbench.plugins.exhibit import COUNT, MISSING, Evidence, Exhibit, Figure, Look, Table, p_value
 from aesbench.plugins.paper import Place
@@ -98,13 +97,14 @@ def comparable(places: Mapping[Place, pd.DataFrame]) -> pd.DataFrame:
 
 
 def _by_place(evidence: Evidence) -> dict[Place, pd.DataFrame]:
-    """Return the test AUC of every method as it comes: ``{place: (seeds, methods)}``."""
+    """Return the test AUC of every row of the comparison: ``{place: (seeds, methods)}``."""
+    apart = {label for paper in evidence.papers for label in paper.apart}
     return {
         place: pd.DataFrame(
             {
                 row.key: seed_means(row.runs, "test_auc")
                 for row in everyone
-                if len(row.runs) and row.key != BEST and Label.parse(row.key).is_plain
+                if len(row.runs) and row.key != BEST and row.key not in apart
             }
         )
         for place, everyone in competitions(evidence).items()

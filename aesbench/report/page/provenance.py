@@ -78,8 +78,8 @@ def _commit(record: RunRecord) -> str:
 
 
 def _providers(record: RunRecord) -> str:
-    providers: Any = record.environment.get("providers", {})
-    return ", ".join(sorted({p for p in providers.values() if not p.startswith("aesbench ")}))
+    foreign = {one for one in record.providers.values() if not one.startswith("aesbench ")}
+    return ", ".join(sorted(foreign))
 
 
 def _data(record: RunRecord) -> str:

@@ -12,26 +12,28 @@ import pandas as pd
 from aesbench.core.files import write_atomically
 from aesbench.core.frame import COLUMNS, COUNTS, FLAGS, REALS
 from aesbench.plugins.exhibit import Evidence, Exhibit
+from aesbench.report.draw.figure_files import FILES, WITH_PDF
 from aesbench.report.draw.parallel import Files, drawing
 from aesbench.report.page.build import as_made
-from aesbench.report.page.comparable import check_comparable
 from aesbench.report.page.page import page
 from aesbench.report.page.write_tables import FORMS, as_csv, as_html
 
 
-def write_report(results: Path, evidence: Evidence, workers: int = 1) -> list[Path]:
+def write_report(
+    results: Path, evidence: Evidence, workers: int = 1, *, pdf: bool = False
+) -> list[Path]:
     """Write every exhibit of the records; return the paths, the page's last.
 
     Args:
         results: where to.
         evidence: of the records.
         workers: processes that draw; the bytes do not depend on how many.
+        pdf: whether figures are written as PDF, too. Where the folder has any they always are:
+            none is left that shows other numbers than the figures beside it.
 
     Raises:
-        RecordError: records do not compare, two exhibits have one name, or the folder cannot be
-            written.
+        RecordError: two exhibits have one name, or the folder cannot be written.
     """
-    check_comparable(list(evidence.runs["record"]))
     files: dict[Path, str | bytes] = {}
     made: list[tuple[int, Exhibit]] = []
     pieces: dict[str, str] = {}
@@ -44,7 +46,8 @@ def write_report(results: Path, evidence: Evidence, workers: int = 1) -> list[Pa
                 files[Path("figures", f"{name}.{suffix}")] = content
             yield name, found["svg"].decode()
 
-    with drawing(workers) as begin:
+    suffixes = WITH_PDF if pdf or any(results.glob("figures/*.pdf")) else FILES
+    with drawing(workers, suffixes) as begin:
         for place, exhibit in as_made(evidence):
             made.append((place, exhibit))
             waiting |= {figure.name: begin(figure) for figure in exhibit.figures}
@@ -56,7 +59,7 @@ def write_report(results: Path, evidence: Evidence, workers: int = 1) -> list[Pa
                 files[Path("figures", f"{figure.name}.csv")] = as_csv(figure.data)
         files[Path("records.parquet")] = records_parquet(evidence.runs)
         exhibits = [exhibit for _, exhibit in sorted(made, key=itemgetter(0))]
-        html = page(evidence, exhibits, pieces, drawings())
+        html = page(evidence, exhibits, pieces, drawings(), suffixes)
     files[Path("report.html")] = html
     for path, written in files.items():
         write_atomically(results / path, written)
@@ -64,8 +67,18 @@ def write_report(results: Path, evidence: Evidence, workers: int = 1) -> list[Pa
 
 
 def records_parquet(runs: pd.DataFrame) -> bytes:
-    """Return the frame of all runs as a Parquet file; a column has its type whatever it holds."""
+    """Return the frame of all runs as a Parquet file; a column has its type whatever it holds.
+
+    Data sets, backbones and methods have the names that their records give them.
+    """
     import polars as pl
+
+    specs = [record.spec for record in runs["record"]]
+    runs = runs.assign(
+        dataset=[spec.dataset for spec in specs],
+        backbone=[spec.backbone for spec in specs],
+        method=[spec.label for spec in specs],
+    )
 
     types: dict[str, type[pl.DataType]] = dict.fromkeys(COLUMNS, pl.String)
     types |= dict.fromkeys(REALS, pl.Float64) | dict.fromkeys(COUNTS, pl.Int64)

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Iterable, Sequence
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 from aesbench.plugins.exhibit import COUNT, Table, is_missing
@@ -68,25 +70,53 @@ FORMS: dict[str, Callable[[Table], str]] = {"csv": as_csv, "md": as_markdown, "t
 
 
 def as_html(table: Table) -> str:
-    """Return the table as an element of a page; columns of text to read are set left."""
-    from markupsafe import escape
+    """Return the table as an element of a page; columns of text to read are set left.
 
-    rows = table.rows()
+    Cells of numeric columns hold their number in full, as ``data-value``, by which the page sorts.
+    """
+    from markupsafe import Markup, escape
+
     header = list(table.frame.columns)
-    texts = _text_columns(table, rows)
+    columns = {name: table.column(name) for name in header}
+    nothing = [""] * len(table.frame)
+    texts = _text_columns(table, table.rows())
     marks = [' class="text"' if place in texts else "" for place in range(len(header))]
+    values = list(zip(*(_values(table.frame[name]) for name in header), strict=True))
     parts = ["<table>\n<thead><tr>"]
     for name, mark in zip(header, marks, strict=True):
         whole = escape(name.replace(" %", "\u00a0%"))  # "95 %" stays on one line.
         parts.append(f'<th scope="col"{mark}>{whole}</th>')
     parts.append("</tr></thead>\n<tbody>")
-    for (first, _), *others in rows:
-        cells = [f'<tr><th scope="row">{escape(first)}</th>']
-        for (text, bold), mark in zip(others, marks[1:], strict=True):
-            shown = f"<strong>{escape(text)}</strong>" if bold else escape(text)
-            cells.append(f"<td{mark}>{shown}</td>")
-        parts.append("".join(cells) + "</tr>")
+    for row, keys in enumerate(values):
+        cells: list[str] = []
+        for name, mark, key in zip(header, marks, keys, strict=True):
+            shown = escape(columns[name][row])
+            if table.is_bold(name, row):
+                shown = Markup("<strong>{}</strong>").format(shown)
+            if note := table.notes.get(name, nothing)[row]:
+                shown += Markup("<small>{}</small>").format(note)
+            if tint := table.tints.get(name, nothing)[row]:
+                mark = f' class="{tint}"'
+            if cells:
+                cells.append(f"<td{mark}{key}>{shown}</td>")
+            else:
+                cells.append(f'<th scope="row"{key}>{shown}</th>')
+        parts.append(f"<tr>{''.join(cells)}</tr>")
     return "\n".join([*parts, "</tbody>\n</table>"])
+
+
+def _values(column: Iterable[Any]) -> list[str]:
+    """Return the attribute of each cell of a column, empty unless all that is known is a number."""
+    known = [None if is_missing(value) else value for value in column]
+    numbers = [value for value in known if value is not None]
+    if any(isinstance(value, bool) or not isinstance(value, Real) for value in numbers):
+        return [""] * len(known)
+    return ["" if value is None else f' data-value="{_script_number(value)}"' for value in known]
+
+
+def _script_number(value: Any) -> str:
+    """Return a number in full, as a script reads it."""
+    return repr(float(value)).removesuffix(".0").replace("inf", "Infinity")
 
 
 def as_rich(table: Table, stacks: Sequence[Sequence[str]]) -> RichTable:
@@ -161,9 +191,13 @@ _LATEX = {
     "^": r"\textasciicircum{}",
     "<": r"\textless{}",
     ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    '"': r"\char34{}",
     **{character: "\\" + character for character in "&%$#_{}"},
     # What the exhibits write beyond ASCII, for a LaTeX of any age.
     "−": "$-$",
+    "–": r"\textendash{}",
+    "²": "$^2$",
     "±": r"$\pm$",
     "≤": r"$\le$",
     "≥": r"$\ge$",
@@ -178,4 +212,8 @@ _LATEX = {
 
 def latex_escape(text: str) -> str:
     """Return plain text as LaTeX that shows it; white space of any kind is a space."""
-    return "".join(_LATEX.get(character, character) for character in " ".join(text.split()))
+    words = " ".join(text.split())
+    escaped = "".join(_LATEX.get(character, character) for character in words)
+    escaped = re.sub("-(?=-)", "-{}", escaped)  # Else two are one dash.
+    # Else a row that begins so is read as an option of the line break before it.
+    return "{}" + escaped if words[:1] in ("[", "*") else escaped

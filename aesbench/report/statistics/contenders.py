@@ -1,4 +1,4 @@
-"""Who competes at a place: a line-up, whether it ran or not, and whoever else ran as it comes."""
+"""Who competes at a place: whatever ran there, or a paper's line-up, whether it ran or not."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pandas as pd
 from aesbench.core.label import UNIFICATIONS, Label
 from aesbench.plugins.exhibit import Evidence
 from aesbench.plugins.paper import Paper, Place
+from aesbench.report.statistics.leaders import chosen
 from aesbench.report.statistics.paired import versus
 from aesbench.report.statistics.scores import (
     GIVEN,
@@ -19,13 +20,15 @@ from aesbench.report.statistics.scores import (
     Measure,
     by_method,
     compared,
-    over_seeds,
     places,
     seed_means,
 )
 
 BEST = "best-ues"
 """The key of the row of the best uniform size."""
+
+MOST_GIVEN = 10
+"""So many allocations given by hand at a place are contenders."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,57 +50,78 @@ class Contender:
     failed: int = 0
 
 
-def line_up(papers: Sequence[Paper]) -> tuple[list[str], set[str]]:
-    """Return the methods of all line-ups, and those that have a row only where they ran."""
-    listed = dict.fromkeys(choice for paper in papers for choice in paper.line_up)
-    return list(listed), {choice for paper in papers for choice in paper.beside}
-
-
-def competitions(
-    evidence: Evidence, papers: Sequence[Paper] | None = None
-) -> Mapping[Place, Sequence[Contender]]:
+def competitions(evidence: Evidence) -> Mapping[Place, Sequence[Contender]]:
     """Return ``{place: its contenders}`` of all places where something was retrained."""
-    return _competitions(evidence, tuple(evidence.papers if papers is None else papers))
+    return _competitions(evidence, None)
+
+
+def line_up(evidence: Evidence, paper: Paper) -> Mapping[Place, Sequence[Contender]]:
+    """Return the same as a paper has it: its line-up, whether it ran or not, and nobody else."""
+    return _competitions(evidence, paper)
 
 
 @lru_cache(maxsize=8)  # Several exhibits ask for the same.
-def _competitions(
-    evidence: Evidence, papers: tuple[Paper, ...]
-) -> Mapping[Place, Sequence[Contender]]:
+def _competitions(evidence: Evidence, paper: Paper | None) -> Mapping[Place, Sequence[Contender]]:
     retrained = evidence.runs[evidence.runs["retrained"]]
-    return {place: contenders(evidence, runs, papers) for place, runs in places(retrained)}
+    return {
+        place: contenders(evidence, runs) if paper is None else contenders_of(evidence, runs, paper)
+        for place, runs in places(retrained)
+    }
 
 
-def contenders(
-    evidence: Evidence, runs: pd.DataFrame, papers: Sequence[Paper] | None = None
-) -> list[Contender]:
-    """Return the rows of one place, whether they have runs or not.
+def contenders(evidence: Evidence, runs: pd.DataFrame) -> list[Contender]:
+    """Return the rows of one place: whatever ran there.
 
-    First the reference, the other uniform sizes of the line-up, the reference under the other
-    unification and the best uniform size; then the line-up; then every other method that ran with
-    its own settings, without a budget. A method that ran under budgets only has those rows.
+    Uniform sizes, the best of them, and then the others in the order of the evidence.
 
     Args:
         evidence: for names.
         runs: of the place, searches without retraining left out.
-        papers: whose line-ups; all that are registered if None.
     """
-    listed, beside = line_up(evidence.papers if papers is None else papers)
-    groups = by_method(runs[runs["base_method"] != GIVEN])
-    uniform = [REFERENCE, *(c for c in listed if _is(c, UNIFORM) and c != REFERENCE)]
+    groups = by_method(judged(runs))
+    uniform = [label for label in groups if is_uniform(label)]
+    others = [label for label in groups if label not in uniform]
+    rows = [_contender(evidence, groups, label) for label in uniform]
     best = best_uniform(groups)
-    chosen = f" ({evidence.method(best)})" if best else ""
-    rows = [_contender(evidence, groups, label) for label in (*uniform, _other(runs))]
-    row = _contender(evidence, groups, best or BEST)
-    rows.append(Contender(BEST, best, f"Best UES on validation{chosen}", row.runs, row.failed))
-    ran = [label for label in groups if Label.parse(label).is_plain and not _is(label, UNIFORM)]
-    known = [c for c in listed if not _is(c, UNIFORM) and (c not in beside or c in ran)]
-    for label in (*known, *(label for label in ran if label not in known)):
-        budgeted = [name for name in groups if _is_budgeted(name, label)]
-        is_missing = label not in groups or not len(compared(groups[label]))
-        names = budgeted if is_missing and budgeted else [label]
-        rows += [_contender(evidence, groups, name) for name in names]
+    if best:
+        rows.append(_best(evidence, groups, best))
+    return rows + [_contender(evidence, groups, label) for label in others]
+
+
+def contenders_of(evidence: Evidence, runs: pd.DataFrame, paper: Paper) -> list[Contender]:
+    """Return the rows of one place in a paper's table, whether they have runs or not.
+
+    First the reference, the other uniform sizes of the line-up, the reference under the other
+    unification and the best uniform size; then the line-up. A method that ran under budgets only
+    has those rows.
+
+    Args:
+        evidence: for names.
+        runs: of the place, searches without retraining left out.
+        paper: whose line-up.
+    """
+    groups = by_method(judged(runs))
+    uniform = [c for c in paper.line_up if is_uniform(c) and c != REFERENCE]
+    rows = [_contender(evidence, groups, c) for c in (REFERENCE, *uniform, _other(runs))]
+    rows.append(_best(evidence, groups, best_uniform(groups)))
+    for label in paper.line_up:
+        is_row = label in groups or label not in paper.beside
+        if is_row and not is_uniform(label):
+            budgeted = [name for name in groups if _is_budgeted(name, label)]
+            is_missing = label not in groups or not len(compared(groups[label]))
+            names = budgeted if is_missing and budgeted else [label]
+            rows += [_contender(evidence, groups, name) for name in names]
     return rows
+
+
+def judged(runs: pd.DataFrame) -> pd.DataFrame:
+    """Return the runs of one place without given sizes, where these are too many to be contenders.
+
+    Allocations drawn by the hundred are ground that others are held against.
+    """
+    is_given = runs["base_method"] == GIVEN
+    is_ground = runs["method"][is_given].nunique() > MOST_GIVEN
+    return runs[~is_given] if is_ground else runs
 
 
 def differences(rows: Sequence[Contender], baseline: str, measure: Measure) -> pd.DataFrame:
@@ -110,17 +134,45 @@ def best_uniform(groups: dict[str, pd.DataFrame]) -> str | None:
 
     Chosen on validation, since a size chosen on test has seen what it is judged by.
     """
-    sizes = [c for c in groups if _is(c, UNIFORM) and Label.parse(c).is_plain]
-    means = {}
-    for label in sorted(sizes, key=lambda text: int(Label.parse(text).preset)):
-        summary = over_seeds(compared(groups[label]), "validation_auc")
-        if summary is not None:
-            means[label] = summary.mean
-    return max(means, key=lambda label: means[label]) if means else None
+    sizes = sorted(filter(is_uniform, groups), key=lambda text: int(Label.parse(text).preset))
+    return chosen({label: compared(groups[label]) for label in sizes}, "validation_auc")
 
 
-def _is(label: str, name: str) -> bool:
-    return Label.parse(label).name == name
+def is_uniform(label: str, *, tuned: bool = False) -> bool:
+    """Whether a label is that of a uniform size as it comes, or as it was tuned."""
+    known = Label.parse(label)
+    is_size = known.preset.isdecimal() or (tuned and not known.preset)
+    return known.name == UNIFORM and is_size and known == replace(known.plain, tuned=tuned)
+
+
+def rivals(rows: Sequence[Contender]) -> dict[str, str]:
+    """Return ``{key: the best uniform size of at most as many embedding parameters}``.
+
+    The best by mean validation AUC; where nothing so small ran, the smallest that did, which is
+    larger. Tuned methods have tuned uniform sizes as rivals, if any ran. A row is left out where
+    there is none, and where it is itself the one.
+    """
+    ran = [row for row in rows if row.key != BEST and len(row.runs)]
+    params = {row.key: float(row.runs["embedding_params"].mean()) for row in ran}
+    plain, tuned = (
+        {row.key: row.runs for row in ran if is_uniform(row.key, tuned=tuned)}
+        for tuned in (False, True)
+    )
+    found = {}
+    for row in ran:
+        sizes = tuned if tuned and Label.parse(row.key).tuned else plain
+        own = {key: runs for key, runs in sizes.items() if params[key] <= params[row.key]}
+        best = chosen(own, "validation_auc") or min(sizes, key=params.__getitem__, default=None)
+        if best and best != row.key:
+            found[row.key] = best
+    return found
+
+
+def _best(evidence: Evidence, groups: dict[str, pd.DataFrame], best: str | None) -> Contender:
+    """Return the row of the best uniform size."""
+    row = _contender(evidence, groups, best or BEST)
+    name = f"Best UES on validation ({evidence.method(best)})" if best else "Best UES on validation"
+    return replace(row, key=BEST, label=best, name=name)
 
 
 def _is_budgeted(label: str, choice: str) -> bool:

@@ -51,7 +51,7 @@ def verdicts(
         ``claim``, ``verdict``, ``paper`` (the published difference) and the columns of a
         comparison, a row per claim.
     """
-    scores = paper.published_at(place)
+    scores = paper.published_at(evidence.known(place))
     runs = {row.key: row.runs for row in rows}
     texts, printed, comparisons = [], [], {}
     for claim in paper.claims:

@@ -168,12 +168,11 @@ def _kind(record: RunRecord) -> str:
 def _name(evidence: Evidence, kind: str, text: str) -> str:
     """Return a kind with what else a label changes: ``Shared, Adaptive, groups=1``.
 
-    A label that does not say its kind, as presets do not, is the method's own name.
+    A preset, which may choose more than the kind, has its own name.
     """
     label = Label.parse(text).without("scores")
     own = [f"{n}={value}" for n, value in label.settings if n not in ("scheme", "sampling")]
-    says_kind = len(label.settings) - len(own) == 2
-    return ", ".join((kind, *own)) if says_kind else evidence.method(str(label))
+    return evidence.method(str(label)) if label.preset else ", ".join((kind, *own))
 
 
 def judge(runs: pd.DataFrame, alone: Alone) -> Supernets:

@@ -105,7 +105,8 @@ def test_supernets_of_other_settings_have_rows_of_their_own(consistency, the_onl
     records, _, _ = consistency()
     other = next(r for r in records if r.scores)
     label = "adass[groups=1,sampling=adaptive,scheme=independent]+20-scores"
-    spec = dataclasses.replace(other.spec, label=label)
+    config = {**other.spec.method_config, "groups": 1}
+    spec = dataclasses.replace(other.spec, label=label, method_config=config)
     records.append(dataclasses.replace(other, spec=spec))
     table = the_only(table4.build, records).tables[0]
     names = table.column("supernet")[:-2]

@@ -10,7 +10,6 @@ from pandas import DataFrame
 from aesbench.plugins.exhibit import Look
 from aesbench.report.draw.legend import (
     fill_with_legend,
-    ground_key,
     look_keys,
     outside_legend,
     patch_keys,
@@ -54,20 +53,6 @@ def test_points_are_means_over_their_costs_with_bars_from_three_seeds_on():
     (front,) = axis.lines
     assert front.get_xydata().tolist() == [[100, 2], [200, 5], [1000, 5]]
     assert front.get_drawstyle() == "steps-post" and axis.get_xscale() == "log"
-
-
-def test_words_beside_points_do_not_cover_each_other():
-    """Five points of one cost and nearly one gain, as drawn in the end."""
-    figure = Figure(figsize=(9, 5), layout="constrained")
-    axis = figure.subplots()
-    points = {f"ues:{n}": ("UES", 1000.0, [0.8 + n * 1e-4]) for n in range(5)}
-    points |= {"low": ("mine", 10.0, [0.7]), "high": ("mine", 1e5, [0.9])}
-    draw_gains(axis, scores(points), LOOKS, notes={p: f"32 ({p})" for p in points if ":" in p})
-    outside_legend(figure, ground_key("chosen by no method") | look_keys(LOOKS))
-    figure.draw_without_rendering()
-    boxes = [text.get_window_extent() for text in axis.texts]
-    assert len(boxes) == 5
-    assert not any(a.overlaps(b) for n, a in enumerate(boxes) for b in boxes[:n])
 
 
 def test_legends_show_what_they_are_given():

@@ -6,9 +6,21 @@ import pytest
 from aesbench.plugins.exhibit import MISSING
 from aesbench.plugins.paper import Paper
 from aesbench.plugins.registry import PAPERS
-from aesbench.report.evidence import gather
+from aesbench.report.evidence import View, gather
 from aesbench.report.exhibits import comparison
 from aesbench.report.statistics.paired import compare
+
+
+@pytest.fixture
+def table3():
+    """Return the function that makes the view of AdaS&S of some records."""
+
+    def made(records):
+        evidence = gather(records, View(papers=("adass",)))
+        (found,) = (one for one in comparison.build(evidence) if one.name.startswith("table3"))
+        return found
+
+    return made
 
 
 def tables_of(exhibit):
@@ -21,13 +33,13 @@ def auc_of(records):
     return pd.Series({r.spec.seed: r.metrics["test"]["auc"] for r in records})
 
 
-def test_it_shows_scores_and_the_papers_beside_them(seeds, the_only, values, cells):
+def test_it_shows_scores_and_the_papers_beside_them(seeds, table3, values, cells):
     """Mean, parameters saved, and the published row; what did not run is a dash."""
     records = [
         *seeds("ues:32", 0.80, dataset="ml100k", noise=0),
         *seeds("adass:e", 0.81, dataset="ml100k", dims=(16, 8)),
     ]
-    exhibit = the_only(comparison.build, records)
+    exhibit = table3(records)
     table = tables_of(exhibit)["table3-ml100k-widedeep"]
     found = values(table)
     best, reference = found["AdaS&S-E"], found["UES-32"]
@@ -52,18 +64,18 @@ def test_it_compares_with_ues_32_and_with_the_best_uniform_size(seeds, the_only,
         *seeds("mde:value", 0.79, noise=0.3),
     ]
     tables = tables_of(the_only(comparison.build, records))
-    against_32 = tables["table3-tiny-widedeep-auc-vs-ues32"]
+    against_32 = tables["comparison-tiny-widedeep-auc-vs-ues32"]
     mde = values(against_32)["MDE"]
     expected = compare(auc_of(records[8:]), auc_of(records[:4]))
     for name in ("difference", "95 % low", "bootstrap high", "t-test p", "effect size"):
         assert mde[name] == expected[name]
-    # The best uniform size is UES-16, which is no row of the line-up: a family of two.
-    assert mde["Holm p"] == pytest.approx(2 * expected["t-test p"])
+    # UES-16 is the best uniform size, too: it counts once.
+    assert mde["Holm p"] > mde["t-test p"]
     assert "over the 2 comparisons of this table" in against_32.caption
-    versus_best = values(tables["table3-tiny-widedeep-auc-vs-best-ues"])
+    versus_best = values(tables["comparison-tiny-widedeep-auc-vs-best-ues"])
     assert versus_best["MDE"]["difference"] < mde["difference"]
     assert "Best UES on validation (UES-16)" not in versus_best and "UES-32" in versus_best
-    of_loss = values(tables["table3-tiny-widedeep-logloss-vs-ues32"])["MDE"]
+    of_loss = values(tables["comparison-tiny-widedeep-logloss-vs-ues32"])["MDE"]
     assert (of_loss["difference"], of_loss["t-test p"]) == (0, None)
 
 
@@ -90,12 +102,12 @@ def test_it_draws_a_line_for_every_row(seeds, the_only):
     assert len(frame) % 2 == 0 and "n = 4" in figure.caption
 
 
-def test_deleting_a_record_makes_its_cell_read_as_missing(make_record, the_only, cells):
-    """A method of one run, deleted, keeps its row; its number is a dash."""
+def test_deleting_a_record_makes_its_cell_read_as_missing(make_record, table3, cells):
+    """In a paper's table a method of one run, deleted, keeps its row; its number is a dash."""
     run = make_record("adass:e", dataset="ml100k", auc=0.81)
     others = [make_record("ues:32", dataset="ml100k"), make_record("ues:32", 1, dataset="ml100k")]
     with_it, without = (
-        cells(tables_of(the_only(comparison.build, records))["table3-ml100k-widedeep"])["AdaS&S-E"]
+        cells(tables_of(table3(records))["table3-ml100k-widedeep"])["AdaS&S-E"]
         for records in ([run, *others], others)
     )
     assert with_it["AUC"] == "0.8100" and without["AUC"] == MISSING
@@ -104,7 +116,7 @@ def test_deleting_a_record_makes_its_cell_read_as_missing(make_record, the_only,
 def test_a_failed_run_is_counted_in_its_row(make_record, failed, the_only, cells):
     """It enters no number."""
     records = [make_record("ues:32"), make_record("mde:value"), failed("mde:value", 1)]
-    table = tables_of(the_only(comparison.build, records))["table3-tiny-widedeep"]
+    table = tables_of(the_only(comparison.build, records))["comparison-tiny-widedeep"]
     assert cells(table)["MDE"]["seeds"] == "1 (+1 failed)"
 
 
@@ -115,7 +127,10 @@ def test_claims_stand_beside_ours_with_a_verdict(seeds, the_only, values):
         *seeds("adass:e", 0.81, dataset="ml100k"),
         *seeds("adass:e", 0.81, dataset="others"),
     ]
-    related, other = comparison.build(gather(records))
+    evidence = gather(records, View(papers=("adass",)))
+    found = {exhibit.name: exhibit for exhibit in comparison.build(evidence)}
+    related, other = found["table3-ml100k"], found["table3-others"]
+    assert not any("claims" in name for name in tables_of(found["comparison-ml100k"]))
     claims = values(tables_of(related)["table3-ml100k-widedeep-claims"])
     found = claims["AdaS&S-E beats UES-32 by AUC"]
     assert (found["verdict"], found["pairs"]) == ("confirmed", 4)
@@ -123,33 +138,73 @@ def test_claims_stand_beside_ours_with_a_verdict(seeds, the_only, values):
         0.01, abs=1e-4
     )
     assert claims["ESAPN is below UES-32 by AUC"]["verdict"] == "not testable at this n"
-    assert any(f"{len(claims)} claims: 1 confirmed" in finding for finding in related.findings)
+    assert any(
+        f"{len(claims)} claims of AdaS&S: 1 confirmed" in finding for finding in related.findings
+    )
     assert not any("claims" in name for name in tables_of(other))
     assert any("does not have these data" in finding for finding in other.findings)
 
 
 def test_the_findings_name_the_leader_and_its_lead(seeds, the_only):
     """With interval and p-value against both baselines, or against the one that it is not."""
-    records = [*seeds("ues:32", 0.80, noise=0), *seeds("adass:e", 0.81), *seeds("ues:16", 0.805)]
+    records = [*seeds("ues:32", 0.80, noise=0), *seeds("adass:e", 0.81)]
+    records += seeds("ues:16", 0.805, noise=0.3)
     finding = the_only(comparison.build, records).findings[0]
-    assert finding.startswith("Wide&Deep: AdaS&S-E has the highest mean AUC, 0.81")
-    assert "(n = 4); +0.01" in finding and "against UES-32; +0.005" in finding
-    assert "against Best UES on validation (UES-16)." in finding
+    assert finding.startswith(
+        "Wide&Deep: AdaS&S-E has the highest mean test AUC of 3 methods, 0.81"
+    )
+    assert "(n = 4 seeds), clearly ahead of all others; +0.01" in finding
+    assert "against UES-32; +0.005" in finding
+    assert finding.endswith("against Best UES on validation (UES-16).")
 
 
-@pytest.mark.parametrize(
-    ("labels", "dataset", "name"),
-    [
-        (["ues:32"], "tiny", "comparison-tiny"),
-        (["random", "mine"], "tiny", "comparison-tiny"),
-        (["ues:32"], "ml1m", "table3-ml1m"),
-        (["adass:e"], "tiny", "table3-tiny"),
-    ],
-)
-def test_what_no_paper_has_stands_in_a_table_of_nobodys(seeds, labels, dataset, name):
-    """Uniform and random sizes are nobody's; on data that a paper has, all its rows are wanted."""
-    records = [record for label in labels for record in seeds(label, 0.8, dataset=dataset)]
-    assert [one.name for one in comparison.build(gather(records))] == [name]
+def test_nobody_leads_itself(seeds, make_record, the_only):
+    """One method under two names, three seeds and two: a tie over the seeds that both have."""
+    records = [
+        *(make_record("one", seed, auc=0.8 + seed / 100) for seed in range(3)),
+        *(make_record("two", seed, auc=0.8 + seed / 100) for seed in range(2)),
+    ]
+    exhibit = the_only(comparison.build, records)
+    assert exhibit.findings == (
+        "Wide&Deep: one and two have the same mean test AUC, 0.8050 (n = 2 seeds).",
+    )
+    assert list(exhibit.tables[0].bold["AUC"]) == [True, True]
+
+
+def test_the_rows_are_what_was_run(seeds, the_only, cells):
+    """Whatever was changed; and no dashes for what did not run."""
+    labels = ("ues:5", "ues:32", "random", "fixed:2-8", "mde:field[alpha=0.2]", "mde:field@0.5")
+    records = [record for label in labels for record in seeds(label, 0.8)]
+    exhibit = the_only(comparison.build, records)
+    assert exhibit.name == "comparison-tiny"
+    rows = cells(exhibit.tables[0])
+    assert len(rows) == len(labels) + 1, "and the best uniform size"
+    assert all(row["AUC"] != MISSING for row in rows.values())
+
+
+def test_others_are_held_against_the_baseline_that_was_asked_for(seeds, values):
+    """In the tables of differences, the findings and the figure."""
+    records = [*seeds("ues:32", 0.80, noise=0), *seeds("mine", 0.81), *seeds("random", 0.7)]
+    (exhibit,) = comparison.build(gather(records, View(baseline="random")))
+    tables = tables_of(exhibit)
+    assert not [name for name in tables if "vs-ues32" in name or "vs-best" in name]
+    mine = values(tables["comparison-tiny-widedeep-auc-vs-random"])["mine"]
+    assert mine["difference"] == pytest.approx(0.11, abs=0.001)
+    assert exhibit.findings[0].endswith("against Random sizes.")
+    assert "from Random sizes" in exhibit.figures[0].title
+
+
+def test_a_place_where_all_runs_failed_takes_nothing_else_down(seeds, failed, the_only):
+    """Its rows are there, without numbers; nobody leads."""
+    records = [*seeds("ues:32", 0.8), *seeds("mine", 0.81), failed("mine", 0, backbone="deepfm")]
+    exhibit = the_only(comparison.build, records)
+    assert len(exhibit.findings) == 1 and len(exhibit.figures) == 1
+
+
+def test_what_nothing_is_held_against_has_no_differences(seeds, the_only):
+    """Without UES-32 there is no figure, and no traceback."""
+    exhibit = the_only(comparison.build, [*seeds("mine", 0.8), *seeds("theirs", 0.7)])
+    assert len(exhibit.tables) == 1 and not exhibit.figures
 
 
 def test_nothing_that_ran_has_no_table():
@@ -157,18 +212,17 @@ def test_nothing_that_ran_has_no_table():
     assert comparison.build(gather([])) == []
 
 
-def test_each_paper_has_its_own(seeds, cells, monkeypatch):
-    """Its heading, its table's name, its line-up, whoever else ran, and its claim by its name."""
+def test_each_paper_that_is_asked_for_has_its_own(seeds, cells, monkeypatch):
+    """Its heading, its table's name, its line-up and nobody else, its claim by its name."""
     paper = Paper(
         "b", "B", "B 2026", ("mine", "ues:8"), heading="Table 9", table="nine", claim="Ours wins."
     )
     monkeypatch.setattr(PAPERS, "_from_files", {"b": (paper, "this test")})
     records = [*seeds("ues:32", 0.8), *seeds("mine", 0.8), *seeds("autodim", 0.8)]
-    first, second = comparison.build(gather(records))
+    assert [one.name for one in comparison.build(gather(records))] == ["comparison-tiny"]
+    _, first, second = comparison.build(gather(records, View(papers=("adass", "b"))))
     assert first.name == "table3-tiny" and second.name == "nine-tiny"
     assert (second.title, second.claim) == ("Table 9: tiny", "B: Ours wins.")
-    rows = cells(second.tables[0])
-    assert list(rows) == [
-        *("UES-32", "UES-8", "UES-32 (transform)", "Best UES on validation (UES-32)"),
-        *("mine", "AutoDim"),
+    assert list(cells(second.tables[0])) == [
+        *("UES-32", "UES-8", "UES-32 (transform)", "Best UES on validation (UES-32)", "mine"),
     ]

@@ -14,7 +14,7 @@ def test_given_sizes_are_the_ground_and_variants_are_the_ablations(make_record, 
         make_record("ues:2", auc=0.70, dims=(2, 2)),
         make_record("ues:8", auc=0.72, dims=(8, 8)),
         make_record("mde:value@0.5", auc=0.71, dims=(16, 16)),
-        make_record("fixed:2-8", auc=0.99, dims=(2, 8)),
+        *(make_record(f"fixed:2-{d}", auc=0.99, dims=(2, d)) for d in range(4, 15)),
         make_record("adass:r[groups=1]", auc=0.99, dims=(2, 8)),
     ]
     exhibit = the_only(pareto.build, records)
@@ -24,11 +24,13 @@ def test_given_sizes_are_the_ground_and_variants_are_the_ablations(make_record, 
         **{"ues:2": "yes", "ues:8": "yes", "mde:value@0.5": ""},
     }
     assert exhibit.tables[0].bold["AUC"] == [True, True, False]
-    assert "1 allocation that no method chose" in exhibit.figures[0].caption
+    assert "11 allocations that no method chose" in exhibit.figures[0].caption
     assert exhibit.findings == [
         "tiny, Wide&Deep: on the front are, from small to large, UES-2 (240 parameters,"
         " AUC 0.7000), UES-8 (960 parameters, AUC 0.7200)."
     ]
+    few = the_only(pareto.build, records[:6])
+    assert len(few.runs) == 6, "a few given by hand are points like any other"
     assert pareto.build(gather(records[:2])) == [] == pareto.build(gather([]))
 
 

@@ -43,8 +43,12 @@ def test_the_main_table_comes_first_and_others_exhibits_last(seeds, nasty, other
     records = [*seeds("ues:32", 0.8), *seeds("ues:16", 0.8), *seeds("adass:r", 0.8)]
     others(mine=lambda evidence: [nasty])
     names = names_of([*records, *seeds("random@0.5", 0.8, budget=1920, dims=(16, 16))])
-    assert names[0] == "table3-tiny" and names[-3:] == ["matched-tiny", "pareto-tiny", nasty.name]
-    assert {"table1", "table2", "fig4-tiny"} <= set(names[1:-3])
+    assert names[:2] == ["overview", "comparison-tiny"] and names[-3:] == [
+        "matched-tiny",
+        "pareto-tiny",
+        nasty.name,
+    ]
+    assert {"table1", "table2", "fig4-tiny"} <= set(names[2:-3])
 
 
 def test_every_table_has_as_many_cells_as_columns_and_no_column_twice(seeds):
@@ -93,5 +97,5 @@ def test_two_of_one_name_are_refused(seeds, others, kind):
 
     others(again=again)
     records = [*seeds("ues:32", 0.8), *seeds("adass:r", 0.8)]
-    with pytest.raises(RecordError, match=f"two {kind}s are called 'table3-tiny"):
+    with pytest.raises(RecordError, match=f"two {kind}s are called 'comparison-tiny"):
         names_of(records)

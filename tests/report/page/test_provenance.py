@@ -16,11 +16,11 @@ def exhibit(nasty):
 
 def test_it_names_data_commit_versions_and_hardware(records, make_record, exhibit):
     """Of the exhibit's own records, with counts where they differ."""
-    environment = {
-        "git": {"commit": "f00d" * 10, "dirty": True},
-        "providers": {"method": "other 1.0", "backbone": "aesbench 0.1.0"},
-    }
-    other = dataclasses.replace(make_record("mine", dataset="ml100k"), environment=environment)
+    environment = {"git": {"commit": "f00d" * 10, "dirty": True}}
+    providers = {"method": "other 1.0", "backbone": "aesbench 0.1.0"}
+    other = dataclasses.replace(
+        make_record("mine", dataset="ml100k"), environment=environment, providers=providers
+    )
     runs = gather([*records, other]).runs
     own = dataclasses.replace(exhibit, runs=(records[0].spec.run_id, other.spec.run_id))
     found = provenance(own, runs)

@@ -72,7 +72,10 @@ def test_every_text_form_shows_the_same():
     assert "| UES-32 | **0.7500** | 3 |\n| Mine | – | 0 |" in as_markdown(table)
     assert r"UES-32 & \textbf{0.7500} & 3 \\" in as_latex(table)
     html = as_html(table)
-    assert '<th scope="row">UES-32</th><td><strong>0.7500</strong></td><td>3</td>' in html
+    assert (
+        '<th scope="row">UES-32</th><td data-value="0.75"><strong>0.7500</strong></td>'
+        '<td data-value="3">3</td>'
+    ) in html
     assert html.count("<tr>") == 3
 
 
@@ -109,7 +112,7 @@ def test_names_come_out_right_in_headers_and_in_bold(nasty):
     (table,) = nasty.tables
     tex = as_latex(dataclasses.replace(table, caption="one\ntwo"))
     body = [line for line in tex.splitlines() if line.startswith("a")]
-    escaped = r"a\_b\textless{}c\textgreater{}\&d\%e|f\{g\}"
+    escaped = r"a\_b\textless{}c\textgreater{}\&d\%e\textbar{}f\{g\}"
     assert body == [rf"{escaped} & x \\", rf"{escaped} & \textbf{{{escaped}}} \\"]
     assert "% one two\n" in tex
     assert r"**a\_b&lt;c>&amp;d%e\|f{g}**" in as_markdown(table)
@@ -133,6 +136,24 @@ def test_a_page_sets_columns_of_text_left():
     html = as_html(table)
     assert '<td class="text">not testable at this n</td><td>✓</td>' in html
     assert html.count('class="text"') == 2
+
+
+def test_cells_of_a_page_hold_their_numbers_in_full():
+    """Where all that is known of a column is numbers: not missing ones, nor texts and flags."""
+    table = table_of(
+        {
+            "name": ["a", "b", "c"],
+            "x": [1 / 3, None, float("nan")],
+            "y": [-float("inf"), 2, 1e-9],
+            "mixed": [1, "2", 3],
+            "flag": [True, False, None],
+        },
+        forms={"x": AUC},
+    )
+    html = as_html(table)
+    assert f'<td data-value="{1 / 3!r}">0.3333</td>' in html and html.count("data-value") == 4
+    assert 'data-value="-Infinity"' in html and 'data-value="2"' in html
+    assert 'data-value="1e-09"' in html
 
 
 def test_a_terminal_stacks_columns():

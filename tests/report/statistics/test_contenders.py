@@ -3,7 +3,15 @@
 import pytest
 
 from aesbench.report.evidence import gather
-from aesbench.report.statistics.contenders import BEST, best_uniform, contenders, differences
+from aesbench.report.statistics.contenders import (
+    BEST,
+    MOST_GIVEN,
+    best_uniform,
+    contenders,
+    contenders_of,
+    differences,
+    rivals,
+)
 from aesbench.report.statistics.scores import by_method
 
 
@@ -11,9 +19,21 @@ from aesbench.report.statistics.scores import by_method
 def rows():
     """Return the function that gives the rows of records of one place."""
 
-    def made(records, papers=None):
+    def made(records):
         evidence = gather(records)
-        return contenders(evidence, evidence.runs, papers)
+        return contenders(evidence, evidence.runs)
+
+    return made
+
+
+@pytest.fixture
+def line_up():
+    """Return the function that gives the rows of records of one place in the paper's table."""
+
+    def made(records):
+        evidence = gather(records)
+        (paper,) = evidence.papers
+        return contenders_of(evidence, evidence.runs, paper)
 
     return made
 
@@ -30,9 +50,9 @@ def test_the_best_uniform_size_is_chosen_on_validation(seeds):
     assert best_uniform({}) is None
 
 
-def test_every_method_of_the_comparison_has_a_row(seeds, rows):
+def test_every_method_of_a_line_up_has_a_row(seeds, line_up):
     """With UES-32 alone the others are there and empty; nothing vanishes for want of a run."""
-    found = {row.name: row for row in rows(seeds("ues:32", 0.75))}
+    found = {row.name: row for row in line_up(seeds("ues:32", 0.75))}
     assert list(found)[:4] == [
         *("UES-32", "UES-24", "UES-32 (transform)", "Best UES on validation (UES-32)"),
     ]
@@ -42,45 +62,78 @@ def test_every_method_of_the_comparison_has_a_row(seeds, rows):
     assert "Random sizes" not in found, "a control has a row only where it ran"
 
 
-def test_without_a_uniform_size_there_is_no_best(seeds, rows):
-    """Its row is there, without a label and without runs."""
-    (best,) = (row for row in rows(seeds("mde:value", 0.75)) if row.key == BEST)
+def test_without_a_uniform_size_there_is_no_best(seeds, rows, line_up):
+    """In a line-up its row is there, without a label and without runs."""
+    assert BEST not in [row.key for row in rows(seeds("mde:value", 0.75))]
+    (best,) = (row for row in line_up(seeds("mde:value", 0.75)) if row.key == BEST)
     assert (best.label, best.name, len(best.runs)) == (None, "Best UES on validation", 0)
 
 
-def test_whatever_else_ran_has_a_row_too(seeds, rows):
-    """A third party's method, and one that only ran under a budget; sweeps and fixed sizes not."""
-    records = [
-        *seeds("mine", 0.75),
-        *seeds("sseds@0.5", 0.75, budget=100),
-        *seeds("adass:r", 0.75),
-        *seeds("adass:r@0.5", 0.75, budget=100),
-        *seeds("adass:r[lambda_r=0.1]", 0.75),
-        *seeds("fixed:2-8", 0.75),
-        *seeds("ues:64", 0.75),
-    ]
+LABELS = (
+    *("mine", "sseds@0.5", "adass:r", "adass:r@0.5", "adass:r[lambda_r=0.1]", "mde+tuned"),
+    *("fixed:2-8", "ues:64", "ues:5", "ues:32+transform"),
+)
+
+
+def test_whatever_ran_has_a_row(seeds, rows):
+    """Third parties, changed settings, budgets, tuned, given and all uniform sizes; no more."""
+    records = [record for label in LABELS for record in seeds(label, 0.75)]
     keys = [row.key for row in rows(records)]
-    assert "mine" in keys and "sseds@0.5" in keys and "sseds" not in keys
-    assert not {"adass:r@0.5", "adass:r[lambda_r=0.1]", "fixed:2-8", "ues:64"} & set(keys)
-    assert len(set(keys)) == len(keys)
+    assert sorted(keys) == sorted([*LABELS, BEST])
+    assert keys[:3] == ["ues:5", "ues:64", BEST]
 
 
-def test_without_papers_whoever_ran_competes(seeds, rows):
-    """No line-up is needed: the reference, its control and the best size, then what ran."""
-    found = rows([*seeds("ues:8", 0.7), *seeds("mine", 0.75), *seeds("mde:value", 0.7)], papers=[])
-    keys = [row.key for row in found]
-    assert keys == ["ues:32", "ues:32+transform", BEST, "mde:value", "mine"]
+def test_a_line_up_has_nobody_else(seeds, line_up):
+    """But for a method of its own that ran under budgets only: these are its rows."""
+    records = [record for label in LABELS for record in seeds(label, 0.75)]
+    keys = [row.key for row in line_up(records)]
+    assert {"sseds@0.5", "adass:r"} <= set(keys) and len(set(keys)) == len(keys)
+    others = {"sseds", "mine", "adass:r@0.5", "adass:r[lambda_r=0.1]", "fixed:2-8", "ues:64"}
+    assert not others & set(keys)
+
+
+def test_allocations_by_the_dozen_are_no_contenders(seeds, rows):
+    """They are the ground of other exhibits; a few given by hand are rows like any other."""
+    few = [r for dim in range(1, MOST_GIVEN + 1) for r in seeds(f"fixed:2-{dim}", 0.75)]
+    assert len(rows([*few, *seeds("mine", 0.8)])) == MOST_GIVEN + 1
+    assert [row.key for row in rows([*few, *seeds("fixed:9-9", 0.7), *seeds("mine", 0.8)])] == [
+        "mine"
+    ]
+
+
+def test_a_rival_is_the_best_uniform_size_of_no_more_parameters(seeds, rows):
+    """Chosen on validation; else the smallest that ran. None for the one that is it."""
+    records = [
+        *seeds("ues:2", 0.70, dims=(2, 2)),
+        *seeds("ues:8", 0.75, dims=(8, 8), validation_auc=0.6),
+        *seeds("ues:32", 0.90, dims=(32, 32)),
+        *seeds("mine", 0.80, dims=(8, 8)),
+        *seeds("large", 0.80, dims=(64, 64)),
+        *seeds("tiny", 0.80, dims=(1, 1)),
+    ]
+    assert rivals(rows(records)) == {
+        **{"ues:8": "ues:2", "mine": "ues:2", "large": "ues:32", "tiny": "ues:2"},
+    }
+
+
+def test_a_tuned_method_has_a_tuned_rival(seeds, rows):
+    """What was tuned is held against what was tuned; without any, against plain sizes."""
+    plain = [*seeds("ues:8", 0.7, dims=(8, 8)), *seeds("mine", 0.8, dims=(8, 8))]
+    tuned = [*seeds("mine+tuned", 0.8, dims=(16, 16)), *seeds("ues+tuned", 0.7, dims=(16, 16))]
+    assert rivals(rows([*plain, *tuned])) == {"mine": "ues:8", "mine+tuned": "ues+tuned"}
+    assert rivals(rows([*plain, *tuned[:4]])) == {"mine": "ues:8", "mine+tuned": "ues:8"}
+    assert rivals(rows(tuned)) == {"mine+tuned": "ues+tuned"}
 
 
 @pytest.mark.parametrize(
     ("unification", "control"), [("transform", "ues:32+plain"), ("plain", "ues:32+transform")]
 )
 def test_the_other_unification_is_the_one_that_is_not_the_default(
-    seeds, rows, unification, control
+    seeds, line_up, unification, control
 ):
     """DeepFM's default is the transform, so its control is plain."""
     records = seeds("ues:32", 0.75, unification=unification, backbone="deepfm")
-    assert control in [row.key for row in rows(records)]
+    assert control in [row.key for row in line_up(records)]
 
 
 def test_failed_runs_are_counted_apart(make_record, failed, rows):
@@ -101,4 +154,4 @@ def test_rows_differ_from_the_row_of_a_key(seeds, rows):
         "test_auc",
     )
     assert found.loc["mde:value", "difference"] == pytest.approx(-0.01)
-    assert BEST not in found.index and not found.loc["sseds", "pairs"]
+    assert BEST not in found.index

@@ -7,7 +7,7 @@ import pytest
 
 from aesbench.plugins.paper import Claim, Paper, Place, Relative, Score
 from aesbench.report.evidence import gather
-from aesbench.report.statistics.contenders import contenders
+from aesbench.report.statistics.contenders import contenders_of
 from aesbench.report.statistics.paired import compare, corrected
 from aesbench.report.statistics.verdicts import (
     CONFIRMED,
@@ -32,7 +32,7 @@ def judged():
 
     def found(paper, dataset, records):
         evidence = gather(records)
-        rows = contenders(evidence, evidence.runs, [paper])
+        rows = contenders_of(evidence, evidence.runs, paper)
         return verdicts(evidence, paper, Place(dataset, "widedeep"), rows)
 
     return found

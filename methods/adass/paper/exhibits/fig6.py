@@ -16,7 +16,7 @@ from aesbench.plugins.paper import Place
 from aesbench.report.draw.bars import draw_bars, draw_stages, stage_keys
 from aesbench.report.draw.legend import outside_legend
 from aesbench.report.draw.theme import GREY
-from aesbench.report.statistics.contenders import BEST, Contender, contenders
+from aesbench.report.statistics.contenders import BEST, Contender, contenders_of
 from aesbench.report.statistics.leaders import Lead, leader
 from aesbench.report.statistics.scores import REFERENCE, UNIFORM, by_dataset, places, seed_means
 from aesbench.report.statistics.summary import summarise
@@ -78,13 +78,13 @@ def build(evidence: Evidence) -> list[Exhibit]:
 
 
 def costs_of(evidence: Evidence, runs: pd.DataFrame) -> list[Cost]:
-    """Return UES-32 and every method that searches, whether it has runs or not."""
-    papers = [paper for paper in evidence.papers if paper.name == "adass"]
+    """Return UES-32 and every method of the line-up, whether it has runs or not."""
+    (paper,) = (paper for paper in evidence.papers if paper.name == "adass")
     clocks = {PROCESSOR: [f"{stage}_cpu_s" for stage in STAGES], WALL: [f"{s}_s" for s in STAGES]}
     nothing = dict.fromkeys(("flops", *clocks[PROCESSOR], *clocks[WALL]), 0.0)
     is_timed = runs.filter(regex="_cpu_s$").notna().any(axis=1)
     known = runs.astype(dict.fromkeys(nothing, float)).fillna(nothing).assign(timed=is_timed)
-    rows = {row.key: row for row in contenders(evidence, known, papers) if row.key != BEST}
+    rows = {row.key: row for row in contenders_of(evidence, known, paper) if row.key != BEST}
     whole = seed_means(rows[REFERENCE].runs, "flops")
     costs = []
     for label, row in rows.items():

@@ -1,4 +1,8 @@
-"""What of a method's settings may be tuned, declared by the method: ``Method.space``."""
+"""To what tuning may change a setting: declared beside the settings themselves.
+
+A method declares it of its own (``Method.space``), a backbone too (``Backbone.space``), and
+``TRAIN_SPACE`` what may be tuned of the training protocol.
+"""
 
 from __future__ import annotations
 
