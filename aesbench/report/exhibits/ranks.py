@@ -48,7 +48,10 @@ def build(evidence: Evidence) -> list[Exhibit]:
     scores = comparable(everything)
     if scores.empty:
         return []
-    ranks = mean_ranks(scores)
+    runs = evidence.runs
+    recorded = [record.spec.dataset for record in runs["record"]]
+    # Another protocol on the same data is a place of its own, and no other data set.
+    ranks = mean_ranks(scores, dict(zip(runs["dataset"], recorded, strict=True)))
     critical = _critical(ranks)
     table = _table(evidence, scores, ranks, critical)
     findings = [*_findings(evidence, ranks), *_left_out(evidence, everything, scores)]

@@ -11,7 +11,7 @@ test, and Nemenyi's critical difference of mean ranks.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -67,19 +67,22 @@ class MeanRanks:
         return list(p.index[p < ALPHA])
 
 
-def mean_ranks(scores: pd.DataFrame) -> MeanRanks:
+def mean_ranks(scores: pd.DataFrame, same: Mapping[str, str] | None = None) -> MeanRanks:
     """Rank methods seed by seed, and average over seeds, backbones and data sets.
 
     Args:
         scores: a row per seed, indexed by ``dataset``, ``backbone`` and ``seed``; a column per
             method, none missing; higher is better, equal scores share their mean rank.
+        same: {data set: the one that it repeats under other conditions}; its places count as that
+            one's.
     """
     ranks = scores.rank(axis=1, ascending=False)
     by_place = ranks.groupby(level=["dataset", "backbone"], sort=False).mean()
-    by_dataset = by_place.groupby(level="dataset", sort=False).mean()
+    by_dataset = by_place.groupby(_datasets(by_place, same), sort=False).mean()
+    by_dataset.index.name = "dataset"
     means = by_dataset.mean().round(_DIGITS).sort_values(kind="stable")
     by_dataset = by_dataset[means.index]
-    resamples = _resampled(ranks[means.index])
+    resamples = _resampled(ranks[means.index], same)
     apart = resamples - resamples[:, :1]
     gaps = by_dataset.sub(by_dataset.iloc[:, 0], axis=0)
     (low, high), (least, most) = (
@@ -176,7 +179,12 @@ def _p_values(by_dataset: pd.DataFrame) -> list[float | None]:
     return [None, *(p[first, other] for other in others)]
 
 
-def _resampled(ranks: pd.DataFrame) -> Array:
+def _datasets(frame: pd.DataFrame, same: Mapping[str, str] | None) -> list[str]:
+    names = frame.index.get_level_values("dataset")
+    return [(same or {}).get(name, name) for name in names]
+
+
+def _resampled(ranks: pd.DataFrame, same: Mapping[str, str] | None) -> Array:
     """Return mean ranks of bootstrap samples: (resamples, methods).
 
     Data sets are drawn with replacement; for each that is drawn the seeds of each of its places
@@ -184,8 +192,8 @@ def _resampled(ranks: pd.DataFrame) -> Array:
     """
     draw = np.random.Generator(np.random.PCG64(0))
     datasets = [
-        [place.to_numpy() for _, place in own.groupby(level="backbone", sort=False)]
-        for _, own in ranks.groupby(level="dataset", sort=False)
+        [place.to_numpy() for _, place in own.groupby(level=["dataset", "backbone"], sort=False)]
+        for _, own in ranks.groupby(_datasets(ranks, same), sort=False)
     ]
     chosen = draw.integers(len(datasets), size=(RESAMPLES, len(datasets)))
     total = np.zeros((RESAMPLES, ranks.shape[1]))

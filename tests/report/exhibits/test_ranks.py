@@ -2,6 +2,7 @@
 
 import pytest
 
+from aesbench.core.spec import TrainConfig
 from aesbench.plugins.exhibit import MISSING
 from aesbench.report.evidence import gather
 from aesbench.report.exhibits import ranks
@@ -74,6 +75,16 @@ def test_the_backbones_of_one_data_set_are_one_data_set(make_record, the_only):
         " set tells nothing of others, nor how many would."
     ]
     assert exhibit.tables[0].column("data sets needed") == [MISSING] * 3
+
+
+def test_two_protocols_on_one_data_set_are_one_data_set(make_record, the_only):
+    """They are places apart, and tell nothing of other data."""
+    records = [
+        make_record(label, auc=auc, train=TrainConfig(l2=l2))
+        for l2 in (1e-6, 0.1)
+        for label, auc in LABELS.items()
+    ]
+    assert "Over 1 data set " in the_only(ranks.build, records).findings[0]
 
 
 def test_one_result_under_several_names_leads_nothing(make_record, the_only):

@@ -103,6 +103,16 @@ def test_a_data_set_counts_once_whatever_its_backbones():
     assert found.methods.loc["b", "data sets needed"] is None and found.behind == []
 
 
+def test_a_data_set_under_other_conditions_is_the_same_data_set():
+    """Under another protocol, say: its places are further places of the one, as of a backbone."""
+    win, lose = [[0.9, 0.8], [0.8, 0.7]], [[0.1, 0.2]]
+    places = {("one", "wide"): win, ("one (2)", "wide"): win, ("two", "wide"): lose}
+    found = mean_ranks(scores_of(places), {"one (2)": "one"})
+    other = {("one", "wide"): win, ("one", "deep"): win, ("two", "wide"): lose}
+    pd.testing.assert_frame_equal(found.methods, mean_ranks(scores_of(other)).methods)
+    assert list(found.by_dataset.index) == ["one", "two"]
+
+
 def test_each_seed_ranks_on_its_own():
     """One seed by a mile and two by an inch: ranks 1, 2, 2 and 2, 1, 1, though a's mean leads."""
     found = mean_ranks(scores_of({("one", "wide"): [[0.9, 0.1], [0.1, 0.2], [0.1, 0.2]]}))
