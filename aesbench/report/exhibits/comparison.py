@@ -6,7 +6,7 @@ it is made of the papers that a report was asked for.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 
 import pandas as pd
@@ -35,7 +35,7 @@ from aesbench.report.statistics.contenders import (
     differences,
     line_up,
 )
-from aesbench.report.statistics.leaders import Lead, leader
+from aesbench.report.statistics.leaders import firsts, leader
 from aesbench.report.statistics.paired import CAPTION, FORMS, Comparison, family
 from aesbench.report.statistics.scores import (
     REFERENCE,
@@ -141,8 +141,8 @@ def _scores(evidence: Evidence, paper: Paper, place: Place, rows: Rows) -> Table
             ],
         },
         bold={
-            "AUC": _marks(rows, leader(_runs(rows), "test_auc")),
-            "LogLoss": _marks(rows, leader(_runs(rows), "test_logloss", least=True)),
+            "AUC": _marks(rows, firsts(_runs(rows), "test_auc")),
+            "LogLoss": _marks(rows, firsts(_runs(rows), "test_logloss", least=True)),
         },
     )
 
@@ -236,9 +236,9 @@ def _runs(rows: Rows) -> dict[str, pd.DataFrame]:
     return {row.key: row.runs for row in rows if row.key != BEST}
 
 
-def _marks(rows: Rows, lead: Lead | None) -> list[bool]:
-    """Return which rows lead, in bold."""
-    return [lead is not None and row.label in lead.first for row in rows]
+def _marks(rows: Rows, first: Collection[str]) -> list[bool]:
+    """Return which rows lead, by either of their names."""
+    return [row.label in first for row in rows]
 
 
 def _is_baseline(evidence: Evidence, row: Contender) -> bool:

@@ -8,7 +8,6 @@ from aesbench.core.phrasing import runs_in_words
 from aesbench.plugins.exhibit import AUC, COUNT, Table, is_missing, shown
 from aesbench.report.page.write_tables import as_csv, as_latex, as_markdown
 from aesbench.report.statistics.overall import COLUMNS
-from aesbench.report.statistics.scores import best
 
 UNBUDGETED = " (no budget)"
 
@@ -42,14 +41,14 @@ def overall_files(rows: pd.DataFrame) -> dict[str, str]:
 
 
 def overall_tables(rows: pd.DataFrame) -> list[Table]:
-    """Return a table per data set and backbone, the best mean of each metric in bold.
+    """Return a table per data set and backbone, who leads over common seeds in bold.
 
     Args:
         rows: of ``overall``.
     """
     return [
-        _table(f"{dataset}, {backbone}", own.reset_index(drop=True))
-        for (dataset, backbone), own in rows.groupby(["dataset", "backbone"], sort=False)
+        _table(str(place), own.reset_index(drop=True))
+        for place, own in rows.groupby("place", sort=False)
     ]
 
 
@@ -101,8 +100,8 @@ def _table(title: str, own: pd.DataFrame) -> Table:
             "LogLoss": _spreads(own["logloss_mean"], own["logloss_std"]),
         },
         bold={
-            "AUC": best(list(own["auc_mean"])),
-            "LogLoss": best(list(own["logloss_mean"]), least=True),
+            "AUC": list(own["leads_auc"]),
+            "LogLoss": list(own["leads_logloss"]),
         },
     )
 

@@ -172,10 +172,8 @@ def leader(
     scores, left_out = common_scores(rows, measure)
     if scores.empty:
         return None
-    means = {str(key): summarise(list(own)).mean for key, own in scores.items()}
-    mean = (min if least else max)(means.values())
-    first = tuple(key for key, own in means.items() if own == mean)
-    others = tuple(key for key in means if key not in first)
+    first, mean = _first(scores, least)
+    others = tuple(str(key) for key in scores if key not in first)
     return Lead(
         first=first,
         mean=mean,
@@ -201,8 +199,28 @@ def chosen(
     ran = [key for key, runs in rows.items() if len(runs)]
     if len(ran) < 2:
         return ran[0] if ran else None
-    lead = leader(rows, measure, least=least)
-    return lead.first[0] if lead else None
+    scores, _ = common_scores(rows, measure)
+    return None if scores.empty else _first(scores, least)[0][0]
+
+
+def firsts(rows: Mapping[str, pd.DataFrame], measure: Measure, *, least: bool = False) -> set[str]:
+    """Return who leads, without asking by how much: the bold of a table's column.
+
+    Args:
+        rows, measure, least: as of ``leader``.
+
+    Returns:
+        Nobody where no two methods have a seed in common.
+    """
+    scores, _ = common_scores(rows, measure)
+    return set() if scores.empty else set(_first(scores, least)[0])
+
+
+def _first(scores: pd.DataFrame, least: bool) -> tuple[tuple[str, ...], float]:
+    """Return whose mean is best, and that mean."""
+    means = {str(key): summarise(list(own)).mean for key, own in scores.items()}
+    mean = (min if least else max)(means.values())
+    return tuple(key for key, own in means.items() if own == mean), mean
 
 
 def _behind(

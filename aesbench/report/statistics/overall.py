@@ -8,6 +8,7 @@ import pandas as pd
 
 from aesbench.errors import RecordError
 from aesbench.plugins.exhibit import Evidence
+from aesbench.report.statistics.leaders import firsts
 from aesbench.report.statistics.scores import (
     REFERENCE,
     by_method,
@@ -35,8 +36,9 @@ def overall(evidence: Evidence) -> pd.DataFrame:
 
     Beside ``COLUMNS`` there are ``failed`` (runs that failed, in no other number), ``true_auc`` and
     its ``true_auc_std`` (against the true probabilities, for generated data), ``model_reduction``
-    (parameters of the whole model saved against the reference) and ``unbudgeted`` (whether the
-    method takes no budget though methods beside it were given one).
+    (parameters of the whole model saved against the reference), ``unbudgeted`` (whether the method
+    takes no budget though methods beside it were given one), ``place`` (in words) and ``leads_auc``
+    and ``leads_logloss`` (whether it leads over the seeds that methods share).
 
     Raises:
         RecordError: there is nothing to compare.
@@ -49,16 +51,26 @@ def overall(evidence: Evidence) -> pd.DataFrame:
             + "; make some with 'aesbench run'"
         )
     rows = []
-    for _, runs in places(retrained):
+    for place, runs in places(retrained):
         groups = by_method(runs)
+        done = {label: compared(own) for label, own in groups.items()}
+        lead = {
+            "leads_auc": firsts(done, "test_auc"),
+            "leads_logloss": firsts(done, "test_logloss", least=True),
+        }
+        is_apart = evidence.known(place) != place  # Its title says what sets it apart.
+        where = evidence.place(place) if is_apart else ", ".join(place)
         whole = compared(groups.get(REFERENCE, runs.iloc[:0]))["total_params"]
         is_budgeted = runs["budget"].notna().any()
-        for group in groups.values():
+        for label, group in groups.items():
             takes_none = (group["takes_budget"] == False).any()  # noqa: E712 - None is neither
             row = _row(group, None if whole.empty else float(whole.iloc[0]))
-            rows.append({**row, "unbudgeted": bool(takes_none and is_budgeted)})
+            marks = {name: label in first for name, first in lead.items()}
+            flags = {"unbudgeted": bool(takes_none and is_budgeted), **marks}
+            rows.append({"place": where, **row, **flags})
     frame = pd.DataFrame(rows, dtype=object)
-    return frame.astype({"n": int, "failed": int, "unbudgeted": bool})
+    flags_of = dict.fromkeys(("unbudgeted", "leads_auc", "leads_logloss"), bool)
+    return frame.astype({"n": int, "failed": int, **flags_of})
 
 
 def _row(group: pd.DataFrame, whole: float | None) -> dict[str, Any]:
