@@ -84,8 +84,14 @@ def report(
     for name, text in {"columns": columns, "places": places}.items():
         if text is not None and latex is None:
             raise ConfigError(f"--{name} is of the table that --latex FILE writes; give that, too")
-    if latex is not None and (run_id is not None or pdf):
-        other = "--pdf" if run_id is None else "--run"
+    others = {
+        "--run": run_id is not None,
+        "--pdf": pdf,
+        "--out": out is not None,
+        "--paper": papers,
+    }
+    if latex is not None and any(others.values()):
+        other = next(name for name, given in others.items() if given)
         raise ConfigError(f"--latex writes a table and nothing else: leave out {other}")
     load_settings(plugins, ())
     if latex is not None:

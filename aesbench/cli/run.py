@@ -107,6 +107,11 @@ def run(
         winners = Winners.read(tuned)
         winners.check_fits(data, budget)
         choose = winners.choose
+        for owner in ("train", *names(backbones)):
+            if dict(winners.settings.get(owner, {})) != settings.get(owner, {}):
+                console.print(
+                    f"note: {tuned} was tuned under other settings of '{owner}' than this run has"
+                )
     specs = plan(
         data,
         names(methods),

@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 
 from aesbench.core.allocation import sizes_text
-from aesbench.core.record import RunRecord
+from aesbench.core.record import RunRecord, provider_id
 from aesbench.core.spec import REFERENCE_DIM
 
 _SPLITS = {
@@ -103,6 +103,14 @@ def records_frame(records: Iterable[RunRecord]) -> pd.DataFrame:
     for name in REALS + COUNTS:
         frame[name] = pd.to_numeric(frame[name])  # Also where no run has one.
     return frame.astype({"retrained": bool, "inherited": bool})  # Without a row, too: they choose.
+
+
+def row_identity(runs: pd.DataFrame) -> pd.Series:
+    """Return what runs of one label and place must share to be averaged, as text per run."""
+    own = runs[["provider", "settings", "tuned"]].fillna("").astype(str)
+    parts = own.assign(provider=own["provider"].map(provider_id))
+    texts = ["\n".join(row) for row in parts.itertuples(index=False, name=None)]
+    return pd.Series(texts, runs.index, dtype=object)
 
 
 def benchmark_frame(runs: pd.DataFrame) -> pd.DataFrame:

@@ -18,9 +18,15 @@ def many(count: int, noun: str) -> str:
     return f"{count:,} {noun}" + ("" if count == 1 else "s")
 
 
-def listed(texts: Iterable[str]) -> str:
-    """Return names as a list in words: ``A``, ``A and B``, ``A, B and C``; ``nobody`` of none."""
-    *most, last = [*texts] or ["nobody"]
+def listed(texts: Iterable[str], most_named: int | None = None) -> str:
+    """Return names as a list in words: ``A``, ``A and B``, ``A, B and C``; ``nobody`` of none.
+
+    Beyond the most that shall be named they are counted: ``A, B and 7 others``.
+    """
+    names = [*texts]
+    if most_named is not None and len(names) > most_named:
+        names = [*names[: most_named - 1], many(len(names) - most_named + 1, "other")]
+    *most, last = names or ["nobody"]
     return f"{', '.join(most)} and {last}" if most else last
 
 

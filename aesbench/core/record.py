@@ -168,6 +168,18 @@ def upgrade_record(path: Path) -> bool:
     return True
 
 
+def provider_id(provider: str | None) -> str:
+    """Return what two providers must share for their plugins to be one.
+
+    Empty for aesbench, whose code the protocol's version stands for; of a file its hash, whatever
+    it is called; else the package with its version.
+    """
+    name = provider or ""
+    if name.startswith("aesbench "):
+        return ""
+    return name[name.index("sha256:") :] if "sha256:" in name else name
+
+
 def record_path(results: Path, spec: RunSpec) -> Path:
     """Return where a run's record lies: ``records/<dataset>/<backbone>/<label>/<run_id>.json``."""
     return results / "records" / _place(spec)

@@ -333,6 +333,7 @@ def execute(
                     listen(event)
         finally:
             events.close()  # Ends the workers, also when writing or listening failed.
+        known = recorded(results, specs, force=True)  # A forced search has a record of its own.
     outcome.records = [read_record(record_path(results, spec)) for spec in known.specs]
     return outcome
 
@@ -359,10 +360,15 @@ def _keep(results: Path, record: RunRecord, outcome: Outcome) -> None:
 
 
 def _is_failed(results: Path, spec: RunSpec) -> bool:
-    """Whether nothing lies in the place of a spec but a failure, if anything."""
-    path = record_path(results, spec)
+    """Whether nothing lies in the place of a spec but a failure, if anything.
+
+    The run that also retrained a search stands for it.
+    """
+    label = str(spec.called.without("search_only"))
+    whole = dataclasses.replace(spec, label=label, retrain=not spec.scores)
+    paths = (record_path(results, one) for one in (spec, whole))
     try:
-        return not (path.exists() and read_record(path).ok)
+        return not any(path.exists() and read_record(path).ok for path in paths)
     except RecordError:
         return False  # What this version cannot read, another one may.
 

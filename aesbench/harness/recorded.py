@@ -14,7 +14,7 @@ from typing import Any
 
 from aesbench.core.files import from_json
 from aesbench.core.phrasing import many
-from aesbench.core.record import record_files, upgraded
+from aesbench.core.record import provider_id, record_files, upgraded
 from aesbench.core.spec import RunSpec
 from aesbench.errors import AesbenchError, ConfigError
 from aesbench.plugins.registry import BACKBONES, METHODS, Registry
@@ -66,13 +66,18 @@ def recorded(results: Path, specs: Sequence[RunSpec], *, force: bool = False) ->
     for one in sorted(known, key=lambda one: not one.ok):
         by_content.setdefault(one.spec.content_id, one)
     own = {one.spec.run_id: one for one in known}
-    found = {spec.run_id: _find(spec, own, by_content, force) for spec in specs}
+    found = {spec.run_id: _find(spec, own, by_content) for spec in specs}
     done = {run_id: one for run_id, one in found.items() if one is not None and one.ok}
     notes = [] if force else _versions(done.values())
     if not force:
         _check_providers(done.values(), results)
     there = {run_id: one.spec for run_id, one in found.items() if one is not None}
-    waiting = {s.run_id: there.get(s.run_id, s) for s in specs if force or s.run_id not in done}
+    waiting = {}
+    for spec in specs:
+        if force or spec.run_id not in done:
+            # A search that is forced is made anew, and not the run that also retrained one.
+            same = there.get(spec.run_id, spec)
+            waiting[spec.run_id] = same if same.retrain == spec.retrain else spec
     return Recorded(
         specs=[there.get(spec.run_id, spec) for spec in specs],
         done=frozenset(done),
@@ -92,12 +97,12 @@ def _read(results: Path, datasets: Iterable[str]) -> Iterable[_Known]:
 
 
 def _find(
-    spec: RunSpec, own: Mapping[str, _Known], by_content: Mapping[str, _Known], force: bool
+    spec: RunSpec, own: Mapping[str, _Known], by_content: Mapping[str, _Known]
 ) -> _Known | None:
     """Return the record of a run, or of the one that also retrained the same search."""
     found = own.get(spec.run_id) or by_content.get(spec.content_id)
     is_done = found is not None and found.ok
-    if not (is_done or spec.retrain or spec.scores or force):
+    if not (is_done or spec.retrain or spec.scores):
         label = str(spec.called.without("search_only"))
         retrained = by_content.get(replace(spec, retrain=True, label=label).content_id)
         return retrained if retrained is not None and retrained.ok else found
@@ -114,7 +119,9 @@ def _changes(done: Iterable[_Known]) -> Counter[tuple[str, str, str]]:
     )
     found: Counter[tuple[str, str, str]] = Counter()
     for (kind, name, then), count in counts.items():  # To ask for a provider takes milliseconds.
-        if (now := _REGISTRIES[kind].provider(name)) != then:
+        now = _REGISTRIES[kind].provider(name)
+        is_same_file = bool(provider_id(then)) and provider_id(then) == provider_id(now)
+        if now != then and not is_same_file:
             found[name, then, now] += count
     return found
 

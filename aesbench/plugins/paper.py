@@ -113,7 +113,7 @@ class Paper:
         beside: those of the line-up that the paper does not have: controls and variants of ours,
             which get a row only where they ran.
         titles: what it calls methods, data sets and backbones, for records that do not say.
-        table: the name of its main table.
+        table: the name of its main table; its own name if empty.
         heading: of its main table.
         claim: what it says of its main table, in a sentence or two.
         published: {place: {method: its scores}}.
@@ -133,7 +133,7 @@ class Paper:
     line_up: tuple[str, ...]
     beside: tuple[str, ...] = ()
     titles: Mapping[str, str] = field(default_factory=dict)
-    table: str = "comparison"
+    table: str = ""
     heading: str = "Overall performance"
     claim: str = ""
     published: Mapping[Place, Mapping[str, Score]] = field(default_factory=dict)

@@ -82,7 +82,7 @@ def gather(records: Iterable[RunRecord], view: View | None = None) -> Evidence:
         order=order,
         looks=looks_in_order(order),
         papers=papers,
-        views=[PAPERS.get(name) for name in view.papers],
+        views=[PAPERS.get(name) for name in dict.fromkeys(view.papers)],
         baseline=view.baseline,
     )
 

@@ -15,7 +15,7 @@ from typing import Any
 import pandas as pd
 
 from aesbench.core.label import Label
-from aesbench.core.record import RunRecord
+from aesbench.core.record import RunRecord, provider_id
 from aesbench.core.settings import content_hash
 from aesbench.errors import RecordError
 
@@ -108,19 +108,14 @@ def _of_backbone(record: RunRecord) -> Aspects:
     """Return what runs of one backbone share, whatever the data."""
     spec = record.spec
     own = {n: v for n, v in spec.conditions.items() if n.startswith(f"{spec.backbone}.")}
-    provider = record.providers.get("backbone", "")
-    return own if is_ours(provider) else {**own, BY: provider}
+    by = provider_id(record.providers.get("backbone"))
+    return {**own, BY: by} if by else own
 
 
 def is_own_data(record: RunRecord) -> bool:
     """Whether a run's data are described by a TOML file, whatever they are called."""
     by = record.providers.get("dataset", "")
     return by.endswith(".toml") or "field" in record.datasheet.get("settings", {})
-
-
-def is_ours(provider: str) -> bool:
-    """Whether a plugin is aesbench's own, whose code the protocol's version stands for."""
-    return not provider or provider.startswith("aesbench ")
 
 
 @dataclass(frozen=True)
@@ -207,12 +202,11 @@ def _labels(runs: pd.DataFrame, preferred: Collection[str]) -> list[str]:
 def _identity(record: RunRecord) -> Hashable:
     """Return what the runs of one row share; seeds and searches aside."""
     spec = record.spec
-    by = record.providers.get("method", "")
     return (
         *(spec.method, content_hash(_plain(spec.method_config))),
         *(spec.unification, spec.budget, tuple(spec.candidates), spec.called.tuned),
         content_hash(_plain(spec.tuned_settings)),
-        *(spec.retrain, spec.inherit, spec.scores, "" if is_ours(by) else by),
+        *(spec.retrain, spec.inherit, spec.scores, provider_id(record.providers.get("method"))),
     )
 
 
@@ -245,6 +239,7 @@ def _told_apart(label: str, variants: Mapping[Hashable, RunRecord]) -> dict[Hash
         if identity != latest:
             mine, theirs = _settings(record), _settings(variants[latest])
             own = {n: v for n, v in mine.items() if v != theirs.get(n)}
+            own |= {n: "unset" for n in theirs if n not in mine}
             known = {**dict(called.settings), **own}
             texts[identity] = str(replace(called, settings=tuple(sorted(known.items()))))
     return texts
@@ -252,7 +247,11 @@ def _told_apart(label: str, variants: Mapping[Hashable, RunRecord]) -> dict[Hash
 
 def _settings(record: RunRecord) -> dict[str, str]:
     spec = record.spec
-    known = {**spec.method_config, **spec.tuned_settings}
-    settings = {name.replace(".", "_"): str(value) for name, value in known.items()}
+    shared = {
+        **{f"train_{name}": value for name, value in vars(spec.train).items()},
+        **{f"backbone_{name}": value for name, value in spec.backbone_config.items()},
+    }  # Equal at a place, but for what was tuned.
+    known = {**spec.method_config, **shared}
+    settings = {name: str(value) for name, value in known.items()}
     candidates = "-".join(map(str, spec.candidates))
     return {**settings, "candidates": candidates, BY: record.providers.get("method", "")}

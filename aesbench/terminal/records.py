@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,14 @@ from rich.console import Console
 
 from aesbench.core.label import Label
 from aesbench.core.phrasing import many
-from aesbench.core.record import SCHEMA, RunRecord, read_record, record_files, upgrade_record
+from aesbench.core.record import (
+    SCHEMA,
+    RunRecord,
+    provider_id,
+    read_record,
+    record_files,
+    upgrade_record,
+)
 from aesbench.errors import RecordError
 from aesbench.plugins.exhibit import Evidence
 from aesbench.plugins.registry import BACKBONES, METHODS, Registry
@@ -47,6 +55,11 @@ def show_records(console: Console, results: Path) -> None:
         )
         _list(console, "rows of their own, as they do not compare:", _rows(evidence))
         _list(console, "made by what has changed since:", _changed(records))
+        _list(
+            console,
+            "of plugins that are not known here (name them with --plugin):",
+            _unknown(records),
+        )
     _list(console, "unreadable:", damaged)
 
 
@@ -106,11 +119,28 @@ def _changed(records: Iterable[RunRecord]) -> list[str]:
     lines = []
     for (kind, name, then), count in sorted(counts.items()):
         registry = _REGISTRIES[kind]
-        is_known = name in registry.names()
-        now = registry.provider(name) if is_known else "nobody: it is not installed"
-        if then != now:
+        if name not in registry.names():
+            continue  # Of a plugin that was not named: nobody knows whether it changed.
+        now = registry.provider(name)
+        if then != now and not (provider_id(then) and provider_id(then) == provider_id(now)):
             lines.append(f"{many(count, 'run')} of {name} by {then}; here it is provided by {now}")
     return lines
+
+
+def _unknown(records: Iterable[RunRecord]) -> list[str]:
+    """Name the plugins of records that are not registered here."""
+    counts = Counter(
+        (getattr(record.spec, kind), record.providers.get(kind, "nobody knows whom"))
+        for record in records
+        for kind, registry in _REGISTRIES.items()
+        if getattr(record.spec, kind) not in _names(registry)
+    )
+    return [f"{many(n, 'run')} of {name} by {then}" for (name, then), n in sorted(counts.items())]
+
+
+@cache
+def _names(registry: Registry[Any]) -> frozenset[str]:
+    return frozenset(registry.names())  # To look for them takes milliseconds.
 
 
 def _list(console: Console, title: str, lines: Sequence[str]) -> None:

@@ -154,3 +154,20 @@ def test_settings_of_the_protocol_that_were_tuned_may_differ(make_record):
     assert methods[2] in ("ues:8[train_l2=0.1]+tuned", "ues:8[train_l2=0.2]+tuned")
     longer = make_record("ues:2", train=TrainConfig(l2=0.1, epochs=3), tuned=("train.l2",))
     assert len(set(gather([plain, longer]).runs["dataset"])) == 2
+
+
+def test_an_untuned_setting_beside_a_tuned_one_is_another_row(make_record):
+    """One label, tuned over its own settings once and over the weight decay, too, once."""
+    own = make_record("mde+tuned", 0)
+    both = make_record("mde+tuned", 1, train=TrainConfig(l2=0.0), tuned=("train.l2",))
+    own, both = (
+        dataclasses.replace(record, environment={"finished": f"2026-01-0{day}"})
+        for day, record in ((1, own), (2, both))
+    )
+    assert sorted(gather([own, both]).runs["method"]) == ["mde+tuned", "mde[train_l2=1e-06]+tuned"]
+
+
+def test_a_renamed_plugin_file_is_the_same(make_record):
+    """Its hash decides."""
+    records = [by(make_record("mine", s), method=f"{n}.py sha256:aa") for s, n in enumerate("ab")]
+    assert rows(gather(records)) == [("tiny", "widedeep", "mine", 2)]

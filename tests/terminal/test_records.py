@@ -54,7 +54,7 @@ def test_rows_that_do_not_compare_say_why(tmp_path, make_record, shown):
         write_record(tmp_path, dataclasses.replace(record, providers={"method": provider}))
     text = shown()
     assert "1 run of mine[by=mine.py sha256:" in text and "another provider" in text
-    assert "1 run of mine by mine.py sha256:aa; here it is provided by nobody" in text
+    assert "not known here (name them with --plugin): 1 run of mine by mine.py sha256:aa" in text
 
 
 def test_what_cannot_be_read_is_listed_and_costs_nothing_else(tmp_path, make_record, shown):

@@ -92,7 +92,7 @@ def _exhibit(evidence: Evidence, paper: Paper, dataset: str, rows: Mapping[Place
 
 def _name(paper: Paper) -> str:
     """Return how the files of a table begin."""
-    return "comparison" if paper is EVERYONE else paper.table
+    return "comparison" if paper is EVERYONE else paper.table or paper.name
 
 
 def _scores(evidence: Evidence, paper: Paper, place: Place, rows: Rows) -> Table:
@@ -211,7 +211,8 @@ def _findings(
     for row in rows if first else ():
         if _is_baseline(evidence, row) and row.label not in (None, first):
             one = differences(rows, row.key, "test_auc").to_dict("index")[first]
-            if one["pairs"]:
+            # Over the seeds of this pair it may not lead.
+            if one["pairs"] and round(one["difference"], 4) > 0:
                 texts.append(f"{_with_interval(one)} against {row.name}")
     sentences = ["; ".join(texts) + "."] if texts else []
     if len(judged):
@@ -232,13 +233,14 @@ def _with_interval(one: Comparison) -> str:
 
 
 def _runs(rows: Rows) -> dict[str, pd.DataFrame]:
-    """Return what each row has to compare; the best uniform size is one of the others."""
-    return {row.key: row.runs for row in rows if row.key != BEST}
+    """Return what each row has to compare; the best uniform size only if it is no other row."""
+    keys = {row.key for row in rows}
+    return {row.key: row.runs for row in rows if row.key != BEST or row.label not in keys}
 
 
 def _marks(rows: Rows, first: Collection[str]) -> list[bool]:
     """Return which rows lead, by either of their names."""
-    return [row.label in first for row in rows]
+    return [row.key in first or row.label in first for row in rows]
 
 
 def _is_baseline(evidence: Evidence, row: Contender) -> bool:

@@ -50,7 +50,7 @@ def build(evidence: Evidence) -> list[Exhibit]:
             name=NAME,
             title="What each method gains, and at what cost",
             claim="",
-            findings=_findings(evidence, shown_rows),
+            findings=_findings(evidence, shown_rows, is_part=len(kept) < len(order)),
             tables=(
                 _table(evidence, found, kept, len(order) - len(kept)),
                 _details(evidence, found, order),
@@ -178,19 +178,20 @@ def _details(evidence: Evidence, found: Found, order: Sequence[str]) -> Table:
     )
 
 
-def _findings(evidence: Evidence, found: Found) -> list[str]:
+def _findings(evidence: Evidence, found: Found, *, is_part: bool) -> list[str]:
     """Say in at most three sentences who gains, who loses, and what became of claims."""
     against = (
         evidence.method(evidence.baseline)
         if evidence.baseline
         else "the best uniform size of at most as many parameters"
     )
+    of_these = "Of the rows of the table clearly" if is_part else "Clearly"
     known = {place: own[own["Holm p"].notna()] for place, own in found.items()}
     known = {place: own for place, own in known.items() if len(own)}
     texts = []
     if known:
         texts = [
-            _who(evidence, known, f"Clearly above {against}", +1)
+            _who(evidence, known, f"{of_these} above {against}", +1)
             + " (paired t-test, Holm over the methods of a place, p below .05).",
             _who(evidence, known, "Clearly below it", -1) + ".",
         ]
@@ -204,7 +205,8 @@ def _who(evidence: Evidence, known: Found, what: str, sign: int) -> str:
         beyond = own[clear(own) & (own["difference"].astype(float) * sign > 0)]
         if sign < 0:
             beyond = beyond[~beyond["larger"].astype(bool)]
-        names = listed(map(evidence.method, beyond.index)) if len(beyond) < len(own) else "all"
+        is_all = len(beyond) == len(own) > 1
+        names = "all" if is_all else listed(map(evidence.method, beyond.index))
         parts.append(f"{names} on {evidence.place(place)}")
     return f"{what}: {'; '.join(parts)}"
 

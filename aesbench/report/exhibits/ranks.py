@@ -297,7 +297,7 @@ def _left_out(
     if places:
         findings.append(f"Left out, as fewer of these methods ran there: {'; '.join(places)}.")
     if missing:
-        findings.append(f"Not ranked, for want of places or seeds: {listed(missing)}.")
+        findings.append(f"Not ranked, for want of places or seeds: {listed(missing, 6)}.")
     return findings
 
 

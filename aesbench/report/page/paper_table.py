@@ -17,17 +17,18 @@ from aesbench.core.phrasing import many, natural, span
 from aesbench.errors import ConfigError, RecordError, did_you_mean
 from aesbench.plugins.exhibit import Evidence
 from aesbench.plugins.paper import Place
+from aesbench.report.exhibits.overview import MOST_ROWS
 from aesbench.report.page.write_tables import latex_escape
 from aesbench.report.statistics.contenders import (
     BEST,
     Contender,
     competitions,
     differences,
+    is_uniform,
 )
 from aesbench.report.statistics.paired import ALPHA, clear, family
 from aesbench.report.statistics.scores import (
     REFERENCE,
-    UNIFORM,
     Measure,
     best,
     over_seeds,
@@ -217,15 +218,17 @@ def _key(evidence: Evidence, everywhere: Mapping[Place, Sequence[Contender]], ke
 
 
 def _by_default(evidence: Evidence, rows: Rows) -> list[str]:
-    """Return the keys of rows with runs: baselines, then methods with nothing changed."""
+    """Return the keys of rows with runs: baselines, then whatever else ran.
+
+    Of more rows than a table is read with, those that were changed by hand are left out.
+    """
     apart = {label for paper in evidence.papers for label in paper.apart}
     ran = {key for of_place in rows.values() for key, row in of_place.items() if len(row.runs)}
-    plain = [
-        label
-        for label in evidence.order
-        if Label.parse(label).is_plain and Label.parse(label).name != UNIFORM
-    ]
-    return [key for key in (REFERENCE, BEST, *plain) if key in ran - apart]
+    labels = [key for of_place in rows.values() for key in of_place if not is_uniform(key)]
+    others = [key for key in dict.fromkeys(labels) if key in ran - apart - {BEST}]
+    if len(others) > MOST_ROWS:
+        others = [key for key in others if Label.parse(key).without("tuned").is_plain]
+    return [key for key in (REFERENCE, BEST) if key in ran] + others
 
 
 def _name(evidence: Evidence, key: str) -> str:

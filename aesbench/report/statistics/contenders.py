@@ -149,8 +149,8 @@ def rivals(rows: Sequence[Contender]) -> dict[str, str]:
     """Return ``{key: the best uniform size of at most as many embedding parameters}``.
 
     The best by mean validation AUC; where nothing so small ran, the smallest that did, which is
-    larger. Tuned methods have tuned uniform sizes as rivals, if any ran. A row is left out where
-    there is none, and where it is itself the one.
+    larger. Only sizes that share a seed with the row. Tuned methods have tuned uniform sizes as
+    rivals, if any ran. A row is left out where there is none, and where it is itself the one.
     """
     ran = [row for row in rows if row.key != BEST and len(row.runs)]
     params = {row.key: float(row.runs["embedding_params"].mean()) for row in ran}
@@ -161,6 +161,8 @@ def rivals(rows: Sequence[Contender]) -> dict[str, str]:
     found = {}
     for row in ran:
         sizes = tuned if tuned and Label.parse(row.key).tuned else plain
+        seeds = set(row.runs["seed"])
+        sizes = {key: runs for key, runs in sizes.items() if seeds & set(runs["seed"])}
         own = {key: runs for key, runs in sizes.items() if params[key] <= params[row.key]}
         best = chosen(own, "validation_auc") or min(sizes, key=params.__getitem__, default=None)
         if best and best != row.key:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from aesbench.core.frame import row_identity
 from aesbench.errors import ConfigError, RecordError, did_you_mean
 from aesbench.report.statistics.paired import FORMS, versus
 from aesbench.report.statistics.scores import REFERENCE, by_method, compared, places, seed_means
@@ -64,7 +65,8 @@ def check_one_study(runs: pd.DataFrame) -> None:
     """Check that the runs of a frame can be averaged.
 
     Raises:
-        RecordError: a run appears twice, or a data set's runs are on different data.
+        RecordError: a run appears twice, a data set's runs are on different data, or a label's
+            differ in settings or provider.
     """
     twice = runs["run_id"][runs["run_id"].duplicated()]
     if len(twice):
@@ -76,3 +78,13 @@ def check_one_study(runs: pd.DataFrame) -> None:
                 f"runs of '{dataset}' come from different data: {found[0][:16]} and"
                 f" {found[1][:16]}; compare those of one data_hash"
             )
+    keys = ["dataset", "backbone", "method"]
+    several = runs.assign(identity=row_identity(runs)).groupby(keys)["identity"].nunique()
+    mixed = several[several > 1]
+    if len(mixed):
+        dataset, backbone, label = mixed.index[0]
+        raise RecordError(
+            f"runs of '{label}' on {dataset}, {backbone} differ in settings or provider and must"
+            " not be averaged; compare those of one value of settings, tuned and provider, or let"
+            " 'aesbench report' tell them apart"
+        )

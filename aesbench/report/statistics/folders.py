@@ -17,7 +17,7 @@ from typing import Any
 
 import pandas as pd
 
-from aesbench.core.frame import records_frame
+from aesbench.core.frame import records_frame, row_identity
 from aesbench.core.phrasing import natural
 from aesbench.core.record import RunRecord, read_records
 from aesbench.core.settings import require
@@ -299,7 +299,10 @@ def _environments(ours: Mapping[str, RunRecord], others: Mapping[str, RunRecord]
 def _methods(mine: pd.DataFrame, theirs: pd.DataFrame, tolerance: float) -> pd.DataFrame:
     """Return a row per method that both hold on the same data with some of the same seeds."""
     keys = ["dataset", "data_hash", "backbone", "method"]
-    ours, others = (dict(list(compared(frame).groupby(keys))) for frame in (mine, theirs))
+    ours, others = (
+        dict(list(own.assign(identity=row_identity(own)).groupby([*keys, "identity"])))
+        for own in (compared(mine), compared(theirs))
+    )
     rows: dict[str, dict[str, float | None]] = {}
     labels = []
     for key in sorted(ours.keys() & others.keys(), key=lambda k: (k[:3], natural(str(k[3])))):
@@ -308,7 +311,7 @@ def _methods(mine: pd.DataFrame, theirs: pd.DataFrame, tolerance: float) -> pd.D
         if found["pairs"]:
             rows[str(len(rows))] = found
             same = one["seed"][one["run_id"].isin(set(other["run_id"]))].nunique()
-            labels.append((*key, same))
+            labels.append((*key[:4], same))
     table = corrected(rows).reset_index(drop=True)
     is_large = table["difference"].astype(float).abs() > tolerance
     table = table.assign(beyond=is_large & clear(table))

@@ -94,7 +94,7 @@ class Lead:
         """Return what to add to a clause about this lead: who could not be compared, if anybody."""
         if not self.left_out:
             return ""
-        return f"; not compared, for want of these seeds: {listed(map(name, self.left_out))}"
+        return f"; not compared, for want of these seeds: {listed(map(name, self.left_out), 6)}"
 
     def _how(self, name: Callable[[str], str]) -> str:
         if len(self.seeds) < LEAST_SEEDS:

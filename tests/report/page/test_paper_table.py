@@ -110,7 +110,7 @@ def test_places_stand_side_by_side(evidence):
     found = body(text)
     assert found["UES-32"][0].startswith(".7802") or "7802" in found["UES-32"][0]
     assert found["AdaS\\&S-E"][0] == "--" and "8102" in found["AdaS\\&S-E"][1]
-    assert list(found) == ["UES-32", "Best UES", "MDE", "AdaS\\&S-E"]
+    assert list(found) == ["UES-32", "Best UES", "MDE", "SSEDS @0.5", "AdaS\\&S-E"]
     grouped = paper_table(evidence, ["auc", "pr"])
     assert r"\multicolumn{2}{c}{ML-100K, DeepFM}" in grouped
     assert r"\cmidrule(lr){2-3}\cmidrule(lr){4-5}" in grouped

@@ -125,6 +125,16 @@ def test_a_tuned_method_has_a_tuned_rival(seeds, rows):
     assert rivals(rows(tuned)) == {"mine+tuned": "ues+tuned"}
 
 
+def test_a_rival_shares_a_seed(make_record, rows):
+    """The best of other seeds has nothing to be paired with."""
+    records = [
+        make_record("ues:2", 0, dims=(2, 2), auc=0.6),
+        make_record("ues:8", 1, dims=(8, 8), auc=0.9),
+        make_record("mine", 0, dims=(8, 8)),
+    ]
+    assert rivals(rows(records))["mine"] == "ues:2"
+
+
 @pytest.mark.parametrize(
     ("unification", "control"), [("transform", "ues:32+plain"), ("plain", "ues:32+transform")]
 )
