@@ -209,7 +209,7 @@ def _findings(
     texts = [] if lead is None else [f"{where}: {lead.in_words(names.__getitem__)}"]
     first = lead.first[0] if lead and len(lead.first) == 1 else None
     for row in rows if first else ():
-        if _is_baseline(evidence, row) and row.label not in (None, first):
+        if _is_baseline(evidence, row) and first not in (row.key, row.label) and row.label:
             one = differences(rows, row.key, "test_auc").to_dict("index")[first]
             # Over the seeds of this pair it may not lead.
             if one["pairs"] and round(one["difference"], 4) > 0:

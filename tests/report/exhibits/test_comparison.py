@@ -158,6 +158,17 @@ def test_the_findings_name_the_leader_and_its_lead(seeds, the_only):
     assert finding.endswith("against Best UES on validation (UES-16).")
 
 
+def test_the_best_uniform_size_leads_a_line_up_that_lacks_it(seeds, table3):
+    """It is in bold, and the sentence holds it against UES-32 alone."""
+    records = [*seeds("ues:32", 0.80, noise=0), *seeds("ues:64", 0.82), *seeds("adass:e", 0.81)]
+    exhibit = table3(records)
+    rows = dict(zip(exhibit.tables[0].column("method"), exhibit.tables[0].bold["AUC"], strict=True))
+    best = "Best UES on validation (UES-64)"
+    assert [name for name, is_bold in rows.items() if is_bold] == [best]
+    assert exhibit.findings[0].startswith(f"Wide&Deep: {best} has the highest mean test AUC of 3")
+    assert exhibit.findings[0].endswith("against UES-32.")
+
+
 def test_nobody_leads_itself(seeds, make_record, the_only):
     """One method under two names, three seeds and two: a tie over the seeds that both have."""
     records = [
