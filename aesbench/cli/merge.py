@@ -20,8 +20,8 @@ folder = click.Path(path_type=Path, file_okay=False)
 def merge(folders: tuple[Path, ...], into: Path) -> None:
     """Bring the records of several results folders into one, with what their searches traced.
 
-    Nothing is copied if they do not compare: other data under one name, another schema, or two
-    different successful records of one run. Merging again changes nothing.
+    Nothing is copied if they do not compare: no data in common under one name, another schema, or
+    two different successful records of one run. Merging again changes nothing.
     """
     from aesbench.harness.merge import merge as merge_records
 

@@ -56,17 +56,18 @@ def merge(folders: Sequence[str | Path], into: str | Path) -> Merged:
 
     Raises:
         ConfigError: ``folders`` is a single path.
-        RecordError: a folder holds no record, a file is no record of this schema, two runs of one
-            data set have data of different hashes, or two successful records of one run differ.
+        RecordError: a folder holds no record, a file is no record of this schema, a folder has no
+            data of a data set in common with the others, or two successful records of one run
+            differ.
     """
     if isinstance(folders, str | Path):  # Whose letters would be taken for folders.
         raise ConfigError(f"folders = {str(folders)!r}: expected a list of results folders")
     into = Path(into)
     chosen: dict[str, _Found] = {}
-    data: dict[str, _Found] = {}
+    data: dict[str, dict[str, _Found]] = {}
     there = _read(into)
+    _check_data(data, there)
     for found in there:
-        _check_data(data, found)
         chosen[found.record.spec.run_id] = found
     before = dict(chosen)
     seen = 0
@@ -77,8 +78,8 @@ def merge(folders: Sequence[str | Path], into: str | Path) -> Merged:
                 f"{folder} holds no records; name the folders that --results named, in which"
                 " records/ lies"
             )
+        _check_data(data, read)
         for found in read:
-            _check_data(data, found)
             run_id = found.record.spec.run_id
             chosen[run_id] = _better(chosen[run_id], found) if run_id in chosen else found
             seen += 1
@@ -96,16 +97,30 @@ def _read(results: Path) -> list[_Found]:
     return [_Found(read_record(path), results, path) for path in record_files(results)]
 
 
-def _check_data(known: dict[str, _Found], found: _Found) -> None:
-    """Check that all runs of a data set are on the same data."""
-    spec = found.record.spec
-    other = known.setdefault(spec.dataset, found)
-    if other.record.spec.data_hash != spec.data_hash:
-        raise RecordError(
-            f"{found.path} is of '{spec.dataset}' with data {spec.data_hash[:16]}, {other.path}"
-            f" with {other.record.spec.data_hash[:16]}: they do not compare; nothing was copied."
-            " Prepare the same data on every machine (aesbench data info) and run them again"
-        )
+def _check_data(known: dict[str, dict[str, _Found]], read: Sequence[_Found]) -> None:
+    """Check that a folder has data of each data set in common with those before it.
+
+    One folder may hold several data of a name, which a report keeps apart; a machine that shares
+    none with the others has prepared other data than they.
+
+    Args:
+        known: {data set: {hash of its data: a run on them}} of the folders before; gains this one.
+        read: the records of the folder.
+    """
+    own: dict[str, dict[str, _Found]] = {}
+    for found in read:
+        spec = found.record.spec
+        own.setdefault(spec.dataset, {}).setdefault(spec.data_hash, found)
+    for dataset, hashes in own.items():
+        others = known.setdefault(dataset, {})
+        if others and not others.keys() & hashes.keys():
+            (mine, found), (theirs, other) = next(iter(hashes.items())), next(iter(others.items()))
+            raise RecordError(
+                f"{found.path} is of '{dataset}' with data {mine[:16]}, {other.path} with"
+                f" {theirs[:16]}: they do not compare; nothing was copied. Prepare the same data on"
+                " every machine (aesbench data info) and run them again"
+            )
+        others.update(hashes)
 
 
 def _better(kept: _Found, found: _Found) -> _Found:

@@ -137,6 +137,12 @@ def test_the_data_of_the_target_count_too(tmp_path, make):
     assert files(tmp_path / "all") == before
 
 
+def test_one_folder_may_hold_several_data_of_a_name(tmp_path, make):
+    """A report keeps them apart; the next folder needs one of them."""
+    make("a", 0), make("a", 1, data_hash="cd" * 32), make("b", 2, data_hash="cd" * 32)
+    assert merge([tmp_path / "a", tmp_path / "b"], tmp_path / "all").copied == 3
+
+
 def test_data_sets_of_other_names_have_other_hashes(tmp_path, make):
     """A grid over several data sets is merged like any other."""
     make("a", 0), make("b", 0, dataset="ml1m", data_hash="cd" * 32)

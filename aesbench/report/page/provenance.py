@@ -11,6 +11,7 @@ import pandas as pd
 
 from aesbench.core.phrasing import many
 from aesbench.core.record import RunRecord
+from aesbench.core.spec import TrainConfig
 from aesbench.plugins.exhibit import Exhibit
 from aesbench.report.page.commands import run_commands
 
@@ -35,9 +36,11 @@ def provenance(exhibit: Exhibit, runs: pd.DataFrame) -> Provenance:
     own = runs[runs["run_id"].isin(list(exhibit.runs))] if len(exhibit.runs) else runs
     records = list(own["record"])
     facts = [(what, _values(records, read)) for what, read in _FACTS]
+    # A study's command says nothing of a trainer that was changed by hand.
+    is_plain = all(record.spec.train == TrainConfig() for record in records)
     return Provenance(
         runs=len(records),
-        commands=tuple(exhibit.reproduce) or tuple(run_commands(records)),
+        commands=tuple(exhibit.reproduce if is_plain else ()) or tuple(run_commands(records)),
         facts=tuple((what, text) for what, text in facts if text),
     )
 
