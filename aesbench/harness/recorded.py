@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from aesbench.core.files import from_json
 from aesbench.core.phrasing import many
@@ -19,9 +19,21 @@ from aesbench.core.spec import RunSpec
 from aesbench.errors import AesbenchError, ConfigError
 from aesbench.plugins.registry import BACKBONES, METHODS, Registry
 
-_REGISTRIES: Mapping[str, Registry[Any]] = {"method": METHODS, "backbone": BACKBONES}
-_OURS = "aesbench "
-"""How a provider begins that is this package."""
+REGISTRIES: Mapping[str, Registry[Any]] = {"method": METHODS, "backbone": BACKBONES}
+"""{kind of plugin whose code decides a run's results: those there are}; of data the hash does."""
+
+
+class Change(NamedTuple):
+    """A plugin that somebody else provided when runs were made than does now."""
+
+    name: str
+    then: str
+    now: str
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether both are this package, whose protocol's version stands for its code."""
+        return not (provider_id(self.then) or provider_id(self.now))
 
 
 @dataclass(frozen=True)
@@ -68,9 +80,11 @@ def recorded(results: Path, specs: Sequence[RunSpec], *, force: bool = False) ->
     own = {one.spec.run_id: one for one in known}
     found = {spec.run_id: _find(spec, own, by_content) for spec in specs}
     done = {run_id: one for run_id, one in found.items() if one is not None and one.ok}
-    notes = [] if force else _versions(done.values())
+    notes = []
     if not force:
-        _check_providers(done.values(), results)
+        changes = provider_changes((one.spec, one.providers) for one in done.values())
+        _check_providers(changes, results)
+        notes = _versions(changes)
     there = {run_id: one.spec for run_id, one in found.items() if one is not None}
     waiting = {}
     for spec in specs:
@@ -109,43 +123,45 @@ def _find(
     return found
 
 
-def _changes(done: Iterable[_Known]) -> Counter[tuple[str, str, str]]:
-    """Count the records of each plugin that somebody else provided then: (name, then, now)."""
+def provider_changes(made: Iterable[tuple[RunSpec, Mapping[str, str]]]) -> Counter[Change]:
+    """Count the runs of each plugin that somebody else provided than does here and now.
+
+    Plugins that are not registered here are left out: nobody knows whether they changed.
+
+    Args:
+        made: each run's spec and its providers.
+    """
     counts = Counter(
-        (kind, getattr(one.spec, kind), then)
-        for one in done
-        for kind in _REGISTRIES
-        if (then := one.providers.get(kind))
+        (kind, getattr(spec, kind), then)
+        for spec, providers in made
+        for kind in REGISTRIES
+        if (then := providers.get(kind))
     )
-    found: Counter[tuple[str, str, str]] = Counter()
+    found: Counter[Change] = Counter()
     for (kind, name, then), count in counts.items():  # To ask for a provider takes milliseconds.
-        now = _REGISTRIES[kind].provider(name)
-        is_same_file = bool(provider_id(then)) and provider_id(then) == provider_id(now)
-        if now != then and not is_same_file:
-            found[name, then, now] += count
+        if name in REGISTRIES[kind].names():
+            now = REGISTRIES[kind].provider(name)
+            is_same_file = bool(provider_id(then)) and provider_id(then) == provider_id(now)
+            if now != then and not is_same_file:
+                found[Change(name, then, now)] += count
     return found
 
 
-def _is_ours(then: str, now: str) -> bool:
-    return then.startswith(_OURS) and now.startswith(_OURS)
-
-
-def _check_providers(done: Iterable[_Known], results: Path) -> None:
-    for (name, then, now), count in sorted(_changes(done).items()):
-        if not _is_ours(then, now):
+def _check_providers(changes: Mapping[Change, int], results: Path) -> None:
+    for change, count in sorted(changes.items()):
+        if not change.is_ours:
             raise ConfigError(
-                f"{many(count, 'run')} of '{name}' under {results} came from {then}, which is now"
-                f" {now}: they may have other results. Run them again with --force, or choose"
-                " another folder with --results"
+                f"{many(count, 'run')} of '{change.name}' under {results} came from {change.then},"
+                f" which is now {change.now}: they may have other results. Run them again with"
+                " --force, or choose another folder with --results"
             )
 
 
-def _versions(done: Iterable[_Known]) -> list[str]:
+def _versions(changes: Mapping[Change, int]) -> list[str]:
     """Say which records another version of aesbench made."""
     counts: Counter[tuple[str, str]] = Counter()
-    for (_, then, now), count in _changes(done).items():
-        if _is_ours(then, now):
-            counts[then, now] = max(counts[then, now], count)
+    for (_, then, now), count in changes.items():
+        counts[then, now] = max(counts[then, now], count)
     return [
         f"{many(count, 'run')} that are done came from {then}, this is {now}; --force runs them"
         " again"

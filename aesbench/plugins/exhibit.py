@@ -199,6 +199,11 @@ class Evidence:
     views: Sequence[Paper] = ()
     baseline: str = ""
 
+    @property
+    def apart(self) -> set[str]:
+        """The labels that a paper judges in an exhibit of its own: overviews leave them out."""
+        return {label for paper in self.papers for label in paper.apart}
+
     def known(self, place: Place) -> Place:
         """Return what papers call a place: by its registered names, none for the user's own data.
 

@@ -61,8 +61,8 @@ def grouped(
     """
     _check_no_copies(runs)
     records = list(runs["record"])
-    data = _name(((r.spec.dataset, _of_data(r)) for r in records), records, taken)
-    backbones = _name(((r.spec.backbone, _of_backbone(r)) for r in records), records, ())
+    data = _name(((r.spec.dataset, _of_data(r)) for r in records), taken)
+    backbones = _name(((r.spec.backbone, _of_backbone(r)) for r in records), ())
     runs = runs.assign(dataset=data.keys, backbone=backbones.keys)
     labels = _labels(runs, preferred)
     changed = [label != record.spec.label for label, record in zip(labels, records, strict=True)]
@@ -128,9 +128,7 @@ class _Named:
     qualified: Mapping[str, str]
 
 
-def _name(
-    members: Iterable[tuple[str, Aspects]], records: Sequence[RunRecord], taken: Collection[str]
-) -> _Named:
+def _name(members: Iterable[tuple[str, Aspects]], taken: Collection[str]) -> _Named:
     """Name the groups of data sets, or of backbones."""
     ids: list[tuple[str, Hashable]] = []
     aspects: dict[str, dict[Hashable, Aspects]] = {}
@@ -203,16 +201,11 @@ def _identity(record: RunRecord) -> Hashable:
     """Return what the runs of one row share; seeds and searches aside."""
     spec = record.spec
     return (
-        *(spec.method, content_hash(_plain(spec.method_config))),
+        *(spec.method, content_hash(dict(spec.method_config))),
         *(spec.unification, spec.budget, tuple(spec.candidates), spec.called.tuned),
-        content_hash(_plain(spec.tuned_settings)),
+        content_hash(spec.tuned_settings),
         *(spec.retrain, spec.inherit, spec.scores, provider_id(record.providers.get("method"))),
     )
-
-
-def _plain(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return settings as a record has them: a run just made holds tuples, a record lists."""
-    return {n: list(v) if isinstance(v, tuple) else v for n, v in settings.items()}
 
 
 def _plainest(preferred: Collection[str]) -> Callable[[str], tuple[Any, ...]]:

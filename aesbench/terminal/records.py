@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,20 +15,18 @@ from aesbench.core.phrasing import many
 from aesbench.core.record import (
     SCHEMA,
     RunRecord,
-    provider_id,
     read_record,
     record_files,
     upgrade_record,
 )
 from aesbench.errors import RecordError
+from aesbench.harness.recorded import REGISTRIES, provider_changes
 from aesbench.plugins.exhibit import Evidence
-from aesbench.plugins.registry import BACKBONES, METHODS, Registry
+from aesbench.plugins.registry import Registry
 from aesbench.report.evidence import gather
 from aesbench.report.groups import BY
 from aesbench.report.statistics.scores import by_method, places
 from aesbench.terminal.table import make_table
-
-_REGISTRIES: Mapping[str, Registry[Any]] = {"method": METHODS, "backbone": BACKBONES}
 
 
 def show_records(console: Console, results: Path) -> None:
@@ -110,21 +108,11 @@ def _rows(evidence: Evidence) -> list[str]:
 
 def _changed(records: Iterable[RunRecord]) -> list[str]:
     """Name the plugins whose records somebody else made than who provides them here and now."""
-    counts = Counter(
-        (kind, getattr(record.spec, kind), then)
-        for record in records
-        for kind in _REGISTRIES
-        if (then := record.providers.get(kind))
-    )
-    lines = []
-    for (kind, name, then), count in sorted(counts.items()):
-        registry = _REGISTRIES[kind]
-        if name not in registry.names():
-            continue  # Of a plugin that was not named: nobody knows whether it changed.
-        now = registry.provider(name)
-        if then != now and not (provider_id(then) and provider_id(then) == provider_id(now)):
-            lines.append(f"{many(count, 'run')} of {name} by {then}; here it is provided by {now}")
-    return lines
+    changes = provider_changes((record.spec, record.providers) for record in records)
+    return [
+        f"{many(count, 'run')} of {name} by {then}; here it is provided by {now}"
+        for (name, then, now), count in sorted(changes.items())
+    ]
 
 
 def _unknown(records: Iterable[RunRecord]) -> list[str]:
@@ -132,7 +120,7 @@ def _unknown(records: Iterable[RunRecord]) -> list[str]:
     counts = Counter(
         (getattr(record.spec, kind), record.providers.get(kind, "nobody knows whom"))
         for record in records
-        for kind, registry in _REGISTRIES.items()
+        for kind, registry in REGISTRIES.items()
         if getattr(record.spec, kind) not in _names(registry)
     )
     return [f"{many(n, 'run')} of {name} by {then}" for (name, then), n in sorted(counts.items())]

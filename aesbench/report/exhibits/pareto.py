@@ -40,9 +40,8 @@ UES = "UES"
 
 def build(evidence: Evidence) -> list[Exhibit]:
     """Return an exhibit per data set on which at least three labels were retrained."""
-    apart = {label for paper in evidence.papers for label in paper.apart}
     runs = compared(evidence.runs)
-    runs = runs[~runs["method"].isin(apart)]
+    runs = runs[~runs["method"].isin(evidence.apart)]
     found = {}
     for place, own in places(runs):
         # Many given sizes are the ground, and on no front: of many tried, the best is so by chance.

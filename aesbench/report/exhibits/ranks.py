@@ -101,7 +101,7 @@ def comparable(places: Mapping[Place, pd.DataFrame]) -> pd.DataFrame:
 
 def _by_place(evidence: Evidence) -> dict[Place, pd.DataFrame]:
     """Return the test AUC of every row of the comparison: ``{place: (seeds, methods)}``."""
-    apart = {label for paper in evidence.papers for label in paper.apart}
+    apart = evidence.apart
     return {
         place: pd.DataFrame(
             {

@@ -40,7 +40,7 @@ TRUE_AUC = "test_expected_auc"
 def build(evidence: Evidence) -> list[Exhibit]:
     """Return an exhibit per data set of known truth and backbone on which models were tested."""
     exhibits = []
-    apart = {label for paper in evidence.papers for label in paper.apart}
+    apart = evidence.apart
     for place, everyone in competitions(evidence).items():
         rows = [row for row in everyone if row.key != BEST and row.key not in apart]
         sheets = [r.datasheet for row in rows for r in row.runs["record"] if r.datasheet]

@@ -222,7 +222,7 @@ def _by_default(evidence: Evidence, rows: Rows) -> list[str]:
 
     Of more rows than a table is read with, those that were changed by hand are left out.
     """
-    apart = {label for paper in evidence.papers for label in paper.apart}
+    apart = evidence.apart
     ran = {key for of_place in rows.values() for key, row in of_place.items() if len(row.runs)}
     labels = [key for of_place in rows.values() for key in of_place if not is_uniform(key)]
     others = [key for key in dict.fromkeys(labels) if key in ran - apart - {BEST}]
