@@ -18,6 +18,7 @@ from aesbench.core.settings import later, require
 from aesbench.datasets.base import Field
 from aesbench.errors import ConfigError
 from aesbench.models.embedding import FieldEmbedding, FirstOrder, make_linear
+from aesbench.models.vectors import FieldVectors, Joined
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,11 @@ class Backbone(nn.Module):
             a supernet then scores its subnets many times faster. Optional.
         has_fixed_shapes: whether a step does the same work on every batch of one shape; a GPU then
             replays one that it recorded (``capture.py``). Optional.
+        packs: whether many of it can be trained as one (``aesbench.models.packed``). It then
+            defines ``logits`` and ``input_layers``, calls its first-order term ``wide``, and all of
+            its layers are linear, ReLU and the like, batch normalisation or dropout. Parameters of
+            its own are scalars or vectors; ``logits`` gets them, and activations, with the models
+            as a first dimension: count dimensions from the last. Optional.
     """
 
     name: ClassVar[str]
@@ -67,6 +73,7 @@ class Backbone(nn.Module):
     space: ClassVar[Space] = {}
     default_unification: ClassVar[str]
     sums_over_fields: ClassVar[bool] = False
+    packs: ClassVar[bool] = False
     has_fixed_shapes: bool = False
 
     def __init__(
@@ -81,6 +88,14 @@ class Backbone(nn.Module):
 
     def forward(self, ids: Tensor) -> Tensor:
         """Map ``ids (batch, columns)`` to logits ``(batch,)``."""
+        raise NotImplementedError
+
+    def logits(self, vectors: FieldVectors, first_order: Tensor) -> Tensor:
+        """Return the logits ``(..., batch)`` of all fields' vectors and the first-order term."""
+        raise NotImplementedError
+
+    def input_layers(self) -> Sequence[nn.Linear]:
+        """Return the layers that ``logits`` gives all vectors side by side."""
         raise NotImplementedError
 
     def summands(self, vectors: Tensor, start: int) -> Tensor:
@@ -132,6 +147,7 @@ class WideDeep(Backbone):
     space = _SPACE
     default_unification = "plain"
     sums_over_fields = True
+    packs = True
 
     def __init__(
         self,
@@ -147,9 +163,15 @@ class WideDeep(Backbone):
 
     def forward(self, ids: Tensor) -> Tensor:
         """Map ``ids (batch, columns)`` to logits ``(batch,)``."""
-        deep: Tensor = self.mlp(self.embedding(ids)).squeeze(1)
-        wide: Tensor = self.wide(ids)
-        return deep + wide
+        return self.logits(Joined(self.embedding(ids), self.embedding.widths), self.wide(ids))
+
+    def logits(self, vectors: FieldVectors, first_order: Tensor) -> Tensor:
+        """Return the MLP's output and the first-order term, added up."""
+        return _deep(self.mlp, vectors) + first_order
+
+    def input_layers(self) -> Sequence[nn.Linear]:
+        """Return the MLP's first layer."""
+        return (_first_layer(self.mlp),)
 
     def summands(self, vectors: Tensor, start: int) -> Tensor:
         """Return the vectors' part of the first layer, ``(rows, hidden)``."""
@@ -178,6 +200,7 @@ class DeepFM(Backbone):
     space = _SPACE
     default_unification = "transform"
     sums_over_fields = True
+    packs = True
 
     def __init__(
         self,
@@ -199,14 +222,18 @@ class DeepFM(Backbone):
 
     def forward(self, ids: Tensor) -> Tensor:
         """Map ``ids (batch, columns)`` to logits ``(batch,)``."""
-        flat = self.embedding(ids)  # (batch, fields * dim)
-        vectors = flat.unflatten(1, (-1, self.embedding.widths[0]))  # (batch, fields, dim)
+        return self.logits(Joined(self.embedding(ids), self.embedding.widths), self.wide(ids))
+
+    def logits(self, vectors: FieldVectors, first_order: Tensor) -> Tensor:
+        """Return the MLP's output, the first-order term and the scaled pairs, added up."""
         # Sum of all pairwise dot products = half of (square of the sum - sum of the squares).
-        pairs = 0.5 * (vectors.sum(1).square().sum(1) - flat.square().sum(1))  # (batch,)
-        deep: Tensor = self.mlp(flat).squeeze(1)
-        wide: Tensor = self.wide(ids)
-        logits: Tensor = deep + wide + self.pair_scale * pairs
+        pairs = 0.5 * (vectors.total().square().sum(-1) - vectors.squares())
+        logits: Tensor = _deep(self.mlp, vectors) + first_order + self.pair_scale * pairs
         return logits
+
+    def input_layers(self) -> Sequence[nn.Linear]:
+        """Return the MLP's first layer."""
+        return (_first_layer(self.mlp),)
 
     def summands(self, vectors: Tensor, start: int) -> Tensor:
         """Return the vectors' part of the first layer, themselves and their squared length."""
@@ -225,6 +252,14 @@ class DeepFM(Backbone):
         pairs = 0.5 * (vectors.square().sum(1) - squares.squeeze(1))
         logits: Tensor = _deep_of_sums(self.mlp, hidden) + first_order + self.pair_scale * pairs
         return logits
+
+
+def _deep(mlp: nn.Sequential, vectors: FieldVectors) -> Tensor:
+    """Return what the MLP adds to the logits."""
+    hidden = vectors.linear(_first_layer(mlp))
+    for layer in list(mlp)[1:]:
+        hidden = layer(hidden)
+    return hidden.squeeze(-1)
 
 
 def _deep_of_sums(mlp: nn.Sequential, sums: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ Wide&Deep) leaves them with different widths; where all widths are equal a view 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -62,6 +63,28 @@ def make_linear(
     return layer
 
 
+@dataclass(frozen=True)
+class FieldLayout:
+    """Where a field lies in the embedding of an allocation.
+
+    Attributes:
+        first: its first id column.
+        last: the id column after its last.
+        blocks: of each block its first id, the id after its last, its dimension, and the row of the
+            dimension's table at which it begins.
+        width: of the field's vector; 0 where it has none.
+        start: where its vector begins in the row of all fields' vectors.
+        number: among the fields that are looked up block by block; None for the others.
+    """
+
+    first: int
+    last: int
+    blocks: tuple[tuple[int, int, int, int], ...]
+    width: int
+    start: int
+    number: int | None
+
+
 class MixedEmbedding(FieldEmbedding):
     """The embedding of an allocation, as it is retrained (section 3.3).
 
@@ -90,28 +113,43 @@ class MixedEmbedding(FieldEmbedding):
         super().__init__()
         allocation.check_fits(fields)
         self.normalised = unification == "transform"
-        columns = column_ranges(fields)
         rows_of: dict[int, int] = {}  # dimension -> rows of its table so far
-        simple: dict[int, list[tuple[int, int]]] = {}  # dimension -> (column, row offset)
-        self._parts: list[_BlockField] = []
-        self._first_rows = []  # Of each field in the table of its only block's dimension.
-        for field, blocks, (first, last) in zip(fields, allocation.blocks, columns, strict=True):
-            self._first_rows.append((blocks[0].dim, rows_of.get(blocks[0].dim, 0)))
-            if len(blocks) == 1 and field.columns == 1:
-                dim = blocks[0].dim
-                simple.setdefault(dim, []).append((first, rows_of.get(dim, 0)))
-                rows_of[dim] = rows_of.get(dim, 0) + blocks[0].rows
-                continue
-            starts, start = [], 0
+        simple: dict[int, list[int]] = {}  # dimension -> fields
+        by_block: list[int] = []
+        blocks_of: list[tuple[tuple[int, int, int, int], ...]] = []
+        for number, (field, blocks) in enumerate(zip(fields, allocation.blocks, strict=True)):
+            found, start = [], 0
             for block in blocks:
-                starts.append((start, start + block.rows, block.dim, rows_of.get(block.dim, 0)))
+                found.append((start, start + block.rows, block.dim, rows_of.get(block.dim, 0)))
                 rows_of[block.dim] = rows_of.get(block.dim, 0) + block.rows
                 start += block.rows
-            width = max(block.dim for block in blocks)  # 0: no vector, as for a single block
-            width = final_dim if self.normalised and width else width
-            self._parts.append(_BlockField(first, last, width, starts))
+            blocks_of.append(tuple(found))
+            if len(blocks) == 1 and field.columns == 1:
+                simple.setdefault(blocks[0].dim, []).append(number)
+            else:
+                by_block.append(number)
 
         dims = sorted(dim for dim in rows_of if dim > 0)
+        self._simple_dims = [dim for dim in dims if dim in simple]
+        in_order = [number for dim in self._simple_dims for number in simple[dim]] + by_block
+        columns, starts, start = column_ranges(fields), [0] * len(fields), 0
+        widths = [max(dim for _, _, dim, _ in found) for found in blocks_of]
+        if self.normalised:
+            widths = [final_dim if width else 0 for width in widths]
+        for number in in_order:
+            starts[number], start = start, start + widths[number]
+        self.layout = tuple(
+            FieldLayout(
+                *columns[number],
+                blocks_of[number],
+                widths[number],
+                starts[number],
+                by_block.index(number) if number in by_block else None,
+            )
+            for number in range(len(fields))
+        )
+        self._parts = [self.layout[number] for number in by_block]
+
         self.tables = nn.ModuleDict(
             {str(dim): make_table(rows_of[dim], dim, table_std, generator) for dim in dims}
         )
@@ -119,26 +157,31 @@ class MixedEmbedding(FieldEmbedding):
         if self.normalised:
             for dim in dims:
                 self.transforms[str(dim)] = make_linear(dim, final_dim, generator)
-        for number, part in enumerate(self._parts):
+        for part in self._parts:
             for dim in sorted({dim for _, _, dim, _ in part.blocks if dim not in (0, part.width)}):
                 if not self.normalised:
-                    self.transforms[f"{number}-{dim}"] = make_linear(
+                    self.transforms[self.transform_of(part, dim)] = make_linear(
                         dim, part.width, generator, bias=False
                     )
-        self._simple_dims = [dim for dim in dims if dim in simple]
-        widths: list[int] = []
         for dim in self._simple_dims:
-            chosen = torch.tensor([column for column, _ in simple[dim]])
-            offsets = torch.tensor([offset for _, offset in simple[dim]], dtype=torch.int32)
+            own = [self.layout[number] for number in simple[dim]]
+            chosen = torch.tensor([field.first for field in own])
+            offsets = torch.tensor([field.blocks[0][3] for field in own], dtype=torch.int32)
             self.register_buffer(f"columns_{dim}", chosen, persistent=False)
             self.register_buffer(f"offsets_{dim}", offsets, persistent=False)
-            widths += [final_dim if self.normalised else dim] * len(chosen)
         self.has_fixed_shapes = not any(part.width for part in self._parts)
         self._takes_all = len(simple) == 1 and not self._parts and 0 not in simple
-        self.widths = (*widths, *(part.width for part in self._parts if part.width))
+        self.widths = tuple(widths[number] for number in in_order if widths[number])
         self.norm = (
             nn.BatchNorm1d(sum(self.widths), affine=False) if self.normalised else nn.Identity()
         )
+
+    def transform_of(self, field: FieldLayout, dim: int) -> str:
+        """Return the key, in ``transforms``, of what maps a field's blocks of a dimension.
+
+        There is no such layer where those blocks are as wide as the field's vector already.
+        """
+        return str(dim) if self.normalised else f"{field.number}-{dim}"
 
     def forward(self, ids: Tensor) -> Tensor:
         """Map ``ids (batch, columns)`` to ``(batch, sum(widths))``.
@@ -152,7 +195,7 @@ class MixedEmbedding(FieldEmbedding):
             if self.normalised:
                 found = self.transforms[str(dim)](found)
             vectors.append(found.flatten(1))  # (batch, fields of this dimension * width)
-        vectors += [self._look_up(n, part, ids) for n, part in enumerate(self._parts) if part.width]
+        vectors += [self._look_up(part, ids) for part in self._parts if part.width]
         joined = vectors[0] if len(vectors) == 1 else torch.cat(vectors, dim=1)
         normed: Tensor = self.norm(joined)
         return normed
@@ -163,7 +206,7 @@ class MixedEmbedding(FieldEmbedding):
 
         Those of a field without dimensions are nowhere to be copied to.
         """
-        dim, first = self._first_rows[field]
+        _, _, dim, first = self.layout[field].blocks[0]
         if dim:
             table: nn.Embedding = self.tables[str(dim)]  # type: ignore[assignment]
             table.weight[first : first + len(vectors)] = vectors
@@ -174,16 +217,16 @@ class MixedEmbedding(FieldEmbedding):
         if self.normalised and str(dim) in self.transforms:
             self.transforms[str(dim)].load_state_dict(layer.state_dict())
 
-    def _look_up(self, number: int, part: _BlockField, ids: Tensor) -> Tensor:
+    def _look_up(self, part: FieldLayout, ids: Tensor) -> Tensor:
         """Return the mean vector ``(batch, width)`` of a field with several blocks or columns."""
         own = ids[:, part.first : part.last]
-        sums = torch.zeros(len(ids), part.width, device=ids.device)
+        sums = next(self.parameters()).new_zeros(len(ids), part.width)
         for start, stop, dim, offset in part.blocks:
             if dim == 0:
                 continue
             inside = (own >= start) & (own < stop)
             found = self.tables[str(dim)](own[inside] + (offset - start))
-            key = str(dim) if self.normalised else f"{number}-{dim}"
+            key = self.transform_of(part, dim)
             if key in self.transforms:
                 found = self.transforms[key](found)
             sums = sums.index_add(0, inside.nonzero()[:, 0], found)
@@ -194,15 +237,6 @@ class MixedEmbedding(FieldEmbedding):
     def _buffer(self, name: str, dim: int) -> Tensor:
         buffer: Tensor = getattr(self, f"{name}_{dim}")
         return buffer
-
-
-class _BlockField:
-    """Where a field's columns and blocks lie: blocks as (first id, last id + 1, dim, offset)."""
-
-    def __init__(
-        self, first: int, last: int, width: int, blocks: list[tuple[int, int, int, int]]
-    ) -> None:
-        self.first, self.last, self.width, self.blocks = first, last, width, blocks
 
 
 def column_ranges(fields: Sequence[Field]) -> list[tuple[int, int]]:
@@ -250,7 +284,7 @@ class FirstOrder(nn.Module):
         for own, offsets in pairs:
             inside = own >= 0
             found = self.weights((own + offsets)[inside]).squeeze(1)
-            sums = torch.zeros(len(ids), device=ids.device)
+            sums = self.bias.new_zeros(len(ids))
             sums = sums.index_add(0, inside.nonzero()[:, 0], found)
             parts.append(sums / inside.sum(dim=1).clamp(min=1))
         return torch.stack(parts, 1).sum(1) + self.bias

@@ -142,10 +142,18 @@ class RowGroups:
     starts: Tensor
     repeats: Tensor | None = None
 
-    def sums(self, values: Tensor) -> Tensor:
-        """Add up values ``(lookups, dim)`` by group: ``(groups, dim)``."""
+    def sums(self, values: Tensor, lookups_each: int = 1) -> Tensor:
+        """Add up values ``(lookups / lookups_each, dim)`` by group: ``(groups, dim)``.
+
+        Args:
+            values: of the lookups, in their order.
+            lookups_each: how many consecutive lookups share one value.
+        """
+        places = self.order
+        if lookups_each > 1:
+            places = torch.div(places, lookups_each, rounding_mode="floor")
         # index_add_ takes six times as long, and on a GPU adds in an order that changes.
-        sums = embedding_bag(self.order, values, self.starts, mode="sum")
+        sums = embedding_bag(places, values, self.starts, mode="sum")
         return sums if self.repeats is None else sums.index_select(0, self.repeats)
 
 

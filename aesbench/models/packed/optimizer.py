@@ -1,0 +1,107 @@
+"""``ModelAdam`` for a pack: the rows that a batch looked up, and everything else at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from aesbench.models.optimizer import FusedAdam
+from aesbench.models.packed.embedding import PackedEmbedding
+from aesbench.models.packed.parts import Looked
+
+
+class _Moved:
+    """A tensor that Adam moves, its moments and its steps."""
+
+    def __init__(self, tensor: Tensor) -> None:
+        self.tensor = tensor
+        self.moments = [torch.zeros_like(tensor, requires_grad=False) for _ in range(2)]
+        self.steps = torch.zeros((), device=tensor.device)
+
+    def keep(self, models: Tensor) -> None:
+        self.moments = [moment.index_select(0, models) for moment in self.moments]
+
+
+class PackedAdam:
+    """Adam on many models, each moved as ``ModelAdam`` moves it alone.
+
+    A table of a model counts the steps in which a batch looked up any of its rows. Nearly always
+    that is every step; only the dimensions of blocks and of fields with several values can be
+    missed, and where one was, the rows are moved by what their own table has counted.
+    """
+
+    def __init__(
+        self, embedding: PackedEmbedding, rest: nn.Module, *, learning_rate: float, l2: float
+    ) -> None:
+        """Move a pack's embedding row by row, where ``l2`` acts, and the rest of it at once."""
+        self._adam, self._l2 = FusedAdam(learning_rate=learning_rate), l2
+        self._embedding = embedding
+        self._weights = [_Moved(part.weights) for part in embedding.all_parts()]
+        self._wides = [_Moved(part.wide) for part in embedding.all_parts()]
+        values = {id(part.weights) for part in embedding.all_parts()}
+        dense = [*embedding.parameters(), *rest.parameters()]
+        self._dense = [_Moved(p) for p in dense if p.requires_grad and id(p) not in values]
+        self._steps = 0
+        self._counts = torch.zeros(embedding.is_sure.shape, device=embedding.is_sure.device)
+
+    @torch.no_grad()
+    def step(self) -> None:
+        """Apply the gradients of the last batch."""
+        looked = self._embedding.looked
+        self._steps += 1
+        self._count(looked)
+        terms = self._embedding.first_order.grad
+        for one, weights, wide in zip(looked, self._weights, self._wides, strict=True):
+            if one.part.own.dim:
+                self._move_vectors(one, weights)
+            if terms is not None:
+                self._move(wide, wide.steps, one.groups.rows, one.first_order_gradients(terms))
+        moved = [one for one in self._dense if one.tensor.grad is not None]
+        self._adam.update(
+            [one.tensor for one in moved],
+            [one.tensor.grad for one in moved],  # type: ignore[misc]
+            [one.moments[0] for one in moved],
+            [one.moments[1] for one in moved],
+            [one.steps for one in moved],
+        )
+        for one in (*moved, *self._weights):
+            one.tensor.grad = None
+
+    def keep(self, models: Tensor) -> None:
+        """Forget the other models."""
+        for one in (*self._weights, *self._wides, *self._dense):
+            one.keep(models)
+        self._counts = self._counts.index_select(0, models)
+
+    def _count(self, looked: Sequence[Looked]) -> None:
+        """Count the step for each table that was looked up."""
+        if self._embedding.all_are_sure:
+            return
+        touched = self._embedding.is_sure.clone()
+        flat = touched.view(-1)
+        for one in looked:
+            if one.part.has_counters:
+                flat[one.part.counters().index_select(0, one.groups.rows)] = True
+        self._counts += touched
+
+    def _move_vectors(self, looked: Looked, weights: _Moved) -> None:
+        rows, gradients = looked.groups.rows, looked.vector_gradients()
+        if self._embedding.all_are_sure or not looked.part.has_counters:
+            self._move(weights, weights.steps, rows, gradients)
+            return
+        counters = looked.part.counters().index_select(0, rows)
+        counts = self._counts.view(-1).index_select(0, counters)
+        for count in counts.unique():
+            own = (counts == count).nonzero().squeeze(1)
+            self._move(weights, count - 1, rows[own], gradients[own])  # Adam counts one more.
+
+    def _move(self, moved: _Moved, steps: Tensor, rows: Tensor, gradients: Tensor) -> None:
+        """Move rows ``(groups,)`` of a tensor ``(models, rows, ...)``, counted through."""
+        whole = [tensor.detach().flatten(0, 1) for tensor in (moved.tensor, *moved.moments)]
+        parts = [tensor.index_select(0, rows) for tensor in whole]
+        gradients = gradients.add_(parts[0], alpha=self._l2)
+        self._adam.update(parts[:1], [gradients], parts[1:2], parts[2:], [steps])
+        for tensor, part in zip(whole, parts, strict=True):
+            tensor.index_copy_(0, rows, part)

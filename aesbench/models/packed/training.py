@@ -1,0 +1,159 @@
+"""The training loop of a pack: ``aesbench.models.training.fit`` for many models at once."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn.functional import binary_cross_entropy_with_logits
+
+from aesbench.core import metrics
+from aesbench.core.metrics import Metrics
+from aesbench.core.spec import TrainConfig
+from aesbench.datasets.base import Split
+from aesbench.errors import AesbenchError
+from aesbench.models.backbones import Backbone
+from aesbench.models.packed.model import Pack
+from aesbench.models.packed.optimizer import PackedAdam
+from aesbench.models.training import EVALUATION_BATCH, FitResult, Progress
+
+
+@dataclass
+class Member:
+    """A model in a pack, and how it fares.
+
+    Attributes:
+        number: among the models that were given.
+        model: its own modules; they get its weights in the end.
+        generator: of the order of its rows.
+    """
+
+    number: int
+    model: Backbone
+    generator: torch.Generator
+    history: list[float] = field(default_factory=list)
+    best: Metrics = field(default_factory=lambda: Metrics(auc=-1.0, logloss=float("inf")))
+    best_epoch: int = 0
+
+
+@dataclass(frozen=True)
+class Done:
+    """A member that was trained; its model holds the weights of its best epoch, in eval mode.
+
+    Attributes:
+        number: among the models that were given.
+        result: what its training left behind, or why it has none.
+        alive: (epochs,) how many models, itself included, shared each of its epochs.
+    """
+
+    number: int
+    result: FitResult | AesbenchError
+    alive: tuple[int, ...]
+
+
+def fit_pack(
+    models: Sequence[Backbone],
+    train: Split,
+    validation: Split,
+    config: TrainConfig,
+    generators: Sequence[torch.Generator],
+    dropout: Sequence[torch.Generator],
+    progress: Progress | None = None,
+) -> Generator[Done, None, None]:
+    """Train models as one and yield each when it stops; it then leaves the pack.
+
+    Args:
+        models: backbones of one kind and settings.
+        train: the rows to learn from.
+        validation: the rows that decide when to stop.
+        config: the protocol.
+        generators: of each model, a CPU generator for the order of its rows.
+        dropout: of each model, on its device, for dropout.
+        progress: told after every epoch.
+
+    Raises:
+        NotPackableError: the backbone or the embedding does not say that it can be packed.
+    """
+    pack = Pack(models, config.batch_size, dropout)
+    optimizer = PackedAdam(
+        pack.embedding, pack.backbone, learning_rate=config.learning_rate, l2=config.l2
+    )
+    device = next(pack.parameters()).device
+    members = [Member(*one) for one in zip(range(len(models)), models, generators, strict=True)]
+    alive: list[int] = []
+    for epoch in range(1, config.epochs + 1):
+        pack.train()
+        for ids, labels in _batches(train, members, config.batch_size, device):
+            step(pack, optimizer, ids, labels)
+        alive.append(len(members))
+        logits = predict(pack, validation, len(members), device)
+        staying = []
+        for place, member in enumerate(members):
+            try:
+                current = metrics.score(validation.labels, logits[place])
+            except AesbenchError as error:
+                yield Done(member.number, error, tuple(alive))
+                continue
+            member.history.append(current.auc)
+            if current.auc > member.best.auc:
+                member.best, member.best_epoch = current, epoch
+                pack.write(place, member.model)
+            if epoch - member.best_epoch < config.patience and epoch < config.epochs:
+                staying.append(place)
+                continue
+            member.model.eval()
+            history = tuple(member.history)
+            result = FitResult(len(history), member.best_epoch, member.best, history)
+            yield Done(member.number, result, tuple(alive))
+        if progress is not None:
+            progress("epoch", epoch, config.epochs)
+        if not staying:
+            return
+        if len(staying) < len(members):
+            pack.keep(staying)
+            optimizer.keep(torch.tensor(staying, device=device))
+            members = [members[place] for place in staying]
+
+
+def step(pack: Pack, optimizer: PackedAdam, ids: Tensor, labels: Tensor) -> Tensor:
+    """Descend each model's loss of its own batch once and return the losses ``(models,)``.
+
+    Args:
+        pack: the models.
+        optimizer: of the pack.
+        ids: (models, batch, columns).
+        labels: (models, batch).
+    """
+    logits = pack(ids)
+    logits.backward((logits.detach().sigmoid() - labels) / labels.shape[1])
+    optimizer.step()
+    return logits.detach()
+
+
+@torch.no_grad()
+def predict(pack: Pack, split: Split, models: int, device: torch.device) -> NDArray[np.float32]:
+    """Return the logits ``(models, rows)`` of a split, in file order, in eval mode."""
+    pack.eval()
+    batch = max(1, EVALUATION_BATCH // models)  # As much at a time as of one model.
+    logits = [
+        pack(ids.unsqueeze(0).expand(models, -1, -1))
+        for ids, _ in split.batches(batch, device=device)
+    ]
+    joined: NDArray[np.float32] = torch.cat(logits, 1).cpu().numpy()
+    return joined
+
+
+def _batches(
+    train: Split, members: Sequence[Member], batch_size: int, device: torch.device
+) -> Generator[tuple[Tensor, Tensor], None, None]:
+    """Yield each member's own batches of an epoch, side by side."""
+    each = [
+        train.batches(batch_size, device=device, shuffle=member.generator) for member in members
+    ]
+    for batches in zip(*each, strict=True):
+        ids, labels = zip(*batches, strict=True)
+        yield torch.stack(ids), torch.stack(labels)
