@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from aesbench.core.allocation import Allocation
 from aesbench.datasets.base import Field
+from aesbench.models.memory import make_zeros
 
 
 class FieldEmbedding(nn.Module):
@@ -42,7 +43,7 @@ class FieldEmbedding(nn.Module):
 
 def make_table(rows: int, dim: int, std: float, generator: torch.Generator) -> nn.Embedding:
     """Return a table ``(rows, dim)`` of N(0, std²) whose gradient holds the batch's rows only."""
-    weight = torch.empty(rows, dim).normal_(0, std, generator=generator)
+    weight = make_zeros((rows, dim)).normal_(0, std, generator=generator)
     return nn.Embedding(rows, dim, sparse=True, _weight=weight)
 
 
@@ -259,7 +260,7 @@ class FirstOrder(nn.Module):
     def __init__(self, fields: Sequence[Field]) -> None:
         super().__init__()
         rows = sum(field.cardinality for field in fields)
-        self.weights = nn.Embedding(rows, 1, sparse=True, _weight=torch.zeros(rows, 1))
+        self.weights = nn.Embedding(rows, 1, sparse=True, _weight=make_zeros((rows, 1)))
         self.bias = nn.Parameter(torch.zeros(()))
         offsets, start = [], 0
         for field in fields:

@@ -10,13 +10,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from math import prod
+from typing import NamedTuple
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import embedding_bag
 from torch.optim.adam import adam
 
 from aesbench.errors import ConfigError
+from aesbench.models.memory import make_zeros
 
 
 class FusedAdam:
@@ -62,6 +67,18 @@ class FusedAdam:
         )
 
 
+class _Moved(NamedTuple):
+    """What a step moves of a table: these rows, and of each ``(groups, dim)`` or ``(groups,)``."""
+
+    wholes: tuple[TableRows, TableRows, TableRows]  # Values, first and second moments.
+    rows: Tensor
+    values: Tensor
+    gradient: Tensor
+    first: Tensor
+    second: Tensor
+    steps: Tensor
+
+
 class RowSparseAdam:
     """Adam on tables whose gradients are sparse: the rows of the batch only.
 
@@ -81,17 +98,20 @@ class RowSparseAdam:
         self.l2 = l2
         self._adam = FusedAdam(learning_rate=learning_rate, betas=betas, eps=eps)
         # Flat where the dimension is 1: indexing a vector is four times as fast as a column.
-        self._values = [table.detach().squeeze(1) for table in self.tables]
-        self.moments = [(torch.zeros_like(v), torch.zeros_like(v)) for v in self._values]
+        values = [table.detach().squeeze(1) for table in self.tables]
+        self.moments = [(_zeros_like(v), _zeros_like(v)) for v in values]
+        self._rows = [
+            (TableRows(own), TableRows(first), TableRows(second))
+            for own, (first, second) in zip(values, self.moments, strict=True)
+        ]
         self._steps = [torch.zeros((), device=table.device) for table in self.tables]
 
     @torch.no_grad()
     def step(self) -> None:
         """Update the rows that have a gradient."""
         ids: Tensor | None = None
-        for table, values, moments, steps in zip(
-            self.tables, self._values, self.moments, self._steps, strict=True
-        ):
+        moved: list[_Moved] = []
+        for table, wholes, steps in zip(self.tables, self._rows, self._steps, strict=True):
             if table.grad is None or table.grad._nnz() == 0:
                 continue
             looked_up = table.grad._indices()[0]
@@ -101,12 +121,15 @@ class RowSparseAdam:
                 ids = looked_up
                 groups = group_rows(ids)
             gradient = groups.sums(table.grad._values())
-            whole = (values, *moments)
-            parts = [tensor.index_select(0, groups.rows) for tensor in whole]  # (groups, dim)
-            gradient = gradient.view_as(parts[0]).add_(parts[0], alpha=self.l2)
-            self._adam.update(parts[:1], [gradient], parts[1:2], parts[2:], [steps])
-            for tensor, part in zip(whole, parts, strict=True):
-                tensor.index_copy_(0, groups.rows, part)
+            values, first, second = (whole.take(groups.rows) for whole in wholes)
+            gradient = gradient.view_as(values).add_(values, alpha=self.l2)
+            moved.append(_Moved(wholes, groups.rows, values, gradient, first, second, steps))
+        if moved:
+            _, _, *columns = map(list, zip(*moved, strict=True))
+            self._adam.update(*columns)
+        for own in moved:
+            for whole, part in zip(own.wholes, (own.values, own.first, own.second), strict=True):
+                whole.put(own.rows, part)
 
     def forget(self, table: Tensor, rows: slice) -> None:
         """Zero the moments of rows that were given new values, which theirs no longer describe.
@@ -124,6 +147,40 @@ class RowSparseAdam:
                     moment[rows] = 0
                 return
         raise ConfigError("these rows belong to no table of the optimizer; build it on the model")
+
+
+class TableRows:
+    """The rows of a table, to take some of them and to put them back.
+
+    On a CPU numpy puts each back as one item: torch's ``index_copy_`` copies number by number, and
+    takes twice as long on long rows and on large tables.
+    """
+
+    def __init__(self, whole: Tensor) -> None:
+        self._whole = whole
+        is_dense = whole.is_contiguous() and whole.stride(-1) == 1  # Not so of one number of many.
+        self._items = _items(whole) if whole.is_cpu and is_dense else None
+
+    def take(self, rows: Tensor) -> Tensor:
+        """Return a copy of these rows."""
+        return self._whole.index_select(0, rows)
+
+    def put(self, rows: Tensor, values: Tensor) -> None:
+        """Write these rows."""
+        if self._items is None:
+            self._whole.index_copy_(0, rows, values)
+        else:
+            self._items[rows.numpy()] = _items(values)
+
+
+def _zeros_like(table: Tensor) -> Tensor:
+    return make_zeros(table.shape, table.dtype) if table.is_cpu else torch.zeros_like(table)
+
+
+def _items(rows: Tensor) -> NDArray[np.void]:
+    """Return numpy's view of rows ``(rows, dim)`` or ``(rows,)``: an item for each, ``(rows,)``."""
+    item = np.dtype((np.void, prod(rows.shape[1:]) * rows.element_size()))
+    return rows.view(torch.uint8).numpy().view(item).reshape(-1)
 
 
 @dataclass(frozen=True)
@@ -158,10 +215,26 @@ class RowGroups:
 
 
 def group_rows(ids: Tensor) -> RowGroups:
-    """Group equal ids ``(ids,)`` int64, at least one; groups ascend."""
-    ordered, order = torch.sort(ids)
-    starts = _is_first(ordered).nonzero().squeeze(1)
-    return RowGroups(ordered.index_select(0, starts), order, starts)
+    """Group equal ids ``(ids,)`` int64, at least one, on the CPU; groups ascend."""
+    order = _sorting_order(ids.numpy())
+    ordered = ids.numpy().take(order)
+    is_first = np.ones(len(ids), dtype=np.bool_)
+    np.not_equal(ordered[1:], ordered[:-1], out=is_first[1:])
+    starts = is_first.nonzero()[0]
+    return RowGroups(*map(torch.from_numpy, (ordered.take(starts), order, starts)))
+
+
+def _sorting_order(ids: NDArray[np.int64]) -> NDArray[np.intp]:
+    """Return the order that sorts ids from 0 on, equal ones as they come.
+
+    By 16 bits after 16 bits, the last ones first: so short numbers numpy sorts by radix, a table of
+    65,536 rows at most six times as fast as torch sorts its 5,000 ids by comparison, others three.
+    """
+    order = ids.astype(np.uint16).argsort(kind="stable")  # The last 16 bits.
+    for shift in range(16, int(ids.max()).bit_length(), 16):
+        digits = (ids >> shift).astype(np.uint16).take(order)
+        order = order.take(digits.argsort(kind="stable"))
+    return order
 
 
 def group_rows_without_wait(ids: Tensor) -> RowGroups:

@@ -29,6 +29,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.optim.adam import adam
 
 from aesbench.core.allocation import Allocation
 from aesbench.core.spec import TrainConfig
@@ -36,8 +37,10 @@ from aesbench.datasets.base import Field, Split
 from aesbench.models import training
 from aesbench.models.backbones import Backbone, BackboneConfig
 from aesbench.models.embedding import MixedEmbedding
-from aesbench.models.optimizer import ModelAdam
+from aesbench.models.optimizer import FusedAdam, ModelAdam
 from aesbench.plugins.registry import BACKBONES
+
+LEARNING_RATE = TrainConfig().learning_rate
 
 
 @dataclass(frozen=True)
@@ -108,6 +111,61 @@ def make_compiled(task: Task) -> Contender:
     return our_loop("aesbench, torch.compile", task, compiled, optimizer, generator)
 
 
+def make_foreach(task: Task) -> Contender:
+    """Build ours with torch's ``foreach`` kernels in place of its fused one."""
+    model, optimizer, generator = build_ours(task)
+    optimizer._adam = optimizer.tables._adam = ForeachAdam(learning_rate=LEARNING_RATE)
+    return our_loop("aesbench, foreach", task, model, optimizer, generator)
+
+
+class ForeachAdam(FusedAdam):
+    """``FusedAdam`` by several kernels, each over all tensors."""
+
+    def update(self, *columns: list[Tensor]) -> None:
+        """Update values, moments and step counts in place, as ``FusedAdam`` does."""
+        adam(
+            *columns[:4],
+            [],
+            columns[4],
+            lr=self.learning_rate,
+            beta1=self.betas[0],
+            beta2=self.betas[1],
+            eps=self.eps,
+            weight_decay=0.0,
+            amsgrad=False,
+            maximize=False,
+            foreach=True,
+        )
+
+
+class TorchAdam:
+    """torch's own optimizers in place of ours; without weight decay, which theirs lack on rows."""
+
+    def __init__(self, ours: ModelAdam, model: nn.Module) -> None:
+        known = {id(table) for table in ours.tables.tables}
+        dense = [p for p in model.parameters() if id(p) not in known]
+        self._optimizers = [
+            torch.optim.SparseAdam(ours.tables.tables, lr=LEARNING_RATE),
+            torch.optim.Adam(dense, lr=LEARNING_RATE, fused=True),
+        ]
+
+    def step(self) -> None:
+        """Apply the gradients."""
+        for optimizer in self._optimizers:
+            optimizer.step()
+
+    def zero_grad(self) -> None:
+        """Forget the gradients."""
+        for optimizer in self._optimizers:
+            optimizer.zero_grad()
+
+
+def make_torchs(task: Task) -> Contender:
+    """Build ours with torch's optimizers."""
+    model, ours, generator = build_ours(task)
+    return our_loop("aesbench, SparseAdam", task, model, TorchAdam(ours, model), generator)
+
+
 def build_ours(task: Task) -> tuple[Backbone, ModelAdam, torch.Generator]:
     """Build our model with the protocol's settings, its optimizer and what shuffles."""
     fields = [Field(*pair) for pair in zip(task.names, task.cardinalities, strict=True)]
@@ -128,7 +186,11 @@ def build_ours(task: Task) -> tuple[Backbone, ModelAdam, torch.Generator]:
 
 
 def our_loop(
-    name: str, task: Task, model: nn.Module, optimizer: ModelAdam, generator: torch.Generator
+    name: str,
+    task: Task,
+    model: nn.Module,
+    optimizer: ModelAdam | TorchAdam,
+    generator: torch.Generator,
 ) -> Contender:
     """Return the contender that trains this model as ``training.fit`` does."""
     device = torch.device(task.device)
@@ -266,6 +328,8 @@ MAKERS: dict[str, Callable[[Task], Contender]] = {
 VARIANTS: dict[str, Callable[[Task], Contender]] = {
     "not-captured": make_uncaptured,
     "compiled": make_compiled,
+    "foreach": make_foreach,
+    "torch-optimizers": make_torchs,
 }
 """Ours in other ways, to tell what each is worth."""
 

@@ -1,7 +1,7 @@
 """Time our training step beside DeepCTR-Torch's and FuxiCTR's, and beside this machine's floor.
 
 Every contender (``contenders.py``) trains the same backbone with Adam on the same generated rows
-(``shapes.py``), embedding size 32, in random order. The floor (``floor.py``) is the bytes that must
+(``shapes.py``), in random order. The floor (``floor.py``) is the bytes that must
 move at this machine's copying speed and the matrix products at its multiplying speed.
 
 Contenders take turns within every round, and ratios are taken within a round, because other work
@@ -30,8 +30,6 @@ from machine import describe_machine
 from shapes import SHAPES, draw_rows
 
 from aesbench.core import metrics
-
-DIM = 32
 
 
 def time_pass_s(contender: Contender, device: str) -> float:
@@ -93,6 +91,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--shapes", type=chosen, default="ml1m", help=", ".join(SHAPES))
     parser.add_argument("--backbones", type=chosen, default="widedeep", help="widedeep, deepfm")
+    parser.add_argument("--sizes", type=chosen, default="32", help="embedding sizes")
     parser.add_argument("--batches", type=chosen, default="512", help="rows per step")
     parser.add_argument("--variants", type=chosen, default="", help=", ".join(VARIANTS))
     parser.add_argument("--steps", type=int, default=200, help="steps per round")
@@ -109,16 +108,17 @@ def main() -> None:
     if torch.device(arguments.device).type == "cuda":
         print(f"GPU {torch.cuda.get_device_name(arguments.device)}")
     learned = True
-    for name, batch in product(arguments.shapes, map(int, arguments.batches)):
+    cases = product(arguments.shapes, map(int, arguments.sizes), map(int, arguments.batches))
+    for name, dim, batch in cases:
         shape = SHAPES[name]
         split = draw_rows(shape.cardinalities, arguments.steps * batch)
         for backbone in arguments.backbones:
             task = Task(
-                split, shape.cardinalities, DIM, batch, shape.hidden, backbone, arguments.device
+                split, shape.cardinalities, dim, batch, shape.hidden, backbone, arguments.device
             )
             print(
                 f"\n## {name}, {backbone}, batch {batch}\n\n{len(shape.cardinalities)} fields,"
-                f" {sum(shape.cardinalities):,} values, embedding size {DIM}, hidden layers"
+                f" {sum(shape.cardinalities):,} values, embedding size {dim}, hidden layers"
                 f" {'-'.join(map(str, shape.hidden))}\n",
                 flush=True,
             )

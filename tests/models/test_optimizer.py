@@ -4,7 +4,13 @@ import pytest
 import torch
 from torch import nn
 
-from aesbench.models.optimizer import ModelAdam, RowSparseAdam, group_rows, group_rows_without_wait
+from aesbench.models.optimizer import (
+    ModelAdam,
+    RowSparseAdam,
+    TableRows,
+    group_rows,
+    group_rows_without_wait,
+)
 
 ROWS, DIM = 20, 3
 
@@ -63,6 +69,42 @@ def test_equal_ids_are_grouped():
         assert groups.rows.tolist() == sorted(set(ids))
         assert [ids[place] for place in groups.order] == sorted(ids)
         assert groups.starts.tolist() == [sorted(ids).index(row) for row in groups.rows]
+
+
+@pytest.mark.parametrize("bits", [1, 4, 16, 17, 23, 32, 33, 48, 49])
+def test_ids_of_any_size_are_grouped_and_equal_ones_stay_in_their_order(bits):
+    """Whatever the number of 16-bit rounds that it takes, as Python's stable sort has it."""
+    draw = torch.Generator().manual_seed(bits)
+    ids = torch.randint(2**bits - 2 ** (bits - 1), 2**bits, (300,), generator=draw)
+    ids = torch.cat([ids, ids[::3], ids % 7, torch.tensor([2**bits - 1, 0])]).tolist()
+    groups = group_rows(torch.tensor(ids))
+    assert groups.order.tolist() == sorted(range(len(ids)), key=ids.__getitem__)
+    assert groups.rows.tolist() == sorted(set(ids))
+    assert [ids[groups.order[start]] for start in groups.starts] == groups.rows.tolist()
+
+
+@pytest.mark.parametrize("shape", [(9, 3), (9, 1), (9,), (1, 4), (1, 1)])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+@pytest.mark.parametrize("strided", [False, True])
+def test_rows_are_taken_and_put_back(shape, dtype, strided):
+    """Those and no others, whatever a number's type is and however they lie in memory."""
+    draw = torch.Generator().manual_seed(0)
+    whole = torch.randn(shape, generator=draw).to(dtype)
+    if strided:
+        whole = torch.stack([whole, whole], -1)[..., 0]
+    before, rows = whole.clone(), torch.tensor([0, 4, 7] if shape[0] > 1 else [0])
+    table = TableRows(whole)
+    assert torch.equal(table.take(rows), before[rows])
+    new = torch.randn(len(rows), *shape[1:], generator=draw).to(dtype)
+    table.put(rows, new)
+    rest = [row for row in range(shape[0]) if row not in rows]
+    assert torch.equal(whole[rows], new) and torch.equal(whole[rest], before[rest])
+
+
+def test_a_row_that_a_table_lacks_is_refused():
+    """Nothing is written beside a table."""
+    with pytest.raises(IndexError):
+        TableRows(torch.zeros(9, 3)).put(torch.tensor([9]), torch.zeros(1, 3))
 
 
 @pytest.mark.parametrize("ids", [[4, 1, 4], [0, 0], [1, 5, 4, 1], [3], [7, 2, 5], [2, 0, 2, 0, 2]])
@@ -253,3 +295,45 @@ def test_dense_tables_are_left_to_the_dense_optimizer():
     model(torch.tensor([1])).sum().backward()
     optimizer.step()
     assert (model[0].weight != before).any(1).tolist() == [False, True, False, False]
+
+
+def test_a_step_is_the_rule_written_row_by_row():
+    """Two tables with equal lookups and one with others, 30 steps in double precision.
+
+    For every row of the batch: its gradients summed in the batch's order, decay added, both moments
+    moved, both corrected, the value moved (Kingma & Ba, algorithm 1).
+    """
+    rate, decay, (beta1, beta2), eps = 0.05, 0.01, (0.9, 0.999), 1e-8
+    draw = torch.Generator().manual_seed(0)
+    shapes = [(70_000, 3), (70_000, 1), (ROWS, 2)]
+    starts = [torch.randn(shape, generator=draw, dtype=torch.float64) for shape in shapes]
+    tables = [start.clone().requires_grad_() for start in starts]
+    optimizer = RowSparseAdam(tables, learning_rate=rate, l2=decay)
+    state = [{} for _ in tables]  # {row: (value, first, second)}
+    frequent = torch.tensor([0, 3, 65_535, 65_536, 69_999])
+    for step in range(1, 31):
+        shared = torch.cat([torch.randint(70_000, (40,), generator=draw), frequent.repeat(3)])
+        shared = shared[torch.randperm(len(shared), generator=draw)]
+        for number, table in enumerate(tables):
+            rows = shared if number < 2 else torch.randint(ROWS, (25,), generator=draw)
+            values = torch.randn(len(rows), table.shape[1], generator=draw, dtype=torch.float64)
+            table.grad = torch.sparse_coo_tensor(
+                rows[None], values, table.shape, check_invariants=True
+            )
+            sums = {}
+            for row, value in zip(rows.tolist(), values, strict=True):
+                sums[row] = sums.get(row, 0) + value
+            for row, gradient in sums.items():
+                own, first, second = state[number].get(row, (starts[number][row], 0, 0))
+                gradient = gradient + decay * own
+                first = beta1 * first + (1 - beta1) * gradient
+                second = beta2 * second + (1 - beta2) * gradient**2
+                corrected = first / (1 - beta1**step), second / (1 - beta2**step)
+                own = own - rate * corrected[0] / (corrected[1].sqrt() + eps)
+                state[number][row] = own, first, second
+        optimizer.step()
+    for start, table, known in zip(starts, tables, state, strict=True):
+        expected = start.clone()
+        for row, (own, _, _) in known.items():
+            expected[row] = own
+        torch.testing.assert_close(table.detach(), expected, rtol=1e-12, atol=1e-12)

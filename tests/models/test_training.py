@@ -18,7 +18,7 @@ from aesbench.errors import DataError
 from aesbench.models.backbones import BackboneConfig, DeepFM, WideDeep
 from aesbench.models.embedding import MixedEmbedding
 from aesbench.models.optimizer import ModelAdam
-from aesbench.models.training import predict, step
+from aesbench.models.training import cross_entropy_gradient, predict, step
 
 CONFIG = TrainConfig(batch_size=64, epochs=6, patience=2)
 
@@ -245,6 +245,49 @@ def test_one_step_is_adam_on_the_mean_cross_entropy():
     step(model, optimizer, ids, labels)
     assert model.weight.item() == pytest.approx(-0.1)  # Adam's first step is the learning rate.
     assert model.weight.grad is None
+
+
+@pytest.mark.parametrize("rows", [1, 7, 512])
+def test_the_gradient_of_the_loss_is_torchs_bit_for_bit(rows):
+    """For logits from sure to undecided, right and wrong."""
+    draw = torch.Generator().manual_seed(rows)
+    logits = (torch.randn(rows, generator=draw) * 10.0 ** (torch.arange(rows) % 4)).requires_grad_()
+    labels = torch.randint(2, (rows,), generator=draw).float()
+    binary_cross_entropy_with_logits(logits, labels).backward()
+    assert torch.equal(cross_entropy_gradient(logits.detach(), labels), logits.grad)
+
+
+@pytest.mark.parametrize("backbone", [WideDeep, DeepFM])
+@pytest.mark.parametrize("hidden", [BackboneConfig((8, 4)), BackboneConfig((8,), 0.5, True)])
+def test_steps_descend_torchs_loss_bit_for_bit(backbone, hidden):
+    """The loss is never computed and layers write over their inputs: same bits as if not."""
+    fields = [Field("user", 40), Field("item", 9), Field("hour", 3)]
+
+    def build():
+        generator = torch.Generator().manual_seed(0)
+        embedding = MixedEmbedding(
+            fields, Allocation.uniform(fields, 4), unification="transform", final_dim=4,
+            table_std=0.1, generator=generator,
+        )  # fmt: skip
+        model = backbone(fields, embedding, hidden, generator)
+        return model, ModelAdam(model, learning_rate=0.01, l2=0.1)
+
+    (ours, optimizer), (theirs, reference) = build(), build()
+    for layer in theirs.modules():
+        if isinstance(layer, nn.ReLU):
+            layer.inplace = False
+    draw = torch.Generator().manual_seed(1)
+    for number in range(20):
+        ids = torch.stack([torch.randint(f.cardinality, (32,), generator=draw) for f in fields], 1)
+        labels = torch.randint(2, (32,), generator=draw).float()
+        torch.manual_seed(number)  # Dropout's draws.
+        step(ours, optimizer, ids.int(), labels)
+        torch.manual_seed(number)
+        binary_cross_entropy_with_logits(theirs(ids.int()), labels).backward()
+        reference.step()
+        reference.zero_grad()
+    for name, mine in ours.state_dict().items():
+        assert torch.equal(mine, theirs.state_dict()[name]), name
 
 
 @given(
