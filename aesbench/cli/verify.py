@@ -18,7 +18,9 @@ NOT_REPRODUCED = 1
 @click.option("--backbone", default="deepfm", show_default=True, help="widedeep or deepfm.")
 @click.option("--seed", type=int, default=0, show_default=True, help="The seed of the run.")
 @click.option("--epochs", type=int, default=100, show_default=True, help="The most epochs.")
-@click.option("--threads", type=click.IntRange(min=1), help="Threads; default: all cores.")
+@click.option(
+    "--threads", type=click.IntRange(min=1), help="Default: the cores, or OMP_NUM_THREADS."
+)
 @click.option("--device", default="cpu", show_default=True, help="cpu, cuda or cuda:1.")
 @click.option(
     "--cache-dir",

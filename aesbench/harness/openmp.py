@@ -11,34 +11,39 @@ from contextlib import contextmanager
 
 from aesbench.errors import ConfigError
 
-WAIT_POLICY = "OMP_WAIT_POLICY"
+WAITING = {"OMP_WAIT_POLICY": "passive", "GOMP_SPINCOUNT": "3000"}
+"""How threads wait: they spin for a tenth of a millisecond, about, and then sleep.
+
+By default GNU's, those of torch on Linux, spin a hundred times as long. Where something else wants
+the processors, a thread then spins in place of the one that it waits for, and a step of two threads
+takes ten times as long. Not to spin at all costs wake-ups in every step: with the processors to
+itself it takes 1.7 times as long as by default, and so 1.2 times (``docs/running.md``; measured by
+``tests/benchmarks/busy_machine.py``). Other OpenMPs know the first variable only.
+"""
+
 NUM_THREADS = "OMP_NUM_THREADS"
 
 
-def wait_passively() -> None:
-    """Let threads sleep while they wait, unless the user has said how they shall wait.
-
-    By default they spin first. Where other processes want the processors, or there are fewer of
-    them than threads, a thread then spins in place of the one that it waits for: a training of
-    2.5 s took 40 s. ``tests/benchmarks/busy_machine.py`` measures both.
-    """
-    os.environ.setdefault(WAIT_POLICY, "passive")
+def wait_briefly() -> None:
+    """Let threads spin only briefly while they wait, unless the user has said how they wait."""
+    if not WAITING.keys() & os.environ.keys():
+        os.environ.update(WAITING)
 
 
 @contextmanager
-def waiting_passively() -> Iterator[None]:
-    """Let processes that are started inside the block wait as ``wait_passively`` says.
+def waiting_briefly() -> Iterator[None]:
+    """Let processes that are started inside the block wait as ``wait_briefly`` says.
 
     A spawned process imports torch before it runs a line of ours, and is given no environment but
     its parent's: so that is changed, and put back for whatever else the parent starts.
     """
-    is_set = WAIT_POLICY in os.environ
-    wait_passively()
+    unset = WAITING.keys() - os.environ.keys()
+    wait_briefly()
     try:
         yield
     finally:
-        if not is_set:
-            del os.environ[WAIT_POLICY]
+        for name in unset:
+            os.environ.pop(name, None)
 
 
 def threads_at_most(most: int) -> int:

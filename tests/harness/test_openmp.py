@@ -1,6 +1,8 @@
 """OpenMP's variables: how threads wait for each other, and how many there may be."""
 
 import os
+import subprocess
+import sys
 
 import psutil
 import pytest
@@ -10,48 +12,80 @@ from aesbench.harness.executors.local import Job, WorkerSettings, run_jobs
 from aesbench.harness.grid import plan
 from aesbench.harness.openmp import (
     NUM_THREADS,
-    WAIT_POLICY,
+    WAITING,
     threads_at_most,
-    wait_passively,
-    waiting_passively,
+    wait_briefly,
+    waiting_briefly,
 )
 
-
-def test_what_the_user_said_of_waiting_stays(monkeypatch):
-    """Only where nothing is said, threads are made to sleep."""
-    monkeypatch.setenv(WAIT_POLICY, "active")
-    wait_passively()
-    assert os.environ[WAIT_POLICY] == "active"
-    monkeypatch.delenv(WAIT_POLICY)
-    wait_passively()
-    assert os.environ[WAIT_POLICY] == "passive"
+SAID = [
+    pytest.param({}, WAITING, id="nothing"),
+    pytest.param({"OMP_WAIT_POLICY": "active"}, {"OMP_WAIT_POLICY": "active"}, id="policy"),
+    pytest.param({"GOMP_SPINCOUNT": "7"}, {"GOMP_SPINCOUNT": "7"}, id="spins"),
+]
+"""What the user has said, and how a worker's threads wait."""
 
 
-@pytest.mark.parametrize("said", [None, "active"])
-def test_the_environment_is_what_it_was_afterwards(said, monkeypatch):
-    """Also if nothing could be started."""
-    monkeypatch.delenv(WAIT_POLICY, raising=False)
-    if said:
-        monkeypatch.setenv(WAIT_POLICY, said)
-    with pytest.raises(OSError, match="no processes left"), waiting_passively():
-        assert os.environ[WAIT_POLICY] == said or "passive"
+@pytest.fixture
+def say(monkeypatch):
+    """Return the function that lets the user have said these variables and no other."""
+
+    def said(variables):
+        for name in WAITING:
+            monkeypatch.delenv(name, raising=False)
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+
+    return said
+
+
+def waiting(environment):
+    """What an environment says of waiting."""
+    return {name: environment[name] for name in WAITING if name in environment}
+
+
+@pytest.mark.parametrize(("said", "expected"), SAID)
+def test_the_environment_is_what_it_was_afterwards(say, said, expected):
+    """What the user said stays as it is, in the block and after it, also if nothing starts."""
+    say(said)
+    with pytest.raises(OSError, match="no processes left"), waiting_briefly():
+        assert waiting(os.environ) == expected
         raise OSError("no processes left")
-    assert os.environ.get(WAIT_POLICY) == said
+    assert waiting(os.environ) == said
+    wait_briefly()
+    assert waiting(os.environ) == expected
 
 
-@pytest.mark.parametrize(("said", "expected"), [(None, "passive"), ("active", "active")])
-def test_a_worker_begins_with_threads_that_sleep(planted_tiny, said, expected, monkeypatch):
+@pytest.mark.parametrize(("said", "expected"), SAID[:2])
+def test_a_workers_threads_spin_briefly(planted_tiny, say, said, expected):
     """It is in the environment that the process was started with: torch is loaded later."""
-    monkeypatch.delenv(WAIT_POLICY, raising=False)
-    if said:
-        monkeypatch.setenv(WAIT_POLICY, said)
+    say(said)
     specs = plan(planted_tiny, ["ues:2"], seeds=[0], retrain=False)
     events = run_jobs([Job(tuple(specs), planted_tiny.folder)], 1, WorkerSettings("cpu", 1))
     next(events)
     workers = [p for p in psutil.Process().children() if "spawn_main" in " ".join(p.cmdline())]
-    assert [worker.environ().get(WAIT_POLICY) for worker in workers] == [expected]
+    assert [waiting(worker.environ()) for worker in workers] == [expected]
     events.close()
-    assert os.environ.get(WAIT_POLICY) == said
+    assert waiting(os.environ) == said
+
+
+@pytest.mark.parametrize(("said", "expected"), SAID[:2])
+def test_the_command_line_says_so_before_torch_is_loaded(say, said, expected):
+    """So that it holds for commands that train in their own process, too."""
+    say(said)
+    code = (
+        "import os, sys\n"
+        "from aesbench.cli import main\n"
+        "sys.argv = ['aesbench', '--version']\n"
+        "try:\n"
+        "    main()\n"
+        "except SystemExit:\n"
+        f"    print({{name: os.environ.get(name) for name in {[*WAITING]}}})\n"
+        "    print('torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    told = {name: expected.get(name) for name in WAITING}
+    assert done.stdout.splitlines()[-2:] == [f"{told}", "False"]
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ from aesbench.core.settings import require
 from aesbench.core.spec import RunSpec
 from aesbench.datasets.store import open_dataset
 from aesbench.harness.executors.places import Places, make_current
-from aesbench.harness.openmp import threads_at_most, waiting_passively
+from aesbench.harness.openmp import threads_at_most, waiting_briefly
 from aesbench.harness.runner import PreparedCache, checked_device, run
 from aesbench.plugins.registry import load_plugin
 
@@ -211,7 +211,7 @@ class _Worker:
         self._process: SpawnProcess = context.Process(
             target=_work, args=(theirs, settings, threads, os.getpid()), daemon=True
         )
-        with waiting_passively():
+        with waiting_briefly():
             self._process.start()
         theirs.close()
         self.device = settings.device
