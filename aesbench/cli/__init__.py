@@ -24,6 +24,7 @@ from aesbench.cli.search import search
 from aesbench.cli.tune import tune
 from aesbench.cli.verify import verify
 from aesbench.errors import AesbenchError
+from aesbench.harness.openmp import wait_briefly
 
 USER_ERROR = 2
 INTERRUPTED = 130
@@ -31,6 +32,7 @@ INTERRUPTED = 130
 
 def main() -> None:
     """Run the command line; a user's mistake prints one message and never a traceback."""
+    wait_briefly()  # Also in commands that train in this process, none of which has torch yet.
     console = Console(stderr=True)
     try:
         sys.exit(cli.main(standalone_mode=False) or 0)

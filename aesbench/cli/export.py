@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 @click.option(
     "--dataset", help="The .toml file of the run's data set, if that is one's own; torch, fuxictr."
 )
-@click.option("--device", default="cpu", show_default=True, help="cpu or cuda; torch.")
+@click.option("--device", default="cpu", show_default=True, help="cpu, cuda or cuda:1; torch.")
 @results_option
 @data_options
 def export(

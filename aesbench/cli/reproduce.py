@@ -44,8 +44,12 @@ from aesbench.cli.preparation import load
 )
 @click.option("--dry-run", is_flag=True, help="Print the plan and run nothing.")
 @click.option("--jobs", type=int, default=1, show_default=True, help="Processes at a time.")
-@click.option("--threads", type=int, help="Threads of each; default: the cores divided by jobs.")
-@click.option("--device", default="cpu", show_default=True, help="cpu or cuda.")
+@click.option(
+    "--threads",
+    type=int,
+    help="Threads of each; default: the cores divided by jobs, at most OMP_NUM_THREADS.",
+)
+@click.option("--device", default="cpu", show_default=True, help="cpu; cuda: all GPUs; or cuda:1.")
 @executor_options
 @click.option("--force", is_flag=True, help="Run again what has a record.")
 @results_option

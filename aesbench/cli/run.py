@@ -42,8 +42,12 @@ from aesbench.cli.preparation import load
     help="Use the winners that aesbench tune wrote into this file.",
 )
 @click.option("--jobs", type=int, default=1, show_default=True, help="Processes at a time.")
-@click.option("--threads", type=int, help="Threads of each; default: the cores divided by jobs.")
-@click.option("--device", default="cpu", show_default=True, help="cpu or cuda.")
+@click.option(
+    "--threads",
+    type=int,
+    help="Threads of each; default: the cores divided by jobs, at most OMP_NUM_THREADS.",
+)
+@click.option("--device", default="cpu", show_default=True, help="cpu; cuda: all GPUs; or cuda:1.")
 @executor_options
 @click.option("--shard", metavar="I/N", help="Run only the I-th of N parts of the grid: 3/8.")
 @click.option("--run-timeout", type=float, metavar="SECONDS", help="End a run that takes longer.")

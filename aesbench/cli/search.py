@@ -26,8 +26,8 @@ from aesbench.errors import ConfigError
     type=click.Path(path_type=Path, dir_okay=False),
     help="The .json file to write, the pictures beside it; default: under --results.",
 )
-@click.option("--threads", type=int, help="Default: the cores.")
-@click.option("--device", default="cpu", show_default=True, help="cpu or cuda.")
+@click.option("--threads", type=int, help="Default: the cores, or OMP_NUM_THREADS.")
+@click.option("--device", default="cpu", show_default=True, help="cpu, cuda or cuda:1.")
 @click.option("--force", is_flag=True, help="Search again what has a record.")
 @results_option
 @data_options

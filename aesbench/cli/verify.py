@@ -18,8 +18,10 @@ NOT_REPRODUCED = 1
 @click.option("--backbone", default="deepfm", show_default=True, help="widedeep or deepfm.")
 @click.option("--seed", type=int, default=0, show_default=True, help="The seed of the run.")
 @click.option("--epochs", type=int, default=100, show_default=True, help="The most epochs.")
-@click.option("--threads", type=int, help="Threads; default: all cores.")
-@click.option("--device", default="cpu", show_default=True, help="cpu or cuda.")
+@click.option(
+    "--threads", type=click.IntRange(min=1), help="Default: the cores, or OMP_NUM_THREADS."
+)
+@click.option("--device", default="cpu", show_default=True, help="cpu, cuda or cuda:1.")
 @click.option(
     "--cache-dir",
     type=click.Path(path_type=Path, file_okay=False),
@@ -50,6 +52,7 @@ def verify(
     """
     import torch
 
+    from aesbench.core.processors import available_cpus
     from aesbench.harness.runner import checked_device
     from aesbench.leaderboards.verify import find_published
     from aesbench.leaderboards.verify import verify as train_and_test
@@ -58,8 +61,8 @@ def verify(
     settings = load_settings(plugins, ())
     find_published(name, backbone)
     checked_device(device)
-    if threads is not None:
-        torch.set_num_threads(threads)
+    # What torch begins with honours OMP_NUM_THREADS, but no container's quota.
+    torch.set_num_threads(threads or min(torch.get_num_threads(), available_cpus()))
     dataset = load(name, settings, data_dir=data_dir, cache_dir=cache_dir, on_bad_row=None)
     outcome = train_and_test(
         dataset,

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from aesbench.core import metrics
 from aesbench.core.allocation import Allocation, random_sizes, sizes_text
+from aesbench.core.phrasing import many
 from aesbench.core.record import RunRecord
 from aesbench.core.settings import build_config, content_hash
 from aesbench.core.spec import PROTOCOL, RunSpec
@@ -405,14 +406,19 @@ def checked_device(name: str) -> torch.device:
     """Return the torch device of a name.
 
     Raises:
-        ConfigError: torch does not know it or it is not on this machine.
+        ConfigError: torch does not know it, or this machine has none, or not so many.
     """
     try:
         device = torch.device(name)
     except RuntimeError as error:
-        raise ConfigError(f"unknown device '{name}'; use cpu or cuda") from error
+        raise ConfigError(f"unknown device '{name}'; use cpu, cuda or cuda:1") from error
     if device.type == "cuda" and not torch.cuda.is_available():
         raise ConfigError("no CUDA device is available to torch; use --device cpu")
+    if device.type == "cuda" and (device.index or 0) >= (gpus := torch.cuda.device_count()):
+        raise ConfigError(
+            f"no device '{name}': torch sees {many(gpus, 'CUDA device')}, counted from"
+            " cuda:0; use --device cuda"
+        )
     return device
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,6 +11,7 @@ import pandas as pd
 from rich.console import Console
 
 from aesbench.core.files import write_atomically
+from aesbench.core.processors import available_cpus
 from aesbench.core.record import RunRecord
 from aesbench.plugins.exhibit import Evidence
 from aesbench.report.evidence import View, evidence_under, gather
@@ -56,7 +56,7 @@ def show_report(
     for name, text in files.items():
         written.append(out / "tables" / name)
         write_atomically(written[-1], text)
-    workers = min(_MOST_WORKERS, os.cpu_count() or 1)
+    workers = min(_MOST_WORKERS, available_cpus())
     written += write_report(out, evidence, workers, pdf=pdf)
     folders = Counter(path.parent for path in written if path.parent != out)
     for folder, count in sorted(folders.items()):

@@ -19,6 +19,7 @@ from aesbench.harness.executors.local import Finished, Job, WorkerSettings
 from aesbench.harness.executors.ray_cluster import Needs, find_cluster
 from aesbench.harness.executors.ray_worker import Orders, PluginFile, RayWorker, prepare_on_node
 from aesbench.harness.grid import plan
+from aesbench.harness.openmp import NUM_THREADS
 
 PLUGIN = Path(__file__).parents[1] / "plugin_files" / "misbehaving.py"
 GRID = ("--methods", "ues:2", "--dataset", "planted-tiny", "--seeds", "1")
@@ -103,10 +104,19 @@ def test_an_address_that_nobody_answers_is_an_error(monkeypatch):
         ([(0, 0), (6, 0)], 1, None, 6),
     ],
 )
-def test_threads_are_the_most_with_which_all_workers_fit(machines, workers, threads, expected):
-    """As on one machine, unless they are given: a worker's processors lie on one node."""
-    needs = Needs.of_worker(nodes(*machines), workers, WorkerSettings("cpu", threads))
-    assert needs == Needs(expected, 0.0)
+def test_threads_are_the_most_with_which_all_workers_fit(
+    machines, workers, threads, expected, monkeypatch
+):
+    """As on one machine, unless they are given: a worker's processors lie on one node.
+
+    ``OMP_NUM_THREADS`` makes them fewer, but not what was given.
+    """
+    monkeypatch.delenv(NUM_THREADS, raising=False)
+    settings = WorkerSettings("cpu", threads)
+    assert Needs.of_worker(nodes(*machines), workers, settings) == Needs(expected, 0.0)
+    monkeypatch.setenv(NUM_THREADS, "2")
+    fewer = threads or min(expected, 2)
+    assert Needs.of_worker(nodes(*machines), workers, settings) == Needs(fewer, 0.0)
 
 
 @pytest.mark.parametrize(

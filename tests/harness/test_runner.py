@@ -14,7 +14,7 @@ from aesbench.core.metrics import score
 from aesbench.errors import ConfigError
 from aesbench.harness import runner
 from aesbench.harness.grid import plan
-from aesbench.harness.runner import PreparedCache, make_context, run
+from aesbench.harness.runner import PreparedCache, checked_device, make_context, run
 from aesbench.plugins.registry import METHODS, load_plugin
 from aesbench.testing import CHECKS
 
@@ -178,6 +178,25 @@ def test_a_missing_device_is_an_error_that_names_the_way_out(planted_tiny):
     """Asking for CUDA where there is none says what to use instead."""
     with pytest.raises(ConfigError, match="use --device cpu"):
         run(spec_of(planted_tiny, "ues:2"), planted_tiny, device="cuda")
+
+
+@pytest.mark.parametrize(("gpus", "words"), [(1, "1 CUDA device,"), (2, "2 CUDA devices,")])
+def test_a_gpu_beyond_the_last_is_an_error_that_counts_them(gpus, words, monkeypatch):
+    """The first has the number 0; those that are there are devices."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: gpus)
+    names = ["cuda", *(f"cuda:{number}" for number in range(gpus))]
+    assert [checked_device(name) for name in names] == [torch.device(name) for name in names]
+    for number in (gpus, 9):
+        with pytest.raises(ConfigError, match=f"no device 'cuda:{number}': torch sees {words}"):
+            checked_device(f"cuda:{number}")
+
+
+@pytest.mark.parametrize("name", ["gpu", "cuda:", "cuda:one", "cuda:-1", ""])
+def test_a_device_that_torch_does_not_know_is_an_error(name):
+    """It names what there may be."""
+    with pytest.raises(ConfigError, match=f"unknown device '{name}'; use cpu, cuda or cuda:1"):
+        checked_device(name)
 
 
 def test_a_record_carries_what_preparation_and_search_traced(planted_tiny):

@@ -18,6 +18,7 @@ from click.testing import CliRunner
 
 from aesbench import Split
 from aesbench.cli import cli
+from aesbench.core import processors
 from aesbench.core.metrics import Metrics
 from aesbench.core.settings import plain_settings
 from aesbench.datasets.base import SPLITS
@@ -246,6 +247,20 @@ def test_verify_prints_ours_beside_theirs_with_a_verdict(
         assert f"{once.ours.auc:.6f}" in result.output
         assert f"{published.auc:.6f}" in result.output
         assert f"deepfm on {source.folder}" in result.output
+
+
+@pytest.mark.parametrize(("words", "expected"), [([], 2), (["--threads", "7"], 7)])
+def test_verify_has_no_more_threads_than_a_container_lets_run(
+    words, expected, tmp_path, monkeypatch
+):
+    """Torch begins with the machine's eight, of which a quota leaves two; more may be asked for."""
+    seen = []
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 8)
+    monkeypatch.setattr(torch, "set_num_threads", seen.append)
+    monkeypatch.setattr(processors, "available_cpus", lambda: 2)
+    command = ["verify", "criteo_x4", "--data-dir", str(tmp_path), "--cache-dir", str(tmp_path)]
+    result = CliRunner().invoke(cli, command + words, standalone_mode=False)
+    assert isinstance(result.exception, DataError) and seen == [expected]
 
 
 @pytest.mark.parametrize("name", ["criteo_x1", "avazu_x4"])

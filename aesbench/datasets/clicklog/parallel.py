@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
+
+from aesbench.core.processors import available_cpus
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -17,8 +18,7 @@ def workers() -> int:
 
     Memory grows with each; numpy, polars and zlib release the interpreter for most of the time.
     """
-    usable = getattr(os, "sched_getaffinity", None)
-    return min(8, len(usable(0)) if usable else os.cpu_count() or 1)
+    return min(8, available_cpus())
 
 
 def in_order(

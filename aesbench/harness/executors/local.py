@@ -25,10 +25,13 @@ from typing import TYPE_CHECKING, Protocol
 import psutil
 import torch
 
+from aesbench.core.processors import available_cpus
 from aesbench.core.record import RunRecord
 from aesbench.core.settings import require
 from aesbench.core.spec import RunSpec
 from aesbench.datasets.store import open_dataset
+from aesbench.harness.executors.places import Places, make_current
+from aesbench.harness.openmp import threads_at_most, waiting_briefly
 from aesbench.harness.runner import PreparedCache, checked_device, run
 from aesbench.plugins.registry import load_plugin
 
@@ -79,8 +82,9 @@ class WorkerSettings:
     """What every worker is started with.
 
     Attributes:
-        device: ``cpu`` or ``cuda``.
-        threads: torch threads of each; None divides the processors among the workers.
+        device: ``cpu``, ``cuda`` for all GPUs in turn, or one of them: ``cuda:1``.
+        threads: torch threads of each; None divides the processors among the workers, and gives
+            none more than ``OMP_NUM_THREADS``.
         plugins: Python files that they load.
         limits: what each run may use.
     """
@@ -89,6 +93,9 @@ class WorkerSettings:
     threads: int | None = None
     plugins: tuple[Path, ...] = ()
     limits: Limits = Limits()
+
+    def __post_init__(self) -> None:
+        require(self.threads is None or self.threads >= 1, "threads", self.threads, "at least 1")
 
 
 @dataclass(frozen=True)
@@ -137,10 +144,11 @@ def run_jobs(
     Closing the generator, or an exception raised into it, ends the workers at once.
 
     Raises:
-        ConfigError: the device is missing.
+        ConfigError: the device is missing, or ``OMP_NUM_THREADS`` is no number.
     """
     checked_device(settings.device)
-    threads = settings.threads or max(1, available_cpus() // workers)
+    threads = settings.threads or threads_at_most(max(1, available_cpus() // workers))
+    places = Places(settings.device)
     coming = iter(jobs)
     left_over: deque[Job] = deque()
     active: list[_Worker] = []
@@ -151,7 +159,7 @@ def run_jobs(
     try:
         while True:
             while len(active) < workers and (job := next_job()) is not None:
-                active.append(_Worker(settings, threads))
+                active.append(_Worker(replace(settings, device=places.take()), threads))
                 active[-1].give(job)
             if not active:
                 return
@@ -160,6 +168,7 @@ def run_jobs(
                     yield event
                 if worker.dead:
                     active.remove(worker)
+                    places.give_back(worker.device)
                     if worker.left:
                         left_over.append(replace(worker.job, specs=tuple(worker.left)))
                 elif not worker.left:
@@ -167,6 +176,7 @@ def run_jobs(
                         worker.give(job)
                     else:
                         active.remove(worker)
+                        places.give_back(worker.device)
                         worker.dismiss()
     finally:
         for worker in active:
@@ -201,8 +211,10 @@ class _Worker:
         self._process: SpawnProcess = context.Process(
             target=_work, args=(theirs, settings, threads, os.getpid()), daemon=True
         )
-        self._process.start()
+        with waiting_briefly():
+            self._process.start()
         theirs.close()
+        self.device = settings.device
         self.left: deque[RunSpec] = deque()
         self.job = Job((), Path())
         self.dead = False
@@ -334,6 +346,7 @@ def _work(pipe: Connection, settings: WorkerSettings, threads: int, parent: int)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle.
     threading.Thread(target=_end_with_parent, args=(parent,), daemon=True).start()
     torch.set_num_threads(threads)
+    make_current(settings.device)
     for path in settings.plugins:
         load_plugin(path)
     cache = PreparedCache()
@@ -365,10 +378,3 @@ def _end_with_parent(parent: int) -> None:
         with suppress(psutil.Error):  # Some may have ended by themselves.
             process.kill()
     os._exit(1)
-
-
-def available_cpus() -> int:
-    """Return how many processors this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

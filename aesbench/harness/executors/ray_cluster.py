@@ -14,8 +14,10 @@ from dataclasses import dataclass
 from math import ceil, floor
 from typing import Any
 
+from aesbench.core.processors import available_cpus
 from aesbench.errors import ConfigError
-from aesbench.harness.executors.local import WorkerSettings, available_cpus
+from aesbench.harness.executors.local import WorkerSettings
+from aesbench.harness.openmp import threads_at_most
 
 _OWN = "local"
 """Ray's word for one of one's own, on this machine and until the end of the process."""
@@ -134,13 +136,14 @@ class Needs:
             nodes: as ``ray.nodes`` lists them.
             workers: how many there shall be at a time on all nodes together; on a GPU each gets
                 the largest share, a whole one at most, with which all fit.
-            settings: of a worker; without threads it gets the most with which all fit.
+            settings: of a worker; without threads it gets the most with which all fit, and no
+                more than ``OMP_NUM_THREADS`` here.
 
         Raises:
             ConfigError: no node has so much, or the device is one that Ray cannot choose.
         """
         processors = _of_nodes(nodes, "CPU")
-        cpus = settings.threads or _most_threads(processors, workers)
+        cpus = settings.threads or threads_at_most(_most_threads(processors, workers))
         device, numbered, _ = settings.device.partition(":")
         if numbered:
             raise ConfigError(

@@ -117,8 +117,8 @@ def tune(
         parameter_budget: as ``plan`` takes it.
         settings: changed settings of methods, backbones and ``train``, which are not tuned.
         workers: processes at a time.
-        threads: torch threads of each; default: the machine's, divided among the workers.
-        device: ``cpu`` or ``cuda``.
+        threads: torch threads of each; default: the processors, divided among the workers.
+        device: as ``WorkerSettings`` has it.
         plugins: Python files that the workers load.
         listen: told of every trial that ended.
 
