@@ -6,12 +6,12 @@ before ``0.9 n`` validate and the rest test, each boundary rounded to the neares
 reading chosen is a split of each user's history (see ``user-time``), which gives the paper's level
 of AUC where a global split by time does not.
 
-Rows with equal timestamps keep the order of the file.
+Rows with equal timestamps keep the order of the file, and may come to lie in two splits.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,7 @@ from aesbench.errors import ConfigError, DataError, did_you_mean
 
 USER = "__user__"
 TIMESTAMP = "__timestamp__"
+GROUP = "__group__"
 GIVEN = "__split__"
 """Columns that a rule reads beside the fields; ``GIVEN`` holds 0, 1 or 2, a place in SPLITS."""
 
@@ -31,6 +32,7 @@ _KEYS = {
     "time": (TIMESTAMP,),
     "order": (),
     "random": (),
+    "group": (GROUP,),
     "given": (GIVEN,),
 }
 
@@ -41,10 +43,10 @@ class SplitRule:
 
     Attributes:
         rule: ``user-time`` (each user's rows by time), ``time`` (all rows by time), ``order``
-            (rows as the file has them), ``random`` (seeded) or ``given`` (by the data set's
-            authors).
-        seed: of the random split; the other rules ignore it.
-        shares: of train, validation and test; any whole numbers.
+            (rows as the file has them), ``random`` (seeded), ``group`` (whole groups of rows,
+            such as days or patients, at random, seeded) or ``given`` (by the data set's authors).
+        seed: of the random splits; the other rules ignore it.
+        shares: of train, validation and test, in rows, of ``group`` in groups; any whole numbers.
     """
 
     rule: str
@@ -75,7 +77,7 @@ class SplitRule:
         """Return the split of each row: 0, 1 or 2, a place in SPLITS.
 
         Raises:
-            DataError: a row lacks its user or timestamp.
+            DataError: a row lacks its user, timestamp or group.
         """
         if not self.keys:
             return self.deal(int(rows.select(pl.len()).collect(engine="streaming").item()))
@@ -89,6 +91,10 @@ class SplitRule:
                 )
         if self.rule == "given":
             return keys[GIVEN].cast(pl.UInt8).to_numpy()
+        if self.rule == "group":
+            # By rank, so that the draw depends on the groups there are, not on the rows' order.
+            number: NDArray[np.int64] = keys[GROUP].rank("dense").cast(pl.Int64).to_numpy() - 1
+            return replace(self, rule="random").deal(keys[GROUP].n_unique())[number]
         # "ordinal" gives equal timestamps the order of the rows.
         place, size = pl.col(TIMESTAMP).rank("ordinal") - 1, pl.len()
         if self.rule == "user-time":

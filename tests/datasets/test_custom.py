@@ -182,6 +182,20 @@ def test_a_format_puts_times_in_order(run, tmp_path):
     assert decoded(run(toml), "train") == COLUMNS["who"][:16][::-1]
 
 
+@pytest.mark.parametrize("rule", ["", 'rule = "group"\n'])
+def test_whole_groups_are_held_out(run, tmp_path, rule):
+    """A column alone asks for it; its 10 values are dealt 8:1:1, each with both of its rows."""
+    patients = [f"p{n // 2}" for n in range(20)]
+    pl.DataFrame(COLUMNS | {"patient": patients}).write_csv(tmp_path / "data.csv")
+    toml = BASIC.replace('user = "who"\ntimestamp = "when"', f'{rule}group = "patient"')
+    dataset = run(toml.replace('name = "item"', 'name = "patient"'))
+    rows = [len(split) for split in (dataset.train, dataset.validation, dataset.test)]
+    assert rows == [16, 2, 2]
+    assert len(set(decoded(dataset, "train", 1))) == 8
+    unseen = dataset.fields[1].cardinality - 1
+    assert unseen == 8 and (dataset.test.ids[:, 1] == unseen).all()
+
+
 def test_multi_valued_fields_are_split_at_their_separator(run, tmp_path):
     """a;b gives two ids, an empty value the missing one."""
     tags = ["a;b", "b", "", "b;c"] * 5
@@ -274,6 +288,7 @@ def test_the_example_is_the_built_in_loader(tmp_path, cache_dir):
         (("[split]", "[split]\nshares = [8, 2]"), r"split.shares: expected 3 values, got \[8, 2\]"),
         (("[split]", '[split]\nrule = "usertime"'), "did you mean 'user-time'"),
         (('user = "who"', 'rule = "user-time"'), "'user-time' split needs a column: user = ..."),
+        (('user = "who"', 'rule = "group"'), "'group' split needs a column: group = ..."),
         (("[split]", 'encoding = "latin-0"\n[split]'), "unknown encoding 'latin-0'"),
         (("label =", "min_count = 0\nlabel ="), "whole number from 1 on, got 0"),
         (('"rating > 3"', '"rating >"'), "the label is no SQL expression: 'rating >'"),
@@ -283,6 +298,10 @@ def test_the_example_is_the_built_in_loader(tmp_path, cache_dir):
         ),
         (('name = "item"', 'name = "itm"'), "field 'itm' names the column 'itm'.*mean 'item'"),
         (('user = "who"', 'user = "whom"'), "the split names the column 'whom'.*mean 'who'"),
+        (
+            ('user = "who"', 'rule = "group"\ngroup = "whom"'),
+            "the split names the column 'whom'.*mean 'who'",
+        ),
         (("label =", 'sort_by = "wen"\nlabel ='), "sort_by names the column 'wen'"),
         (('"data.csv"', '"data.txt"'), "cannot tell the format of 'data.txt'"),
         (

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aesbench.datasets.splits import GIVEN, TIMESTAMP, USER, SplitRule
+from aesbench.datasets.splits import GIVEN, GROUP, TIMESTAMP, USER, SplitRule
 from aesbench.errors import ConfigError, DataError
 
 
@@ -93,9 +93,37 @@ def test_user_time_agrees_with_a_plain_loop(history):
     assert SplitRule("user-time").assign(keys).tolist() == expected
 
 
+@given(st.lists(st.sampled_from("abcdefghijklmnopqrst"), min_size=1, max_size=80), st.randoms())
+def test_no_group_is_in_two_splits(groups, random):
+    """Groups, not rows, are dealt by their shares, and their draw ignores how rows are ordered."""
+    shuffled = random.sample(groups, len(groups))
+    parts = []
+    for order in (groups, shuffled):
+        assigned = SplitRule("group", seed=4).assign(pl.LazyFrame({GROUP: order}))
+        parts.append(sorted(set(zip(order, assigned.tolist(), strict=True))))
+    assert parts[0] == parts[1]
+    count = len(set(groups))
+    assert len(parts[0]) == count
+    dealt = [sum(split == place for _, split in parts[0]) for place in range(3)]
+    assert dealt == np.bincount(SplitRule("order").deal(count), minlength=3).tolist()
+
+
+def test_the_groups_that_are_held_out_depend_on_the_seed():
+    """The same seed draws the same groups, another seed others; here of 100 numbers."""
+    keys = pl.LazyFrame({GROUP: [n // 3 for n in range(300)]})
+    first, again, other = (SplitRule("group", seed).assign(keys).tolist() for seed in (3, 3, 4))
+    assert first == again != other
+
+
 def test_given_takes_what_it_is_given():
     """The column is the split."""
     assert SplitRule("given").assign(pl.LazyFrame({GIVEN: [2, 0, 1]})).tolist() == [2, 0, 1]
+
+
+def test_a_row_without_its_group_is_an_error():
+    """It could come to lie in any split."""
+    with pytest.raises(DataError, match="1 of 2 rows have no group, which the 'group' split needs"):
+        SplitRule("group").assign(pl.LazyFrame({GROUP: ["a", None]}))
 
 
 @pytest.mark.parametrize("column", [USER, TIMESTAMP])

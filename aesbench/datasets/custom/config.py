@@ -122,11 +122,12 @@ class CustomSplit:
     """How rows are dealt to train, validation and test.
 
     Attributes:
-        rule: ``user-time``, ``time``, ``order``, ``random`` or ``given``; by default the first
-            for which the columns are named: ``user-time``, ``time``, else ``random``.
-        user, timestamp: columns, for the rules that need them.
+        rule: ``user-time``, ``time``, ``order``, ``random``, ``group`` or ``given``; by default the
+            first for which the columns are named: ``user-time``, ``time``, ``group``, else
+            ``random``.
+        user, timestamp, group: columns, for the rules that need them.
         format: of timestamps whose text does not sort by time, such as ``%d/%m/%Y``.
-        seed: of the random split.
+        seed: of the random split and of that by groups.
         shares: of the three splits.
         train, validation, test: the files of a given split, instead of ``files`` under [rows].
     """
@@ -134,6 +135,7 @@ class CustomSplit:
     rule: str = ""
     user: str = ""
     timestamp: str = ""
+    group: str = ""
     format: str = ""
     seed: int = 0
     shares: tuple[int, int, int] = (8, 1, 1)
@@ -146,6 +148,7 @@ class CustomSplit:
         needed = {
             "user-time": ("user", "timestamp"),
             "time": ("timestamp",),
+            "group": ("group",),
             "given": ("train", "validation", "test"),
         }.get(rule, ())
         for name in needed:
@@ -162,6 +165,8 @@ class CustomSplit:
                 rule = "given"
             elif self.timestamp:
                 rule = "user-time" if self.user else "time"
+            elif self.group:
+                rule = "group"
             else:
                 rule = "random"
         return SplitRule(rule, self.seed, self.shares)

@@ -30,7 +30,7 @@ from aesbench.datasets.custom.tables import check_lines, first_line, scan
 from aesbench.datasets.custom.timestamps import PARTS
 from aesbench.datasets.encode import LABEL, FieldSpec, encode
 from aesbench.datasets.source import Source
-from aesbench.datasets.splits import GIVEN, TIMESTAMP, USER
+from aesbench.datasets.splits import GIVEN, GROUP, TIMESTAMP, USER
 from aesbench.datasets.writer import DatasetWriter
 from aesbench.errors import ConfigError, DataError, did_you_mean
 
@@ -217,14 +217,14 @@ class CustomSource(Source):
         """Return the columns of the split rule."""
         split, keys = self.config.split, []
         needed = split.resolved.keys
-        for key, name in ((USER, split.user), (TIMESTAMP, split.timestamp)):
-            if key in needed:
-                self._check_columns([name], rows, "the split")
+        named = {USER: split.user, TIMESTAMP: split.timestamp, GROUP: split.group}
+        self._check_columns([named[key] for key in needed if key in named], rows, "the split")
         if GIVEN in needed:
             keys.append(Conversion(GIVEN, pl.col(GIVEN), "a split", lambda _: pl.col(GIVEN)))
-        if USER in needed:
-            user = pl.col(split.user)
-            keys.append(Conversion(USER, user, "text", lambda _: user.cast(pl.String)))
+        for key in (USER, GROUP):
+            if key in needed:
+                column = pl.col(named[key])
+                keys.append(Conversion(key, column, "text", caster(column, pl.String())))
         if TIMESTAMP in needed:
             raw = pl.col(split.timestamp)
             dtype = self._dtype(rows, raw, "the split")
