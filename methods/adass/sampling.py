@@ -62,13 +62,24 @@ class Sampler:
     def __init__(self, table_rates: Tensor, keep_rates: Tensor) -> None:
         self.table_rates, self.keep_rates = table_rates, keep_rates
 
-    def draw(self, generator: torch.Generator) -> Draw:
-        """Draw one size per field, then the fields to keep (Eq. 4); again if none is kept."""
-        sizes = torch.multinomial(self.table_rates, 1, generator=generator).squeeze(1)
-        keep = torch.zeros_like(self.keep_rates)
-        while not keep.any():
-            keep = torch.bernoulli(self.keep_rates, generator=generator)
-        return Draw(tuple(sizes.tolist()), tuple(keep.bool().tolist()))
+    def draw(self, count: int, generator: torch.Generator) -> list[Draw]:
+        """Draw subnets: for each one size per field, then the fields to keep (Eq. 4).
+
+        The fields are drawn again where none is kept.
+        """
+        # A size is likeliest to have the largest ratio of its rate to an exponential number in
+        # proportion to the rate. ``torch.multinomial`` does the same, and checks the rates first,
+        # which takes longer than the draw.
+        races = torch.empty(count, *self.table_rates.shape)
+        keeps = []
+        for race in races:
+            race.exponential_(generator=generator)
+            keep: list[float] = []
+            while not any(keep):
+                keep = torch.bernoulli(self.keep_rates, generator=generator).tolist()
+            keeps.append(tuple(map(bool, keep)))
+        sizes = (self.table_rates / races).argmax(2)  # (count, fields)
+        return [Draw(tuple(own), keep) for own, keep in zip(sizes.tolist(), keeps, strict=True)]
 
     def update(self, variances: Tensor, observation: Observation) -> None:
         """Adapt the rates to the state of the training; constant rates stay."""

@@ -48,13 +48,7 @@ class Rows:
         self.ids = torch.from_numpy(split.ids[chosen]).to(device)  # (rows, columns)
         self.labels = split.labels[chosen]
         self._ranges = column_ranges(fields)
-        self._values: list[tuple[Tensor, Tensor, Tensor]] = []
-        for first, last in self._ranges:
-            own = self.ids[:, first:last]
-            values, places, counts = torch.unique(
-                own, dim=0, return_inverse=True, return_counts=True
-            )
-            self._values.append((values, places, counts))
+        self._values: dict[int, tuple[Tensor, Tensor, Tensor]] = {}
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -64,7 +58,7 @@ class Rows:
 
         The columns of other fields hold the id 0.
         """
-        values, _, counts = self._values[field]
+        values, _, counts = self._values_of(field)
         ids = torch.zeros(len(values), self.ids.shape[1], dtype=values.dtype, device=values.device)
         first, last = self._ranges[field]
         ids[:, first:last] = values
@@ -72,7 +66,23 @@ class Rows:
 
     def places(self, field: int) -> Tensor:
         """Return which of the field's distinct values each row holds, ``(rows,)``."""
-        return self._values[field][1]
+        return self._values_of(field)[1]
+
+    def _values_of(self, field: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Return a field's distinct values, which of them each row holds, and their counts."""
+        if field not in self._values:
+            first, last = self._ranges[field]
+            own = self.ids[:, first:last]
+            if last - first == 1:  # Several times faster than by rows of one number.
+                values, places, counts = torch.unique(
+                    own[:, 0], return_inverse=True, return_counts=True
+                )
+                self._values[field] = values.unsqueeze(1), places, counts
+            else:
+                self._values[field] = torch.unique(
+                    own, dim=0, return_inverse=True, return_counts=True
+                )
+        return self._values[field]
 
 
 @dataclass

@@ -34,7 +34,8 @@ class _LookedUp:
 
     fields: list[int]
     vectors: Tensor  # (rows, fields, width)
-    used: Tensor  # 1 where a subnet has a component, else 0; broadcasts to the vectors' shape.
+    used: Tensor  # (subnets, fields, width), 1 where a subnet has a component, else 0.
+    lengths: list[int]  # The rows of each subnet.
 
 
 class SubnetEmbedding(FieldEmbedding):
@@ -87,7 +88,7 @@ class SubnetEmbedding(FieldEmbedding):
         vectors = [self._subnet(part, draw) for part, draw in zip(parts, self.draws, strict=False)]
         return torch.cat(vectors)
 
-    def _prefixes_of_largest(self, ids: Tensor, lengths: Sequence[int]) -> Tensor:
+    def _prefixes_of_largest(self, ids: Tensor, lengths: list[int]) -> Tensor:
         """Return the vectors of all parts of a batch, by one lookup.
 
         What a subnet leaves out has a zero gradient: only Adam's momentum moves it.
@@ -97,17 +98,14 @@ class SubnetEmbedding(FieldEmbedding):
         sizes = sent([draw.sizes for draw in draws], ids.device)
         keep = sent([draw.keep for draw in draws], ids.device).unsqueeze(2)
         used = self.prefixes[sizes] * keep  # (draws, fields, largest size)
-        if self.observe or not self.normalised:
-            rows = sent(lengths, ids.device)
-            of_rows = used.repeat_interleave(rows, 0, output_size=len(ids))
-            if self.observe:
-                largest.retain_grad()
-                self._looked_up = [_LookedUp(list(range(len(self.widths))), largest, of_rows)]
-            if not self.normalised:
-                return (largest * of_rows).flatten(1)
+        if self.observe:
+            largest.retain_grad()
+            self._looked_up = [_LookedUp(list(range(len(self.widths))), largest, used, lengths)]
+        if not self.normalised:
+            return _masked(largest, used, lengths).flatten(1)
         weights, biases = self.transforms.padded()
         vectors = []
-        for part, own, kept in zip(largest.split(list(lengths)), sizes, keep, strict=True):
+        for part, own, kept in zip(largest.split(lengths), sizes, keep, strict=True):
             mapped = torch.baddbmm(  # A matrix per field: (fields, rows, width)
                 biases[own].unsqueeze(1), part.transpose(0, 1), weights[own].transpose(1, 2)
             )
@@ -135,8 +133,8 @@ class SubnetEmbedding(FieldEmbedding):
         vectors = self.tables.look_up(ids, size, fields)  # (batch, fields, size)
         if self.observe:
             vectors.retain_grad()
-            used = torch.ones((), device=ids.device)
-            self._looked_up.append(_LookedUp(list(fields), vectors, used))
+            used = torch.ones((1, *vectors.shape[1:]), device=ids.device)
+            self._looked_up.append(_LookedUp(list(fields), vectors, used, [len(ids)]))
         if not self.normalised:
             start = self._starts[size]
             return pad(vectors, (start, self._width - start - vectors.shape[2]))
@@ -178,12 +176,27 @@ class SubnetEmbedding(FieldEmbedding):
             gradient = part.vectors.grad
             if gradient is None:
                 continue
-            used = part.used.expand_as(part.vectors)
+            vectors = _masked(part.vectors.detach(), part.used, part.lengths)
+            entries = part.used.sum(2) * sent(part.lengths, vectors.device).unsqueeze(1)
             totals[0, part.fields] += gradient.abs().sum((0, 2)).cpu()
-            totals[1, part.fields] += (part.vectors.detach() * used).abs().sum((0, 2)).cpu()
-            totals[2, part.fields] += used.sum((0, 2)).cpu()
+            totals[1, part.fields] += vectors.abs().sum((0, 2)).cpu()
+            totals[2, part.fields] += entries.sum(0).cpu()
         return Observation(gradient=totals[0], magnitude=totals[1], entries=totals[2])
 
     def stop_observing(self) -> None:
         """Let go of what was kept of the last step."""
         self.observe, self._looked_up = False, []
+
+
+def _masked(vectors: Tensor, used: Tensor, lengths: list[int]) -> Tensor:
+    """Return vectors ``(rows, fields, width)`` with zeros for what their subnets do not use.
+
+    Args:
+        vectors: those of all subnets, one after another.
+        used: (subnets, fields, width) 1 or 0.
+        lengths: the rows of each subnet.
+    """
+    if len(set(lengths)) == 1:  # No mask per row: to fill one takes as long as to apply it.
+        return (vectors.unflatten(0, (len(lengths), -1)) * used.unsqueeze(1)).flatten(0, 1)
+    rows = sent(lengths, vectors.device)
+    return vectors * used.repeat_interleave(rows, 0, output_size=len(vectors))

@@ -6,6 +6,7 @@ the backbone and, per size, the transform serve all subnets.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from statistics import fmean
 
 import torch
@@ -42,16 +43,39 @@ def table_variances(tables: CandidateTables) -> Tensor:
     Of a field of more than ``VARIANCE_ROWS`` values, every k-th row stands for all: ids are in the
     order of their frequency, so frequent and rare values have their shares.
     """
-    result = torch.empty(len(tables.fields), len(tables.candidates))
+    if len(tables.tables) == 1:  # Prefixes of one table are looked through at once.
+        return _prefix_variances(tables, len(tables.candidates) - 1, tables.candidates)
+    by_size = [_prefix_variances(tables, j, (dim,)) for j, dim in enumerate(tables.candidates)]
+    return torch.cat(by_size, 1)
+
+
+def _prefix_variances(tables: CandidateTables, candidate: int, dims: Sequence[int]) -> Tensor:
+    """Return the variance of the entries of the first components of one size's vectors.
+
+    Args:
+        tables: of the supernet.
+        candidate: the number of the size.
+        dims: of how many first components, ascending up to the size.
+
+    Returns:
+        (fields, dims), over the rows that occur in train.
+    """
+    means, variances = [], []  # By field, each (size,): those of its components.
     for i, field in enumerate(tables.fields):
         every = -(-field.cardinality // VARIANCE_ROWS)
-        counts = field.counts[::every]
-        seen = torch.from_numpy(counts > 0) if len(counts) else torch.ones(1).bool()
-        for j in range(len(tables.candidates)):
-            weight = tables.weight(i, j)[::every]
-            rows = weight[seen.to(weight.device)] if seen.any() and not seen.all() else weight
-            result[i, j] = rows.var(correction=0)
-    return result
+        rows = tables.weight(i, candidate)[::every]
+        seen = torch.from_numpy(field.counts[::every] > 0)
+        # Weights in place of a choice of rows, which would copy them.
+        weights = seen.to(rows.device, rows.dtype) if seen.any() else torch.ones_like(rows[:, 0])
+        weights = weights / weights.sum()
+        mean = weights @ rows
+        means.append(mean)
+        variances.append(weights @ (rows - mean).square_())
+    first = torch.tensor(dims)
+    mean, within = (torch.stack(parts).cpu().double() for parts in (means, variances))
+    square = mean.square()
+    mean, within, square = (part.cumsum(1)[:, first - 1] / first for part in (mean, within, square))
+    return (within + square - mean.square()).float()
 
 
 def train_supernet(context: Context, config: AdaSSConfig, number: int = 0) -> Scorer:
@@ -125,7 +149,7 @@ def _step(
     generator: torch.Generator,
 ) -> None:
     """Descend the loss of the drawn subnets once; the gradients are left for Eq. 6."""
-    rounds = [[sampler.draw(generator) for _ in range(config.groups)]]
+    rounds = [sampler.draw(config.groups, generator)]
     if config.sandwich:
         every = (True,) * len(embedding.widths)
         largest = len(embedding.tables.candidates) - 1

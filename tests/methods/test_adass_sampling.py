@@ -41,7 +41,7 @@ def test_draws_follow_the_rates():
     keep_rates = torch.tensor([0.9, 0.6])
     sampler = Sampler(table_rates, keep_rates)
     generator = torch.Generator().manual_seed(1)
-    draws = [sampler.draw(generator) for _ in range(5000)]
+    draws = sampler.draw(5000, generator)
     sizes = np.array([d.sizes for d in draws])
     for field in range(2):
         counts = np.bincount(sizes[:, field], minlength=3)
@@ -51,6 +51,21 @@ def test_draws_follow_the_rates():
     expected = np.array([0.9 * 0.6, 0.9 * 0.4, 0.1 * 0.6]) / 0.96
     counts = np.array([sum(d.keep == p for d in draws) for p in patterns])
     assert counts.sum() == 5000 and chisquare(counts, 5000 * expected).pvalue > 0.001
+
+
+def test_draws_are_those_of_torch_one_after_another():
+    """Seeded supernets stay what they are, however many subnets are drawn at a time."""
+    rates = torch.rand(6, 5, generator=torch.Generator().manual_seed(0))
+    keep = torch.tensor([0.1, 0.2, 0.1, 0.1, 0.3, 0.2])  # None is kept in four draws of ten.
+    ours, theirs = torch.Generator().manual_seed(1), torch.Generator().manual_seed(1)
+    for drawn in Sampler(rates, keep).draw(50, ours):
+        sizes = torch.multinomial(rates, 1, generator=theirs).squeeze(1)
+        kept = torch.zeros(6)
+        while not kept.any():
+            kept = torch.bernoulli(keep, generator=theirs)
+        assert drawn.sizes == tuple(sizes.tolist())
+        assert drawn.keep == tuple(kept.bool().tolist())
+    assert torch.equal(ours.get_state(), theirs.get_state())
 
 
 def test_small_sizes_start_likelier():

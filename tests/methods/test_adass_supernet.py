@@ -217,18 +217,19 @@ def test_adaptive_rates_move_and_are_traced():
 @pytest.mark.parametrize("training", [True, False], ids=["training", "scoring"])
 @pytest.mark.parametrize("shapes", [TINY_SHAPES, MULTI_VALUED], ids=["single", "multi-valued"])
 @pytest.mark.parametrize("unification", ["plain", "transform"])
-def test_prefixes_looked_up_at_once_are_those_of_each_size(unification, shapes, training):
+@pytest.mark.parametrize("batch", [11, 12], ids=["uneven", "even"])
+def test_prefixes_looked_up_at_once_are_those_of_each_size(batch, unification, shapes, training):
     """Vectors, gradients and what Eq. 6 sees are the same as when sizes are looked up in turn."""
     context = context_on(WideDeep, unification, shapes)
     embedding = SubnetEmbedding(context, quick(scheme="shared")).double().train(training)
     embedding.take_statistics(Rows(context.fields, context.train, 20, context.device))
-    count, ids = len(shapes), torch.from_numpy(context.train.ids[:11])
+    count, ids = len(shapes), torch.from_numpy(context.train.ids[:batch])
     embedding.draws = [
         Draw((0, 3, 4, 1, 2)[:count], (True, True, False, True, True)[:count]),
         Draw((2, 2, 0, 4, 1)[:count], (True,) * count),
     ]
     embedding.observe = True
-    weights = torch.rand(11, sum(embedding.widths), generator=context.generator)
+    weights = torch.rand(batch, sum(embedding.widths), generator=context.generator)
     seen = []
     for at_once in (True, False):
         embedding._at_once = at_once
@@ -259,14 +260,33 @@ def test_the_gradient_of_equation_6_is_that_of_the_looked_up_vectors():
     assert seen.entries.tolist() == [32, 32, 8, 0] and seen.gradient[3] == 0
 
 
-def test_variances_are_those_of_the_rows_that_train_holds():
-    """Rows without an occurrence keep their start and say nothing of the training."""
+@pytest.mark.parametrize("scheme", ["shared", "independent"])
+def test_variances_are_those_of_the_rows_that_train_holds(scheme):
+    """For every field and size; rows without an occurrence say nothing of the training."""
     context = context_on(WideDeep, "plain", (("a", 60, 1), ("b", 3, 1)))
-    tables = SubnetEmbedding(context, quick()).tables
-    seen = context.fields[0].counts > 0
-    assert 0 < seen.sum() < 60
-    weight = tables.weight(0, 2).detach().numpy()
-    assert table_variances(tables)[0, 2].item() == pytest.approx(weight[seen].var(), rel=1e-4)
+    tables = SubnetEmbedding(context, quick(scheme=scheme)).tables
+    with torch.no_grad():
+        for table in tables.parameters():  # Components that differ in mean and in spread.
+            table.mul_(torch.rand(table.shape[1])).add_(0.1 * torch.rand(table.shape[1]))
+    assert 0 < (context.fields[0].counts > 0).sum() < 60
+    expected = [
+        [tables.weight(i, j).detach().numpy()[field.counts > 0].var() for j in range(5)]
+        for i, field in enumerate(context.fields)
+    ]
+    assert table_variances(tables).numpy() == pytest.approx(np.array(expected), rel=1e-4)
+
+
+@pytest.mark.parametrize("shapes", [TINY_SHAPES, MULTI_VALUED], ids=["single", "multi-valued"])
+def test_rows_know_each_fields_values_and_where_they_are(shapes):
+    """The distinct values at the rows' places are the rows, and each is counted."""
+    context = context_on(WideDeep, "plain", shapes)
+    rows = Rows(context.fields, context.train, 100, context.device)
+    whole = sum(rows.distinct(i)[0][rows.places(i)] for i in range(len(shapes)))
+    assert torch.equal(whole, rows.ids)
+    for field in range(len(shapes)):
+        values, counts = rows.distinct(field)
+        assert len(values.unique(dim=0)) == len(values)
+        assert torch.equal(rows.places(field).bincount(), counts)
 
 
 @pytest.mark.parametrize("settings", [{"sandwich": True}, {"groups": 1}, {"columns": "own"}])
