@@ -42,6 +42,7 @@ class Fixed(Method):
     name = "fixed"
     title = "Fixed sizes"
     family = "given"
+    trains = False
     Config = FixedConfig
 
     @classmethod

@@ -112,6 +112,7 @@ class MDE(Method):
     name = "mde"
     title = "MDE"
     family = "heuristic"
+    trains = False
     titles = {"value": "MDE", "field": "MDE (field-wise)"}
     Config = MDEConfig
     honours_budget = True

@@ -40,6 +40,7 @@ class RandomAllocation(Method):
     name = "random"
     title = "Random sizes"
     family = "control"
+    trains = False
     Config = RandomConfig
     honours_budget = True
 

@@ -39,6 +39,7 @@ class UES(Method):
     name = "ues"
     title = "UES"
     family = "given"
+    trains = False
     Config = UESConfig
     # The paper's candidates D and, outside D, its baseline UES-24.
     presets = {str(dim): {"dim": dim} for dim in (2, 8, 16, 24, 32, 64)}

@@ -20,6 +20,8 @@ plugin_option = click.option(
     help="A Python file with plugins of any kind. Repeatable.",
 )
 
+PACK_HELP = "Retrain so many models as one, or auto: a rule by the data's shape."
+
 results_option = click.option(
     "--results",
     type=click.Path(path_type=Path, file_okay=False),

@@ -9,7 +9,14 @@ from rich.console import Console
 
 from aesbench.cli.executor import check_executor, choose_executor, executor_options
 from aesbench.cli.grid import FAILED_RUNS, run_grid
-from aesbench.cli.options import data_options, load_settings, names, results_option, seed_list
+from aesbench.cli.options import (
+    PACK_HELP,
+    data_options,
+    load_settings,
+    names,
+    results_option,
+    seed_list,
+)
 from aesbench.cli.preparation import load
 
 
@@ -50,6 +57,7 @@ from aesbench.cli.preparation import load
     help="Threads of each; default: the cores divided by jobs, at most OMP_NUM_THREADS.",
 )
 @click.option("--device", default="cpu", show_default=True, help="cpu; cuda: all GPUs; or cuda:1.")
+@click.option("--pack", default="auto", show_default=True, help=PACK_HELP)
 @executor_options
 @click.option("--force", is_flag=True, help="Run again what has a record.")
 @results_option
@@ -67,6 +75,7 @@ def reproduce(
     jobs: int,
     threads: int | None,
     device: str,
+    pack: str,
     executor: str,
     address: str | None,
     force: bool,
@@ -114,7 +123,7 @@ def reproduce(
     )
     outcome = run_grid(
         console, specs, data, results, jobs=jobs, force=force, threads=threads, device=device,
-        plugins=plugins, executor=place,
+        plugins=plugins, executor=place, pack=pack,
     )  # fmt: skip
     show_outcome(console, specs, outcome, results)
     show_what_is_drawn(console, chosen, plans, specs, outcome.records, results)

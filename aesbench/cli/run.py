@@ -9,7 +9,14 @@ from rich.console import Console
 
 from aesbench.cli.executor import check_executor, choose_executor, executor_options
 from aesbench.cli.grid import FAILED_RUNS, run_grid
-from aesbench.cli.options import data_options, load_settings, names, results_option, seed_list
+from aesbench.cli.options import (
+    PACK_HELP,
+    data_options,
+    load_settings,
+    names,
+    results_option,
+    seed_list,
+)
 from aesbench.cli.preparation import load
 
 
@@ -48,6 +55,7 @@ from aesbench.cli.preparation import load
     help="Threads of each; default: the cores divided by jobs, at most OMP_NUM_THREADS.",
 )
 @click.option("--device", default="cpu", show_default=True, help="cpu; cuda: all GPUs; or cuda:1.")
+@click.option("--pack", default="1", show_default=True, help=PACK_HELP)
 @executor_options
 @click.option("--shard", metavar="I/N", help="Run only the I-th of N parts of the grid: 3/8.")
 @click.option("--run-timeout", type=float, metavar="SECONDS", help="End a run that takes longer.")
@@ -71,6 +79,7 @@ def run(
     jobs: int,
     threads: int | None,
     device: str,
+    pack: str,
     executor: str,
     address: str | None,
     shard: str | None,
@@ -146,7 +155,7 @@ def run(
     )
     outcome = run_grid(
         console, specs, data, results, jobs=jobs, force=force, threads=threads, device=device,
-        plugins=plugins, limits=limits, executor=place,
+        plugins=plugins, limits=limits, executor=place, pack=pack,
     )  # fmt: skip
     if not scores:
         (show_searches if search_only else show_overall)(console, outcome.records)

@@ -53,7 +53,7 @@ def verify(
     import torch
 
     from aesbench.core.processors import available_cpus
-    from aesbench.harness.runner import checked_device
+    from aesbench.harness.stages import checked_device
     from aesbench.leaderboards.verify import find_published
     from aesbench.leaderboards.verify import verify as train_and_test
     from aesbench.terminal.verification import show_verification

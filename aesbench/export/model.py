@@ -30,7 +30,7 @@ from aesbench.core.settings import build_config
 from aesbench.datasets.base import Dataset, Field
 from aesbench.errors import AesbenchError, ConfigError, RecordError
 from aesbench.export.allocation_file import found_allocation
-from aesbench.harness.runner import checked_device, retrain, score_test
+from aesbench.harness.stages import checked_device, retrain, score_test
 from aesbench.models.backbones import Backbone
 from aesbench.models.embedding import MixedEmbedding
 from aesbench.models.training import Progress, predict

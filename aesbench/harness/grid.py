@@ -35,8 +35,9 @@ from aesbench.harness.executors.local import (
     WorkerSettings,
     run_jobs,
 )
+from aesbench.harness.packing import Pack, checked_pack, packed_groups
 from aesbench.harness.recorded import recorded
-from aesbench.harness.runner import prepare_key_of
+from aesbench.harness.stages import prepare_key_of
 from aesbench.models.backbones import Backbone
 from aesbench.plugins.method import Method
 from aesbench.plugins.registry import BACKBONES, METHODS
@@ -294,6 +295,7 @@ def execute(
     plugins: Sequence[Path] = (),
     force: bool = False,
     limits: Limits | None = None,
+    pack: Pack = 1,
     executor: Executor = run_jobs,
     listen: Callable[[Event], None] | None = None,
 ) -> Outcome:
@@ -309,6 +311,7 @@ def execute(
         plugins: Python files that the workers load.
         force: run everything again; a record of success stays if its run now fails.
         limits: what each run may use; one that exceeds them fails, and costs no other run.
+        pack: the most models that are retrained as one, or ``auto`` (``aesbench.harness.packing``).
         executor: where they run; default: on this machine.
         listen: told of every event, after a finished record is on disk.
 
@@ -320,7 +323,9 @@ def execute(
     require(workers >= 1, "jobs", workers, "at least 1")
     known = recorded(results, specs, force=force)
     write_datasheet(results, dataset.manifest)
-    jobs = [Job(tuple(group), dataset.folder) for group in by_prepared_state(known.waiting)]
+    size = checked_pack(pack, dataset, device)
+    groups = packed_groups(by_prepared_state(known.waiting), size)
+    jobs = [Job(tuple(group), dataset.folder, pack=size) for group in groups]
     outcome = Outcome()
     if jobs:
         pool = WorkerSettings(device, threads, tuple(plugins), limits or Limits())

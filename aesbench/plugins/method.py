@@ -103,6 +103,9 @@ class Method(ABC):
         titles: {preset: its name there}; else the title with the preset in brackets.
         Config: a frozen dataclass of its settings, every default with its source.
         honours_budget: whether ``search`` keeps to ``context.budget``.
+        trains: whether ``prepare`` or ``search`` trains anything. Where they don't, the runs of
+            several seeds may be retrained as one (``--pack``): what was found before a run ends is
+            lost with it, which must not be hours of search.
         presets: {preset: settings}; ``name:preset`` on the command line.
         default_presets: what the bare name stands for; the empty preset is the plain defaults.
         space: {setting: values to choose from, or a ``Range``}; it holds the default.
@@ -114,6 +117,7 @@ class Method(ABC):
     titles: ClassVar[Mapping[str, str]] = {}
     Config: ClassVar[type]
     honours_budget: ClassVar[bool] = False
+    trains: ClassVar[bool] = True
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     default_presets: ClassVar[tuple[str, ...]] = ("",)
     space: ClassVar[Space] = {}

@@ -17,8 +17,9 @@ import torch
 
 from aesbench import load_dataset
 from aesbench.core.record import RunRecord
+from aesbench.harness.attempt import PreparedCache
 from aesbench.harness.grid import plan
-from aesbench.harness.runner import PreparedCache, run
+from aesbench.harness.runner import run
 
 
 def main() -> None:

@@ -26,7 +26,7 @@ from scipy.stats import spearmanr
 
 from aesbench import Dataset, RunRecord, RunSpec, execute, load_dataset, plan, read_records
 from aesbench.core.allocation import Allocation
-from aesbench.harness.runner import make_context
+from aesbench.harness.stages import make_context
 from aesbench.report.statistics.summary import Summary, summarise
 from aesbench_baselines.random_allocation import RandomAllocation
 

@@ -13,8 +13,10 @@ from aesbench.core.allocation import random_sizes, sizes_text
 from aesbench.core.metrics import score
 from aesbench.errors import ConfigError
 from aesbench.harness import runner
+from aesbench.harness.attempt import PreparedCache
 from aesbench.harness.grid import plan
-from aesbench.harness.runner import PreparedCache, checked_device, make_context, run
+from aesbench.harness.runner import run
+from aesbench.harness.stages import checked_device, make_context
 from aesbench.plugins.registry import METHODS, load_plugin
 from aesbench.testing import CHECKS
 

@@ -15,9 +15,10 @@ import signal
 import threading
 import time
 from collections import deque
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -29,10 +30,13 @@ from aesbench.core.processors import available_cpus
 from aesbench.core.record import RunRecord
 from aesbench.core.settings import require
 from aesbench.core.spec import RunSpec
+from aesbench.datasets.base import Dataset
 from aesbench.datasets.store import open_dataset
+from aesbench.harness.attempt import PreparedCache
 from aesbench.harness.executors.places import Places, make_current
 from aesbench.harness.openmp import threads_at_most, waiting_briefly
-from aesbench.harness.runner import PreparedCache, checked_device, run
+from aesbench.harness.runner import run, run_packed
+from aesbench.harness.stages import checked_device
 from aesbench.plugins.registry import load_plugin
 
 if TYPE_CHECKING:
@@ -42,22 +46,24 @@ _LOOK_S = 0.1
 """How often runs with limits are looked at."""
 
 _PHASES = ("prepare", "score", "search", "retrain", "evaluate")
-"""What ``aesbench.harness.runner`` tells the progress of, whatever else a method tells."""
+"""What ``aesbench.harness.attempt`` tells the progress of, whatever else a method tells."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """Runs that share a prepared state, to be done one after the other by one worker.
+    """Runs that share a prepared state, or whose models are trained as one; for one worker.
 
     Attributes:
         specs: the runs.
         dataset_folder: the prepared data set.
         test: whether models are tested; a tuning's are not.
+        pack: the most models that are trained as one; 1 does one run after the other.
     """
 
     specs: tuple[RunSpec, ...]
     dataset_folder: Path
     test: bool = True
+    pack: int = 1
 
 
 @dataclass(frozen=True)
@@ -65,7 +71,8 @@ class Limits:
     """What one run may use; None is no limit.
 
     Attributes:
-        seconds: of wall time, its share of a prepared state included.
+        seconds: of wall time, its share of a prepared state included; runs that are trained as one
+            may take as long as all of them alone.
         memory_gib: of the worker's own memory, its processes' too; mapped data sets don't count.
     """
 
@@ -170,7 +177,8 @@ def run_jobs(
                     active.remove(worker)
                     places.give_back(worker.device)
                     if worker.left:
-                        left_over.append(replace(worker.job, specs=tuple(worker.left)))
+                        # One by one: whichever run ends its worker shall take no other with it.
+                        left_over.append(replace(worker.job, specs=tuple(worker.left), pack=1))
                 elif not worker.left:
                     if (job := next_job()) is not None:
                         worker.give(job)
@@ -232,13 +240,18 @@ class _Worker:
             pass  # It died before it was asked; the next ``receive`` finds out.
 
     def receive(self) -> Event | None:
-        """Return the next event; a worker that died ends its run as a failed record."""
+        """Return the next event; a worker that died ends its run as a failed record.
+
+        Where it had several runs in flight nobody knows whose fault it was: none is ended.
+        """
         try:
             message = self.pipe.recv()
         except (EOFError, OSError):
             self.dead = True
             self._process.join()
-            return self._finish(_lost(self.left[0], self._process.exitcode)) if self.left else None
+            if not self.left or self._in_flight() > 1:
+                return None
+            return self._finish(_lost(self.left[0], self._process.exitcode))
         if isinstance(message, _Ready):
             self._is_ready, self._since = True, time.perf_counter()
             return None
@@ -253,23 +266,29 @@ class _Worker:
         if not (self._is_ready and self.left) or self.dead:
             return None
         seconds = time.perf_counter() - self._since
-        if limits.seconds is not None and seconds > limits.seconds:
+        if limits.seconds is not None and seconds > limits.seconds * self._in_flight():
             return "RunTimeout", (
                 f"ended after {seconds:.1f} s: --run-timeout {limits.seconds:g} is the most"
             )
         if limits.memory_gib is not None:
             used = sum(map(_own_gib, self._processes()))
-            if used > limits.memory_gib:
+            if used > limits.memory_gib * self._in_flight():
                 return "RunMemory", (
                     f"ended at {used:.2f} GiB: --run-memory {limits.memory_gib:g} is the most"
                 )
         return None
 
-    def end(self, kind: str, message: str) -> Finished:
-        """End the worker, and its run as a failed record."""
+    def end(self, kind: str, message: str) -> Finished | None:
+        """End the worker, and its run as a failed record if it had but one in flight."""
         self.kill()
         self.dead = True
+        if self._in_flight() > 1:
+            return None
         return self._finish(failed_record(self.left[0], kind, message, self._phase))
+
+    def _in_flight(self) -> int:
+        """How many runs are in flight: all that are left of those that are trained as one."""
+        return len(self.left) if self.job.pack > 1 else 1
 
     def _processes(self) -> list[psutil.Process]:
         """Return the worker's process and those that it started."""
@@ -280,7 +299,7 @@ class _Worker:
             return []  # It has just died; the next ``receive`` finds out.
 
     def _finish(self, record: RunRecord) -> Finished:
-        self.left.popleft()
+        self.left.remove(record.spec)
         now = time.perf_counter()
         finished = Finished(record, now - self._since)
         self._since, self._phase = now, "setup"
@@ -354,20 +373,31 @@ def _work(pipe: Connection, settings: WorkerSettings, threads: int, parent: int)
     while True:
         try:
             job: Job = pipe.recv()
-        except EOFError:
+        except (EOFError, ConnectionResetError):  # The latter if it left news unread.
             return
         dataset = open_dataset(job.dataset_folder)
-        for spec in job.specs:
-            sender = _Sender(pipe, spec)
-            record = run(
-                spec,
-                dataset,
-                device=settings.device,
-                progress=sender,
-                cache=cache,
-                test=job.test,
-            )
+        for record in _records(job, dataset, settings.device, cache, pipe):
             pipe.send(record)
+
+
+def _records(
+    job: Job, dataset: Dataset, device: str, cache: PreparedCache, pipe: Connection
+) -> Iterator[RunRecord]:
+    """Do a job's runs, and yield each one's record when it ends."""
+    if job.pack > 1:
+        yield from run_packed(
+            job.specs,
+            dataset,
+            job.pack,
+            device=device,
+            progress=partial(_Sender, pipe),
+            cache=cache,
+            test=job.test,
+        )
+        return
+    for spec in job.specs:
+        sender = _Sender(pipe, spec)
+        yield run(spec, dataset, device=device, progress=sender, cache=cache, test=job.test)
 
 
 def _end_with_parent(parent: int) -> None:

@@ -194,7 +194,7 @@ class _Pool:
             slot.is_ready, self._false_starts = True, 0
             return None
         if isinstance(event, Finished):
-            slot.left.popleft()
+            slot.left.remove(event.record.spec)
             slot.since = time.perf_counter()
         if slot.left:
             slot.awaited = slot.actor.go_on.remote()
@@ -229,5 +229,5 @@ class _Pool:
             record = failed_record(spec, "WorkerLost", message, "unknown")
             event = Finished(record, time.perf_counter() - slot.since)
         if slot.left:
-            self._waiting.appendleft(replace(slot.job, specs=tuple(slot.left)))
+            self._waiting.appendleft(replace(slot.job, specs=tuple(slot.left), pack=1))
         return event

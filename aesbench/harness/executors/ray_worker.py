@@ -26,7 +26,7 @@ from aesbench.datasets.source import Source
 from aesbench.datasets.store import cache_folder, prepare, raw_folder
 from aesbench.errors import AesbenchError, ConfigError, DataError
 from aesbench.harness.executors.local import Event, Job, WorkerSettings, run_jobs
-from aesbench.harness.runner import checked_device
+from aesbench.harness.stages import checked_device
 from aesbench.plugins.registry import load_plugin
 
 

@@ -21,7 +21,7 @@ from aesbench.core.spec import RunSpec
 from aesbench.datasets.base import Dataset
 from aesbench.harness.executors.local import Finished, Job, WorkerSettings, run_jobs
 from aesbench.harness.grid import MethodChoice, Settings, plan
-from aesbench.harness.runner import checked_device
+from aesbench.harness.stages import checked_device
 from aesbench.harness.tuning.choices import Tunable, contenders
 from aesbench.harness.tuning.locks import Presence
 from aesbench.harness.tuning.shared import shared_space

@@ -21,7 +21,7 @@ from aesbench.models.packed.parts import Looked, Part, PartFields, SumOverFields
 from aesbench.models.vectors import FieldVectors
 
 ROWS_PER_VALUE = 4
-"""A field is computed value by value if a batch has at least so many rows for each of its values."""
+"""A field is computed value by value if a batch has so many rows, or more, for each value of it."""
 
 
 class PackedEmbedding(nn.Module):
@@ -145,7 +145,7 @@ class PackedEmbedding(nn.Module):
 
 @dataclass(frozen=True)
 class PartVectors:
-    """The vectors of a part: (models, rows, width) by value, else (models, batch, fields, width)."""
+    """The vectors of a part: (models, rows, width) by value, or (models, batch, fields, width)."""
 
     looked: Looked
     vectors: Tensor

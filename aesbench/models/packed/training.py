@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 
@@ -9,7 +10,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn.functional import binary_cross_entropy_with_logits
 
 from aesbench.core import metrics
 from aesbench.core.metrics import Metrics
@@ -47,12 +47,14 @@ class Done:
     Attributes:
         number: among the models that were given.
         result: what its training left behind, or why it has none.
-        alive: (epochs,) how many models, itself included, shared each of its epochs.
+        seconds: its share of the wall and processor seconds, as one of those in the pack.
+        width: of the row of all vectors, padding included.
     """
 
     number: int
     result: FitResult | AesbenchError
-    alive: tuple[int, ...]
+    seconds: tuple[float, float]
+    width: int
 
 
 def fit_pack(
@@ -84,19 +86,23 @@ def fit_pack(
     )
     device = next(pack.parameters()).device
     members = [Member(*one) for one in zip(range(len(models)), models, generators, strict=True)]
-    alive: list[int] = []
+    share = [0.0, 0.0]
     for epoch in range(1, config.epochs + 1):
+        clocks = time.perf_counter(), time.process_time()
         pack.train()
         for ids, labels in _batches(train, members, config.batch_size, device):
             step(pack, optimizer, ids, labels)
-        alive.append(len(members))
+        if progress is not None:
+            progress("epoch", epoch, config.epochs)
         logits = predict(pack, validation, len(members), device)
-        staying = []
+        for number, clock in enumerate((time.perf_counter(), time.process_time())):
+            share[number] += (clock - clocks[number]) / len(members)
+        seconds, staying = (share[0], share[1]), []
         for place, member in enumerate(members):
             try:
                 current = metrics.score(validation.labels, logits[place])
             except AesbenchError as error:
-                yield Done(member.number, error, tuple(alive))
+                yield Done(member.number, error, seconds, pack.width)
                 continue
             member.history.append(current.auc)
             if current.auc > member.best.auc:
@@ -108,9 +114,7 @@ def fit_pack(
             member.model.eval()
             history = tuple(member.history)
             result = FitResult(len(history), member.best_epoch, member.best, history)
-            yield Done(member.number, result, tuple(alive))
-        if progress is not None:
-            progress("epoch", epoch, config.epochs)
+            yield Done(member.number, result, seconds, pack.width)
         if not staying:
             return
         if len(staying) < len(members):
@@ -120,7 +124,7 @@ def fit_pack(
 
 
 def step(pack: Pack, optimizer: PackedAdam, ids: Tensor, labels: Tensor) -> Tensor:
-    """Descend each model's loss of its own batch once and return the losses ``(models,)``.
+    """Descend each model's loss of its own batch once and return the logits ``(models, batch)``.
 
     Args:
         pack: the models.
