@@ -56,8 +56,13 @@ class AdaSSConfig:
             (Yu & Huang, 2019).
         supernets: how many supernets are trained; subnets are scored by the mean of their metrics.
         epochs: the most passes over the train split; the paper gives none. ML-1M stops at 11 to 13.
-        patience: passes without a better mean validation AUC of a few fixed subnets.
-        learning_rate: of both tables and model (section 4.2).
+        patience: passes without a better mean validation AUC of a few fixed subnets. With 1 in
+            place of 2, three supernets of 260,000 flights took 24 passes in place of 29, two of
+            ``planted`` 37 in place of 38, one of ML-1M 11 in place of 15, at the same tau within
+            .02. The default is that of the records.
+        learning_rate: of both tables and model (section 4.2). With 2e-3 and a patience of 1 they
+            took 21, 28 and 11 passes, at a tau lower by .03 [.00, .06] on flights, higher by .02
+            [-.01, .05] on ``planted``, the same on ML-1M.
 
     Stage 2, the search (section 3.2):
 

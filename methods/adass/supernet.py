@@ -2,6 +2,10 @@
 
 ``train_supernet`` is the paper's Algorithm 1. It trains no weight for the sake of one size alone:
 the backbone and, per size, the transform serve all subnets.
+
+Supernets of several seeds are trained one after another. Stacked into one step, 3, 5 and 8 of them
+made 1.03 to 1.12, 1.00 to 1.08 and .88 to .93 times as many model-steps per processor second (one
+thread, 11 fields, batches of 512): the time goes into products and table rows, not into calls.
 """
 
 from __future__ import annotations
