@@ -12,7 +12,7 @@ import torch
 from aesbench.core.allocation import random_sizes, sizes_text
 from aesbench.core.metrics import score
 from aesbench.errors import ConfigError
-from aesbench.harness import runner
+from aesbench.harness import attempt as runner
 from aesbench.harness.attempt import PreparedCache
 from aesbench.harness.grid import plan
 from aesbench.harness.runner import run
@@ -72,7 +72,7 @@ def test_another_seed_gives_another_model(planted_tiny):
 def test_metrics_are_those_of_the_restored_model(planted_tiny, monkeypatch):
     """The test metrics are what an independent scoring of the final logits gives."""
     seen = []
-    from aesbench.harness import runner
+    from aesbench.harness import attempt as runner
 
     real = runner.predict
     monkeypatch.setattr(runner, "predict", lambda m, split: seen.append(real(m, split)) or seen[-1])
@@ -269,7 +269,7 @@ def test_scores_are_of_random_allocations_and_of_a_search_s_prepared_state(plant
 @pytest.mark.parametrize("method", ["supernet", "coupled"])
 def test_a_model_starts_from_inherited_weights_if_asked(planted_tiny, monkeypatch, method):
     """Every weight of the model that `fit` gets is .25 with the switch, and fresh without."""
-    from aesbench.harness import runner
+    from aesbench.harness import attempt as runner
 
     starts = []
     real = runner.fit
