@@ -228,7 +228,8 @@ class Attempt:
         if self._error:
             return None
         names = ("metrics", "epochs", "parameters", "flops")
-        phases = [name for name in ("retrain", "evaluate") if name in self.watch.seconds]
+        both: tuple[str, ...] = ("retrain", "evaluate")
+        phases = [name for name in both if name in self.watch.seconds]
         costs = {name: (self.watch.seconds[name], self.watch.cpu_seconds[name]) for name in phases}
         return Retrained({name: self._facts[name] for name in names}, costs, self.environment)
 

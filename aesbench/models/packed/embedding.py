@@ -36,11 +36,13 @@ class PackedEmbedding(nn.Module):
         bias: (models, 1), of the first-order terms.
         places: where each model's vectors stand among the pack's.
         is_sure: (models, 1 + dimensions), whether every batch looks up that table of the model.
+        has_fixed_shapes: as a ``FieldEmbedding``'s.
         looked: what the last batch looked up in each part.
         first_order: the first-order terms of the last batch, (models, batch), without the bias.
     """
 
     is_sure: Tensor
+    batches: Tensor
 
     def __init__(
         self, embeddings: Sequence[MixedEmbedding], wides: Sequence[FirstOrder], batch_size: int
@@ -62,10 +64,12 @@ class PackedEmbedding(nn.Module):
         self.parts = nn.ModuleList(
             Part(fields, embeddings, wides) for fields in alike(embeddings, batch_size)
         )
+        zero = torch.zeros((), dtype=torch.long, device=wides[0].bias.device)
         self.bias = nn.Parameter(torch.stack([one.bias.detach() for one in wides]).unsqueeze(1))
         self.maps = nn.ModuleList(map_of(part.own, embeddings) for part in self.all_parts())
         self.transforms = Transforms(embeddings) if embeddings[0].normalised else None
-        self.batches = 0
+        tracked = [getattr(one.norm, "num_batches_tracked", zero) for one in embeddings]
+        self.register_buffer("batches", torch.stack(tracked))
         self.places = self._places(embeddings)
         self._note_counters(embeddings)
         self.looked: list[Looked] = []
@@ -119,6 +123,9 @@ class PackedEmbedding(nn.Module):
             sure[model, 1 + len(own) :] = True
         self.register_buffer("is_sure", sure.to(self.bias.device))
         self.all_are_sure = bool(sure.all())
+        self.has_fixed_shapes = self.all_are_sure and all(
+            part.columns_each == 1 for part in self.all_parts()
+        )
         for part in self.all_parts():
             if not self.all_are_sure:
                 part.note_counters(embeddings, dims)
@@ -143,7 +150,8 @@ class PackedEmbedding(nn.Module):
             own.write(model, embedding)  # type: ignore[operator]
         if self.transforms is not None:
             self.transforms.write(model, embedding)
-            embedding.norm.num_batches_tracked.fill_(self.batches)  # type: ignore[operator, union-attr]
+            tracked: Any = embedding.norm.num_batches_tracked
+            tracked.copy_(self.batches[model])
         wide.bias.copy_(self.bias[model, 0])
 
 
@@ -172,7 +180,7 @@ class PartVectors:
         return self.looked.part.own.width * len(self.looked.part.own.fields)
 
     def product(self, weight: Tensor) -> Tensor:
-        """Return each value's vector times its field's rows of ``weight (models, width, outputs)``."""
+        """Return each vector times its field's rows of ``weight (models, width, outputs)``."""
         part = self.looked.part
         weights = weight.view(len(weight), len(part.own.fields), part.own.width, -1)
         return (part.by_field(self.vectors) @ weights).flatten(1, 2)
@@ -186,8 +194,9 @@ class PackedVectors(FieldVectors):
 
     def linear(self, layer: nn.Linear) -> Tensor:
         """Return a stacked layer of all vectors."""
-        outputs = layer.bias
-        weights = layer.weight.split([part.width for part in self._parts], 1)
+        outputs: Tensor | None = layer.bias
+        widths = [part.width for part in self._parts]
+        weights = torch.split(layer.weight, widths, 1)
         for part, weight in zip(self._parts, weights, strict=True):
             if not part.by_value:
                 flat = part.vectors.flatten(2)
@@ -198,7 +207,9 @@ class PackedVectors(FieldVectors):
                 continue
             is_first = outputs is layer.bias
             found = part.sum_over_fields(part.product(weight), outputs if is_first else None)
-            outputs = found if is_first else outputs + found
+            outputs = found if is_first or outputs is None else outputs + found
+        if outputs is None:
+            raise RuntimeError("an allocation has parameters, hence vectors")
         return outputs
 
     def total(self) -> Tensor:

@@ -80,12 +80,14 @@ class StackedBatchNorm(nn.Module):
 
     running_mean: Tensor
     running_var: Tensor
+    num_batches_tracked: Tensor
 
     def __init__(self, norms: Sequence[nn.BatchNorm1d]) -> None:
         super().__init__()
-        if any(norm.running_mean is None or norm.momentum is None for norm in norms):
+        momentum = norms[0].momentum
+        if momentum is None or any(norm.running_mean is None for norm in norms):
             raise NotPackableError("batch normalisation without running statistics")
-        self.eps, self.momentum = norms[0].eps, norms[0].momentum
+        self.eps, self.momentum = norms[0].eps, momentum
         for name in ("running_mean", "running_var", "num_batches_tracked"):
             self.register_buffer(name, torch.stack([getattr(norm, name) for norm in norms]))
         self.weight = self.bias = None
@@ -192,8 +194,9 @@ def stack(
 
 def write(stacked: nn.Module, model: int, module: nn.Module) -> None:
     """Copy what a stacked module has learned for one model into that model's own module."""
-    if hasattr(stacked, "write"):
-        stacked.write(model, module)
+    own_write = getattr(stacked, "write", None)
+    if own_write is not None:
+        own_write(model, module)
         return
     for name, child in stacked.named_children():
         write(child, model, module.get_submodule(name))

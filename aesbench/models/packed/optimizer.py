@@ -26,7 +26,7 @@ class _Moved:
 
 
 class _MovedRows(_Moved):
-    """A tensor ``(models, rows, ...)`` that Adam moves by rows, those of all models counted through."""
+    """A tensor ``(models, rows, ...)`` moved by rows, those of all models counted through."""
 
     def __init__(self, tensor: Tensor) -> None:
         super().__init__(tensor)
@@ -75,16 +75,16 @@ class PackedAdam:
                 self._move_vectors(one, weights)
             if terms is not None:
                 self._move(wide, wide.steps, one.groups.rows, one.first_order_gradients(terms))
-        moved = [one for one in self._dense if one.tensor.grad is not None]
+        moved = [own for own in self._dense if own.tensor.grad is not None]
         self._adam.update(
-            [one.tensor for one in moved],
-            [one.tensor.grad for one in moved],  # type: ignore[misc]
-            [one.moments[0] for one in moved],
-            [one.moments[1] for one in moved],
-            [one.steps for one in moved],
+            [own.tensor for own in moved],
+            [own.tensor.grad for own in moved if own.tensor.grad is not None],
+            [own.moments[0] for own in moved],
+            [own.moments[1] for own in moved],
+            [own.steps for own in moved],
         )
-        for one in (*moved, *self._weights):
-            one.tensor.grad = None
+        for forgotten in (*moved, *self._weights):
+            forgotten.tensor.grad = None
 
     def keep(self, models: Tensor) -> None:
         """Forget the other models."""
@@ -110,7 +110,7 @@ class PackedAdam:
             return
         counters = looked.part.counters().index_select(0, rows)
         counts = self._counts.view(-1).index_select(0, counters)
-        for count in counts.unique():
+        for count in torch.unique(counts):
             own = (counts == count).nonzero().squeeze(1)
             self._move(weights, count - 1, rows[own], gradients[own])  # Adam counts one more.
 

@@ -301,9 +301,7 @@ class SumOverFields(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(  # type: ignore[override]
-        ctx: Any, values: Tensor, bias: Tensor | None, looked: Looked
-    ) -> Tensor:
+    def forward(ctx: Any, values: Tensor, bias: Tensor | None, looked: Looked) -> Tensor:
         """Map ``(models, rows, width)`` to ``(models, batch, width)``, and add a bias."""
         ctx.looked, ctx.shape, ctx.has_bias = looked, values.shape, bias is not None
         models, batch, columns = looked.rows.shape
@@ -312,9 +310,7 @@ class SumOverFields(torch.autograd.Function):
         return sums if bias is None else sums.add_(bias)
 
     @staticmethod
-    def backward(  # type: ignore[override]
-        ctx: Any, gradients: Tensor
-    ) -> tuple[Tensor, Tensor | None, None]:
+    def backward(ctx: Any, gradients: Tensor) -> tuple[Tensor, Tensor | None, None]:
         """Return the gradients of the values and of the bias."""
         looked = ctx.looked
         counts = looked.counts.flatten()
