@@ -48,6 +48,9 @@ STEPS = 96
 """Model-steps of a contender in a round, by each process."""
 
 
+Batches = Iterator[tuple[Tensor, Tensor]]
+
+
 @dataclass(frozen=True)
 class Case:
     """What is trained.
