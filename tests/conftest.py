@@ -3,8 +3,8 @@
 ``make_context(**changes)`` gives a method's context over tiny data in memory; ``tiny_dataset`` is
 a prepared data set of the same rows on disk; ``planted_tiny`` is the generated data set of the
 command line, prepared in ``cache_dir``; ``spec`` is a run that nobody need make, ``make_record``
-gives the record of a run as a report reads it, ``failed`` that of one that failed; ``the_only`` an
-exhibit made of records, ``values`` a table's numbers.
+gives the record of a run as a report reads it, ``failed`` that of one that failed, ``packed``
+one of a pack; ``the_only`` an exhibit made of records, ``values`` a table's numbers.
 """
 
 import dataclasses
@@ -191,6 +191,17 @@ def failed(make_record):
         )
 
     return make
+
+
+@pytest.fixture
+def packed():
+    """Return the function that gives the record of a run as one that was retrained in a pack."""
+
+    def of(record, models=8, width=352):
+        told = {**record.environment, "pack": {"models": models, "width": width}}
+        return dataclasses.replace(record, environment=told)
+
+    return of
 
 
 @pytest.fixture

@@ -47,8 +47,8 @@ def export(
 ) -> None:
     """Write what came out of a run for use elsewhere. RUN is its id; the first digits do.
 
-    'torch' trains the run's model again, for runs keep no weights, and says whether its metrics
-    equal the record's; aesbench.load_model(FOLDER) returns it.
+    'torch' trains the run's model again, alone, for runs keep no weights, and says whether its
+    metrics equal the record's; aesbench.load_model(FOLDER) returns it.
     """
     from aesbench.core.files import write_atomically
     from aesbench.core.record import find_record

@@ -27,6 +27,6 @@ def merge(folders: tuple[Path, ...], into: Path) -> None:
 
     merged = merge_records(folders, into)
     click.echo(
-        f"{merged.copied} records copied, {merged.replaced} of them in place of failed ones;"
-        f" {merged.already_there} were there; all are in {into / 'records'}"
+        f"{merged.copied} records copied, {merged.replaced} of them in place of failed or packed"
+        f" ones; {merged.already_there} were there; all are in {into / 'records'}"
     )

@@ -94,6 +94,7 @@ def reproduce(
     interruption, give the same command again. 'aesbench report' then draws them.
     """
     # Imported here because torch takes a second, which --help should not.
+    from aesbench.harness.packing import checked_pack
     from aesbench.harness.studies import choose_studies, plan_studies
     from aesbench.plugins.study import Options
     from aesbench.terminal.plans import show_plans, show_what_is_drawn
@@ -115,7 +116,8 @@ def reproduce(
     chosen = choose_studies(names(studies), data)
     plans = plan_studies(chosen, data, options)
     specs = list({spec.run_id: spec for plan in plans.values() for spec in plan}.values())
-    show_plans(console, plans, specs, results, workers=jobs)
+    is_packed = checked_pack(pack, data, device) > 1
+    show_plans(console, plans, specs, results, workers=jobs, packed=is_packed)
     if dry_run:
         return 0
     place = choose_executor(

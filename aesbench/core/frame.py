@@ -28,6 +28,8 @@ _METRICS = {
 }
 _PARTS = ("embedding", "transform", "wide", "dense")
 _PHASES = ("prepare", "search", "score", "retrain", "evaluate")
+_ALONE = {"retrain": "; missing if in a pack"}
+_COSTS_OF_PACKS = ("retrain_s", "retrain_cpu_s", "peak_memory_bytes")
 
 COLUMNS = {
     "dataset": "registered name of the data set",
@@ -70,10 +72,14 @@ COLUMNS = {
     "sizes": "the size of each field, joined by hyphens; missing where sizes differ in a field",
     "allocation": "{field: [[rows, size], ...]} as JSON",
     "flops": "per predicted sample; a multiply-add counts once",
-    **{f"{phase}_s": f"wall seconds: {phase}" for phase in _PHASES},
-    **{f"{phase}_cpu_s": f"processor seconds, all threads: {phase}" for phase in _PHASES},
+    "pack": "how many models were retrained as one; 1 where it was alone",
+    **{f"{phase}_s": f"wall seconds: {phase}{_ALONE.get(phase, '')}" for phase in _PHASES},
+    **{
+        f"{phase}_cpu_s": f"processor seconds, all threads: {phase}{_ALONE.get(phase, '')}"
+        for phase in _PHASES
+    },
     "best_epoch": "of the retraining, the one that was kept",
-    "peak_memory_bytes": "of the process, or allocated on the GPU",
+    "peak_memory_bytes": "of the process, or allocated on the GPU; missing if in a pack",
     "aesbench": "version",
     "git_commit": "of the code",
     "git_dirty": "whether tracked files differed from it",
@@ -87,7 +93,7 @@ REALS = (
 COUNTS = (
     *("protocol", "budget", "seed", "search_index", "scored"),
     *(*(f"{part}_params" for part in _PARTS), "total_params", "table_rows", "fields"),
-    *("flops", "best_epoch", "peak_memory_bytes"),
+    *("flops", "pack", "best_epoch", "peak_memory_bytes"),
 )
 FLAGS = ("retrained", "inherited", "takes_budget", "git_dirty")
 """Columns that hold numbers, whole numbers and truths; all others hold text."""
@@ -97,7 +103,9 @@ def records_frame(records: Iterable[RunRecord]) -> pd.DataFrame:
     """Return one row per run, in the records' order, with ``COLUMNS``.
 
     A shared preparation counts in full in every run that used it. A run that was searched only has
-    ``retrained`` False, a label of its own, and nothing for whatever retraining measures.
+    ``retrained`` False, a label of its own, and nothing for whatever retraining measures. What a
+    pack of models took is no cost of one of them: a run that was retrained in one has none here,
+    so that no mean and no comparison can hold it; its record has its share.
     """
     frame = pd.DataFrame([_row(record) for record in records], columns=list(COLUMNS))
     for name in REALS + COUNTS:
@@ -118,7 +126,8 @@ def benchmark_frame(runs: pd.DataFrame) -> pd.DataFrame:
 
     A row per retrained run that succeeded, several searches of a seed as their mean: ``method``
     (the label), ``task`` (``dataset/backbone``), ``seed``, ``metric_error`` (1 - test AUC),
-    ``time_train_s`` (prepare, search and retrain) and ``time_infer_s`` (evaluate).
+    ``time_train_s`` (prepare, search and retrain; missing if retrained in a pack) and
+    ``time_infer_s`` (evaluate).
     """
     own = runs[(runs["status"] == "ok") & runs["retrained"]]
     rows = pd.DataFrame(
@@ -127,7 +136,7 @@ def benchmark_frame(runs: pd.DataFrame) -> pd.DataFrame:
             "task": own["dataset"] + "/" + own["backbone"],
             "seed": own["seed"],
             "metric_error": 1 - own["test_auc"],
-            "time_train_s": own[["prepare_s", "search_s", "retrain_s"]].sum(axis=1),
+            "time_train_s": own[["prepare_s", "search_s", "retrain_s"]].sum(axis=1, skipna=False),
             "time_infer_s": own["evaluate_s"],
         }
     )
@@ -170,6 +179,7 @@ def _row(record: RunRecord) -> dict[str, object]:
         "prepare_id": record.prepare_id,
         "takes_budget": record.takes_budget,
         "flops": record.flops,
+        "pack": 1,
         "best_epoch": record.epochs.get("best_epoch"),
         "peak_memory_bytes": record.peak_memory_bytes,
         "aesbench": record.environment.get("aesbench"),
@@ -190,6 +200,8 @@ def _row(record: RunRecord) -> dict[str, object]:
     for phase in _PHASES:
         row[f"{phase}_s"] = record.seconds.get(phase)
         row[f"{phase}_cpu_s"] = record.cpu_seconds.get(phase)
+    if record.pack is not None:
+        row |= {"pack": record.pack.models, **dict.fromkeys(_COSTS_OF_PACKS)}
     return row
 
 

@@ -17,6 +17,7 @@ from typing import Any
 
 from aesbench.core.allocation import Allocation
 from aesbench.core.files import file_name, from_json, json_files, to_json, write_atomically
+from aesbench.core.pack import Pack
 from aesbench.core.spec import RunSpec
 from aesbench.core.trace import Trace
 from aesbench.errors import AesbenchError, RecordError, did_you_mean
@@ -45,13 +46,14 @@ class RunRecord:
         parameters: trainable parameters: embedding, transform, wide, dense.
         flops: per predicted sample; a multiply-add counts once.
         seconds: by phase: prepare, search, retrain, evaluate. A shared ``prepare`` counts in full
-            in every record that used it.
+            in every record that used it. A ``retrain`` in a pack is a share of the pack's, and no
+            cost that compares.
         cpu_seconds: processor time by phase, all threads together; empty in records older than it.
-        peak_memory_bytes: of the process, or allocated on the GPU.
+        peak_memory_bytes: of the process, or allocated on the GPU; of all models of a pack.
         providers: who provides the ``method``, the ``backbone`` and the ``dataset``: a package with
             its version, or a file with the first digits of its hash; the name of the TOML file for
             data of the user's own. Runs of one method by two providers are never averaged.
-        environment: versions, hardware, threads, git commit, time.
+        environment: versions, hardware, threads, git commit, time; the pack, if it was in one.
         titles: what tables call its ``method`` (with its preset), ``dataset`` and ``backbone``, and
             the ``family`` of the method; empty in records older than it.
         traces: {stage: what it traced}; not part of the record's file, read by ``read_traces``.
@@ -83,6 +85,11 @@ class RunRecord:
         """Whether the run succeeded."""
         return self.status == "ok"
 
+    @property
+    def pack(self) -> Pack | None:
+        """The pack that it was retrained in; None if alone, as in records older than packs."""
+        return Pack.of(self.environment)
+
     def to_dict(self) -> dict[str, Any]:
         """Return the record as plain JSON values."""
         plain = {name: getattr(self, name) for name in self.__dataclass_fields__}
@@ -111,7 +118,8 @@ class RunRecord:
             if values.get("allocation") is not None:
                 values["allocation"] = Allocation.from_dict(values["allocation"])
             record = cls(**values)
-        except (AesbenchError, KeyError, TypeError) as error:
+            Pack.of(record.environment)  # Refuses what is none.
+        except (AesbenchError, AttributeError, KeyError, TypeError) as error:
             raise RecordError(f"malformed record: {error}") from error
         if record.spec.run_id != run_id:
             raise RecordError(f"run_id {run_id!r} does not match its spec: the file was edited")

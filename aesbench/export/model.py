@@ -9,6 +9,8 @@
 A run keeps no weights: records stay small, and any record at hand can be exported, others' too.
 The model is trained again from the record's spec and sizes, which takes no search and no plugin
 of a method; equal specs give equal bits on the same machine, and the metrics say whether they did.
+It is trained alone: a run that was retrained in a pack gives a model that is equal within
+``PACK_TOLERANCE`` only.
 Nothing here is unpickled: JSON and safetensors hold data only.
 """
 
@@ -25,6 +27,7 @@ from safetensors import SafetensorError
 
 from aesbench.core.allocation import Allocation
 from aesbench.core.files import from_json, to_json
+from aesbench.core.pack import Pack, agree
 from aesbench.core.record import RunRecord
 from aesbench.core.settings import build_config
 from aesbench.datasets.base import Dataset, Field
@@ -48,16 +51,18 @@ class ModelExport:
         files: {name: content}.
         metrics: {validation, test} -> {auc, logloss} of these weights.
         expected: the record's; empty for a run that was only searched.
+        pack: that the run was retrained in; None if alone.
     """
 
     files: dict[str, bytes]
     metrics: dict[str, dict[str, float]]
     expected: dict[str, dict[str, float]]
+    pack: Pack | None = None
 
     @property
     def is_the_runs(self) -> bool:
-        """Whether every metric equals the record's to the last bit."""
-        return bool(self.expected) and self.metrics == self.expected
+        """Whether every metric equals the record's: to the last bit, unless it is of a pack."""
+        return bool(self.expected) and agree(self.metrics, self.expected, self.pack)
 
 
 def export_model(
@@ -110,7 +115,7 @@ def export_model(
         **{f"vocabulary/{path.name}": path.read_bytes() for path in vocabulary},
     }
     expected = {split: dict(scores) for split, scores in record.metrics.items()}
-    return ModelExport(files, measured, expected)
+    return ModelExport(files, measured, expected, record.pack)
 
 
 def load_model(folder: str | Path) -> Backbone:

@@ -1,7 +1,7 @@
 """Brings the records of several machines into one folder, or refuses to and changes nothing.
 
 Records are copied as the bytes they are, with their traces and what is kept of their data sets;
-only a record that is not there yet, or takes the place of a failed one, is written.
+only a record that is not there yet, or takes the place of a failed or packed one, is written.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from pathlib import Path
 
 from aesbench.core.datasheet import datasheet_path, read_datasheet
 from aesbench.core.files import write_atomically
+from aesbench.core.pack import agree
 from aesbench.core.record import (
     RunRecord,
     read_record,
@@ -26,7 +27,14 @@ from aesbench.errors import ConfigError, RecordError
 
 @dataclass(frozen=True)
 class Merged:
-    """What a merge did: records copied, those of them that replaced a failed one, and the rest."""
+    """What a merge did.
+
+    Attributes:
+        copied: records that were copied.
+        replaced: those of them that took the place of another, of a failed run or of one that was
+            retrained in a pack.
+        already_there: the other records.
+    """
 
     copied: int
     replaced: int
@@ -46,7 +54,9 @@ def merge(folders: Sequence[str | Path], into: str | Path) -> Merged:
     """Copy the records of results folders, and what their searches traced, into another one.
 
     Where a folder holds a run that another one has too, equal records are one; of two that differ,
-    one that succeeded takes the place of one that failed, and of two failures the later stays.
+    one that succeeded takes the place of one that failed, and of two failures the later stays. Of
+    two that succeeded and agree as records of packs do, one that was retrained alone takes the
+    place of one that was not, since it has its cost; of two packs' the one that was there stays.
     Everything is checked before anything is written. An interrupted merge leaves whole records
     only, and the same command completes it.
 
@@ -58,7 +68,7 @@ def merge(folders: Sequence[str | Path], into: str | Path) -> Merged:
         ConfigError: ``folders`` is a single path.
         RecordError: a folder holds no record, a file is no record of this schema, a folder has no
             data of a data set in common with the others, or two successful records of one run
-            differ.
+            differ, where packs took part by more than ``PACK_TOLERANCE``.
     """
     if isinstance(folders, str | Path):  # Whose letters would be taken for folders.
         raise ConfigError(f"folders = {str(folders)!r}: expected a list of results folders")
@@ -128,6 +138,8 @@ def _better(kept: _Found, found: _Found) -> _Found:
     if kept.record == found.record:
         return kept
     if kept.record.ok and found.record.ok:
+        if _agree(kept.record, found.record):
+            return kept if kept.record.pack is None or found.record.pack else found
         raise RecordError(
             f"{kept.path} and {found.path} are different records of one run,"
             f" {found.record.spec.run_id}; nothing was copied. Delete the one that shall not count"
@@ -135,6 +147,16 @@ def _better(kept: _Found, found: _Found) -> _Found:
     if kept.record.ok != found.record.ok:
         return kept if kept.record.ok else found
     return max(kept, found, key=lambda f: str(f.record.environment.get("finished", "")))
+
+
+def _agree(one: RunRecord, other: RunRecord) -> bool:
+    """Whether two records of a run are as near as is promised where packs took part."""
+    packs = one.pack, other.pack
+    return (
+        any(packs)
+        and one.allocation == other.allocation
+        and agree(one.metrics, other.metrics, *packs)
+    )
 
 
 def _copy(found: _Found, into: Path) -> None:

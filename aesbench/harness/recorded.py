@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from aesbench.core.files import from_json
+from aesbench.core.pack import Pack
 from aesbench.core.phrasing import many
 from aesbench.core.record import provider_id, record_files, upgraded
 from aesbench.core.spec import RunSpec
@@ -45,21 +46,24 @@ class Recorded:
         done: which of them succeeded, by the run ids that were asked for.
         waiting: those of ``specs`` that are to be run.
         notes: what a user should know of the records beside them.
+        packed: how many of those done were retrained in packs.
     """
 
     specs: Sequence[RunSpec]
     done: frozenset[str]
     waiting: Sequence[RunSpec]
     notes: Sequence[str]
+    packed: int = 0
 
 
 @dataclass(frozen=True)
 class _Known:
-    """A record: its spec, whether it succeeded, and who provided what."""
+    """A record: its spec, whether it succeeded, who provided what, and its pack."""
 
     spec: RunSpec
     ok: bool
     providers: Mapping[str, str]
+    pack: Pack | None = None
 
 
 def recorded(results: Path, specs: Sequence[RunSpec], *, force: bool = False) -> Recorded:
@@ -97,6 +101,7 @@ def recorded(results: Path, specs: Sequence[RunSpec], *, force: bool = False) ->
         done=frozenset(done),
         waiting=list(waiting.values()),
         notes=[*notes, *_others(specs, known, results)],
+        packed=sum(one.pack is not None for one in done.values()),
     )
 
 
@@ -105,7 +110,8 @@ def _read(results: Path, datasets: Iterable[str]) -> Iterable[_Known]:
         try:
             data = upgraded(from_json(path.read_text(encoding="utf-8")))
             spec = RunSpec.from_dict(data["spec"])
-            yield _Known(spec, data["status"] == "ok", data["providers"])
+            pack = Pack.of(data.get("environment") or {})
+            yield _Known(spec, data["status"] == "ok", data["providers"], pack)
         except (OSError, ValueError, KeyError, TypeError, AesbenchError):
             continue  # Whoever needs this very file says what is wrong with it.
 

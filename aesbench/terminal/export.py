@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from aesbench.core.pack import PACK_TOLERANCE
 from aesbench.terminal.written import show_written
 
 if TYPE_CHECKING:
@@ -60,10 +61,22 @@ def _compared(found: ModelExport) -> str:
     auc = f"test AUC {found.metrics['test']['auc']:.6f}"
     if not found.expected:
         return f"trained for the first time, for the run was only searched: {auc}"
-    if found.is_the_runs:
-        return f"trained again, and every metric equals the record's to the last bit: {auc}"
     recorded = found.expected.get("test", {}).get("auc")
     beside = "no test AUC" if recorded is None else f"{recorded:.6f}"
+    if found.pack is not None:
+        near = (
+            f"every metric is within {PACK_TOLERANCE:g} of the record's, as is promised of packs"
+            if found.is_the_runs
+            else f"a metric is off by more than the {PACK_TOLERANCE:g} that is promised of packs:"
+            " other hardware, versions or threads round otherwise, too"
+        )
+        return (
+            f"note: trained again alone, while the run was retrained in a pack ({found.pack}):"
+            f" {auc}, the record has {beside}; {near}. model.json holds the metrics of the exported"
+            " weights"
+        )
+    if found.is_the_runs:
+        return f"trained again, and every metric equals the record's to the last bit: {auc}"
     return (
         f"note: trained again, but not to the same bits: {auc}, the record has {beside}. Other"
         " hardware, versions or threads than the record's round otherwise; model.json holds the"

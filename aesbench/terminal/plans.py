@@ -22,6 +22,7 @@ def show_plans(
     results: Path,
     *,
     workers: int,
+    packed: bool = False,
 ) -> None:
     """Print for each study how many runs it has, how many are done, and how long the rest takes.
 
@@ -31,8 +32,9 @@ def show_plans(
         specs: all of them, each once.
         results: where records lie.
         workers: processes at a time.
+        packed: whether models are retrained in packs.
     """
-    pace = Pace.from_records(specs, results)
+    pace = Pace.from_records(specs, results, packed=packed)
     done = recorded(results, specs).done
     rows = []
     for name, own in ({**plans, "together": specs} if len(plans) > 1 else plans).items():

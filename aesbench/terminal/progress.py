@@ -30,11 +30,12 @@ class GridDisplay:
         results: Path,
         *,
         workers: int,
+        packed: bool = False,
     ) -> None:
         self._console = console
         self._left = {spec.run_id: spec for spec in waiting}
         self._workers = workers
-        self._pace = Pace.from_records(specs, results)
+        self._pace = Pace.from_records(specs, results, packed=packed)
         self._bars = Progress(
             TextColumn("{task.description}"),
             BarColumn(bar_width=24),

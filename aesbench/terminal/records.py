@@ -11,6 +11,7 @@ from typing import Any
 from rich.console import Console
 
 from aesbench.core.label import Label
+from aesbench.core.pack import NO_COST
 from aesbench.core.phrasing import many
 from aesbench.core.record import (
     SCHEMA,
@@ -52,6 +53,7 @@ def show_records(console: Console, results: Path) -> None:
             )
         )
         _list(console, "rows of their own, as they do not compare:", _rows(evidence))
+        _list(console, f"{NO_COST}:", _packed(records))
         _list(console, "made by what has changed since:", _changed(records))
         _list(
             console,
@@ -104,6 +106,19 @@ def _rows(evidence: Evidence) -> list[str]:
                 where = evidence.place(place)
                 found.append(f"{many(len(own), 'run')} of {label} on {where}: {why}")
     return found
+
+
+def _packed(records: Iterable[RunRecord]) -> list[str]:
+    """Count the runs of each place that were retrained in packs, by how many and how wide."""
+    counts = Counter(
+        (record.spec.dataset, record.spec.backbone, record.pack)
+        for record in records
+        if record.pack is not None
+    )
+    return [
+        f"{many(count, 'run')} on {dataset}, {backbone}: {pack}"
+        for (dataset, backbone, pack), count in sorted(counts.items())
+    ]
 
 
 def _changed(records: Iterable[RunRecord]) -> list[str]:

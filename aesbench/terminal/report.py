@@ -15,7 +15,7 @@ from aesbench.core.processors import available_cpus
 from aesbench.core.record import RunRecord
 from aesbench.plugins.exhibit import Evidence
 from aesbench.report.evidence import View, evidence_under, gather
-from aesbench.report.page.overall_tables import STACKS, overall_files, overall_tables
+from aesbench.report.page.overall_tables import PACKED, STACKS, overall_files, overall_tables
 from aesbench.report.page.paper_table import paper_table
 from aesbench.report.page.write import write_report
 from aesbench.report.page.write_tables import as_rich
@@ -85,4 +85,6 @@ def _show(console: Console, evidence: Evidence) -> dict[str, str]:
     rows = overall(evidence)
     for table in overall_tables(rows):
         console.print(as_rich(table, STACKS))
+    if rows["packed"].any():
+        console.print(PACKED, highlight=False)
     return overall_files(rows)

@@ -74,6 +74,11 @@ def _facts(record: RunRecord) -> list[str]:
     if record.seconds:
         phases = ", ".join(f"{phase} {seconds:.1f}" for phase, seconds in record.seconds.items())
         lines.append(f"seconds: {phases}")
+    if record.pack is not None:
+        lines.append(
+            f"retrained in a pack ({record.pack}): seconds of retrain are its share, peak memory is"
+            " all models'; neither is compared"
+        )
     return lines
 
 

@@ -116,3 +116,26 @@ def test_tabarenas_tools_find_their_columns(records, failed, make_record):
     first = frame[(frame.method == "ues:32") & (frame.seed == 0)].iloc[0]
     assert (first.task, first.time_train_s, first.time_infer_s) == ("tiny/widedeep", 7.0, 0.5)
     assert first.metric_error == pytest.approx(1 - (0.7 + 0.9) / 2)
+
+
+def test_a_run_of_a_pack_has_no_cost_of_its_own(make_record, packed):
+    """Neither its share of the pack's seconds nor the pack's memory; all else it has."""
+    alone, in_pack = (
+        dataclasses.replace(record, cpu_seconds={"search": 3.0, "retrain": 5.0})
+        for record in (make_record(), packed(make_record(seed=1)))
+    )
+    frame = records_frame([alone, in_pack])
+    assert list(frame["pack"]) == [1, 8]
+    costs = ["retrain_s", "retrain_cpu_s", "peak_memory_bytes"]
+    assert list(frame[costs].iloc[0]) == [4.0, 5.0, 1 << 20] and frame[costs].iloc[1].isna().all()
+    rest = frame.drop(columns=[*costs, "pack", "seed", "run_id"])
+    pd.testing.assert_series_equal(rest.iloc[0], rest.iloc[1], check_names=False)
+    assert in_pack.seconds["retrain"] == 4.0  # The share stays in the record.
+
+
+def test_tabarenas_tools_get_no_time_of_a_pack(make_record, packed):
+    """A sum without the retraining would be too short; of two searches the one alone counts."""
+    searches = [packed(make_record(seed=1)), make_record(seed=1, search_index=1)]
+    frame = benchmark_frame(records_frame([packed(make_record()), *searches]))
+    assert pd.isna(frame.time_train_s[0]) and list(frame.time_train_s[1:]) == [7.0]
+    assert list(frame.time_infer_s) == [0.5, 0.5] and frame.metric_error.notna().all()

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from aesbench import Allocation, Field, RunRecord, TrainConfig
+from aesbench.core.pack import Pack
 from aesbench.core.record import (
     find_record,
     read_record,
@@ -420,3 +421,13 @@ def test_every_committed_record_still_reads():
     assert record_files(folder) == paths
     assert [read_record(path).spec.run_id for path in paths] == [path.stem for path in paths]
     assert all(record_path(folder, read_record(path).spec) == path for path in paths)
+
+
+def test_a_record_tells_its_pack(make_record, packed, tmp_path):
+    """Written and read again; what is no pack is no record."""
+    record = packed(make_record())
+    path = write_record(tmp_path, record)
+    assert read_record(path).pack == Pack(8, 352) and make_record().pack is None
+    path.write_text(path.read_text().replace('"width": 352', '"width": -1'))
+    with pytest.raises(RecordError, match="malformed record: pack = .*delete or move the file"):
+        read_record(path)

@@ -11,18 +11,21 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
+from rich.console import Console
 
 import aesbench
 from aesbench import Allocation, Block, Field, RunRecord
 from aesbench.cli import cli
+from aesbench.core.pack import PACK_TOLERANCE
 from aesbench.core.record import write_record
 from aesbench.errors import ConfigError, RecordError
 from aesbench.export.fuxictr import fuxictr_files
 from aesbench.export.model import export_model, load_model
 from aesbench.export.torchrec import torchrec_tables, unfused
 from aesbench.harness.grid import plan
-from aesbench.harness.runner import run
+from aesbench.harness.runner import run, run_packed
 from aesbench.models.training import predict
+from aesbench.terminal.export import show_comparison
 
 QUICK = {"train": {"epochs": "1"}}
 FIELDS = (Field("user", 30), Field("tags", 9, 3), Field("flag", 4), Field("a b", 5))
@@ -74,10 +77,12 @@ def test_the_exported_model_is_the_runs(
 
     With dropout too, whatever the search drew from the global generators.
     """
-    from aesbench.harness import runner
+    from aesbench.harness import attempt
 
     seen = []
-    monkeypatch.setattr(runner, "predict", lambda m, part: seen.append(predict(m, part)) or seen[0])
+    monkeypatch.setattr(
+        attempt, "predict", lambda m, part: seen.append(predict(m, part)) or seen[0]
+    )
     if method.startswith("adass"):
         settings = {**settings, "adass": {"epochs": "1"}}
     (spec,) = plan(
@@ -102,6 +107,28 @@ def test_a_model_with_other_bits_is_not_the_runs(planted_tiny):
     searched = dataclasses.replace(done, metrics={})
     found = export_model(searched, planted_tiny, progress=silent)
     assert not found.is_the_runs and not found.expected and found.metrics == done.metrics
+
+
+def test_a_run_of_a_pack_is_its_model_alone_within_the_tolerance(planted_tiny):
+    """It is trained again alone, which rounds otherwise; beyond the tolerance it is another one."""
+    specs = plan(planted_tiny, ["ues:2", "ues:8"], seeds=[0], settings=QUICK)
+    done = next(r for r in run_packed(specs, planted_tiny, 2) if r.spec == specs[0])
+    assert done.pack.models == 2
+    found = export_model(done, planted_tiny, progress=silent)
+    assert found.is_the_runs and found.pack == done.pack
+    assert found.metrics == run(specs[0], planted_tiny).metrics
+    for share, is_the_runs in ((0.9, True), (1.1, False)):
+        auc = found.metrics["test"]["auc"] + share * PACK_TOLERANCE
+        moved = {**found.metrics, "test": {**found.metrics["test"], "auc": auc}}
+        again = dataclasses.replace(found, expected=moved)
+        assert again.is_the_runs == is_the_runs
+        console = Console(record=True, width=500)
+        show_comparison(console, again)
+        text = console.export_text()
+        assert f"trained again alone, while the run was retrained in a pack ({done.pack})" in text
+        assert f"test AUC {auc - share * PACK_TOLERANCE:.6f}, the record has {auc:.6f}" in text
+        assert ("every metric is within 0.005" in text) == is_the_runs
+        assert ("a metric is off by more than the 0.005" in text) != is_the_runs
 
 
 def test_vocabularies_go_with_the_model(tiny_dataset, tmp_path):

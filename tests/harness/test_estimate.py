@@ -91,3 +91,37 @@ def test_records_on_disk_are_learned_and_what_is_no_record_is_passed_over(plante
 def test_times_are_said_in_a_fitting_unit(seconds, text):
     """Seconds, minutes from a minute and a half, hours from an hour and a half."""
     assert duration(seconds) == text
+
+
+def test_a_share_of_a_pack_is_no_time_of_a_run_alone(planted_tiny, packed):
+    """Alone 20 s each, in a pack 5 s: a plan has what its own way takes, once that is known."""
+    specs = plan(planted_tiny, ["ues:2", "ues:8", "mde:value"], seeds=range(3))
+    ues, mde = [s for s in specs if s.method == "ues"], [s for s in specs if s.method == "mde"]
+    alone = record_of(ues[0], prepare=0.0, search=0.0, retrain=20.0, evaluate=1.0)
+    share = packed(record_of(ues[1], prepare=0.0, search=0.0, retrain=5.0, evaluate=1.0))
+
+    def estimates(records, wanted):
+        found = []
+        for is_packed in (False, True):
+            pace = Pace(specs, packed=is_packed)
+            for record in records:
+                pace.learn(record)
+            found.append(pace.estimate([wanted]))
+        return found
+
+    assert estimates([alone, share], ues[2]) == [Estimate(21.0), Estimate(6.0)]
+    assert estimates([alone, share], mde[0]) == [Estimate(21.0, 1), Estimate(6.0, 1)]
+    assert estimates([alone], ues[2]) == [Estimate(21.0), Estimate(21.0)]
+    assert estimates([share], ues[2]) == [Estimate(None), Estimate(6.0)]
+    assert estimates([share], mde[0]) == [Estimate(None), Estimate(6.0, 1)]
+    other = record_of(mde[1], prepare=0.0, search=2.0, retrain=10.0, evaluate=1.0)
+    assert estimates([share, other], ues[2]) == [Estimate(13.0, 1), Estimate(6.0)]
+
+
+def test_what_was_searched_in_a_packed_run_tells_of_searches(planted_tiny, packed):
+    """Only its retraining was shared."""
+    (whole,) = plan(planted_tiny, ["supernet"], seeds=[0])
+    (search,) = plan(planted_tiny, ["supernet"], seeds=[0], retrain=False)
+    pace = Pace([whole, search])
+    pace.learn(packed(record_of(whole, prepare=100.0, search=5.0, retrain=50.0, evaluate=1.0)))
+    assert pace.estimate([search]) == Estimate(105.0)

@@ -7,7 +7,9 @@ import shutil
 import pytest
 
 import aesbench
+from aesbench.core.allocation import Allocation, Block
 from aesbench.core.datasheet import write_datasheet
+from aesbench.core.pack import PACK_TOLERANCE
 from aesbench.core.record import RunRecord, read_records, record_path, trace_path, write_record
 from aesbench.core.trace import Trace
 from aesbench.errors import ConfigError, RecordError
@@ -18,7 +20,9 @@ from aesbench.harness.merge import Merged, merge
 def make(tmp_path, spec):
     """Write a record of one seed into a folder; return its path."""
 
-    def write(folder, seed, *, failed=False, auc=0.75, finished="2026-01-01", traced=True, **spec_):
+    def write(
+        folder, seed, *, failed=False, auc=0.75, finished="2026-01-01", traced=True, pack=0, **spec_
+    ):
         trace = Trace()
         if traced:
             trace("loss", 0, auc)
@@ -27,7 +31,8 @@ def make(tmp_path, spec):
             status="failed" if failed else "ok",
             error={"type": "E", "message": "m", "phase": "p", "traceback": ""} if failed else None,
             metrics={} if failed else {"test": {"auc": auc}},
-            environment={"finished": finished},
+            environment={"finished": finished}
+            | ({"pack": {"models": pack, "width": 90}} if pack else {}),
             traces={"search": trace},
         )
         facts = ("settings", "fields", "splits", "facts", "truth")
@@ -191,3 +196,36 @@ def test_an_interrupted_merge_is_completed_by_the_next(tmp_path, make, monkeypat
     monkeypatch.undo()
     assert merge([tmp_path / "a"], tmp_path / "all") == Merged(1, 0, 1)
     assert files(tmp_path / "all") == files(tmp_path / "a")
+
+
+@pytest.mark.parametrize("order", ["ab", "ba"])
+def test_a_run_alone_takes_the_place_of_the_same_in_a_pack(tmp_path, make, order):
+    """Whichever comes first, where they agree within the tolerance: it has its cost."""
+    make("a", 0, auc=0.75), make("b", 0, auc=0.75 + 0.9 * PACK_TOLERANCE, pack=8)
+    replaced = [merge([tmp_path / folder], tmp_path / "all").replaced for folder in order]
+    assert replaced == [0, int(order == "ba")]
+    assert files(tmp_path / "all") == files(tmp_path / "a")
+
+
+def test_of_two_packs_the_first_stays(tmp_path, make):
+    """Of one run, in packs of other neighbours."""
+    make("a", 0, pack=8), make("b", 0, auc=0.75 - 0.9 * PACK_TOLERANCE, pack=4)
+    merged = merge([tmp_path / "a", tmp_path / "b"], tmp_path / "all")
+    assert merged == Merged(copied=1, replaced=0, already_there=1)
+    assert files(tmp_path / "all") == files(tmp_path / "a")
+
+
+def test_a_pack_beyond_the_tolerance_is_refused(tmp_path, make):
+    """As any other difference is; and so are other sizes, however near the scores."""
+    paths = [make("a", 0, auc=0.75), make("b", 0, auc=0.75 + 1.1 * PACK_TOLERANCE, pack=8)]
+    refused(tmp_path, *map(str, paths), "nothing was copied")
+    path = make("b", 0, pack=8)
+    sizes = Allocation(("user",), ((Block(9, 2),),)).to_dict()
+    path.write_text(json.dumps({**json.loads(path.read_text()), "allocation": sizes}))
+    refused(tmp_path, *map(str, paths), "nothing was copied")
+
+
+def test_alone_a_difference_of_any_size_is_refused(tmp_path, make):
+    """Bits are promised there."""
+    make("a", 0, auc=0.75), make("b", 0, auc=0.75 + 1e-12)
+    refused(tmp_path, "different records of one run")

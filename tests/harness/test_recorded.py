@@ -68,6 +68,17 @@ def test_a_tuned_run_is_not_the_default(planted_tiny, tmp_path):
     assert recorded(tmp_path, [tuned]).waiting == [tuned]
 
 
+def test_runs_of_packs_are_done_and_counted(planted_tiny, tmp_path, make_record, packed):
+    """Their scores count; whoever wants their costs is told that there are none."""
+    specs = plan(planted_tiny, ["ues:8", "ues:2"], seeds=[0], settings=QUICK)
+    for record in (dataclasses.replace(make_record(), spec=spec) for spec in specs):
+        write_record(tmp_path, record)
+    assert recorded(tmp_path, specs).packed == 0
+    write_record(tmp_path, packed(dataclasses.replace(make_record(), spec=specs[0])))
+    found = recorded(tmp_path, specs)
+    assert (len(found.done), found.packed) == (2, 1)
+
+
 @pytest.mark.parametrize("kind", ["method", "backbone"])
 def test_a_run_by_another_provider_is_named(planted_tiny, tmp_path, kind):
     """A plugin that changed may have other results: nothing is taken over, nothing is run."""

@@ -90,3 +90,15 @@ def test_a_file_that_is_no_record_is_not_touched(tmp_path, make_record, shown):
     path = write_record(tmp_path, make_record())
     path.write_text('{"schema": 99}')
     assert shown(show_upgrade).startswith("0 records") and path.read_text() == '{"schema": 99}'
+
+
+def test_packs_are_listed_by_place_and_width(tmp_path, make_record, packed, shown):
+    """As what has no cost to compare; a folder without any says nothing of them."""
+    write_record(tmp_path, make_record())
+    assert "retrained in packs" not in shown()
+    for seed in range(1, 4):
+        write_record(tmp_path, packed(make_record(seed=seed), width=90 if seed == 1 else 352))
+    text = shown()
+    assert "retrained in packs: no cost; run with --pack 1 --force:" in text
+    assert "1 run on tiny, widedeep: 8 models, width 90" in text
+    assert "2 runs on tiny, widedeep: 8 models, width 352" in text

@@ -232,3 +232,10 @@ def test_a_run_page_tells_what_was_tuned_of_the_protocol(record):
     tuned = dataclasses.replace(record, spec=spec)
     assert "tuned of the protocol: train.l2 0.0001" in shown(tuned, {})
     assert "tuned of" not in shown(record, {})
+
+
+def test_a_run_of_a_pack_says_so(record, traces, packed):
+    """How many models and how wide, and that its costs are not its own; alone nothing is said."""
+    text = " ".join(shown(packed(record), traces).split())
+    assert "retrained in a pack (8 models, width 352): seconds of retrain are its share" in text
+    assert "pack" not in shown(record, traces)

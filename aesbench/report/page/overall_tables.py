@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from aesbench.core.pack import NO_COST
 from aesbench.core.phrasing import runs_in_words
 from aesbench.plugins.exhibit import AUC, COUNT, Table, is_missing, shown
 from aesbench.report.page.write_tables import as_csv, as_latex, as_markdown
@@ -18,6 +19,9 @@ CAPTION = (
     f" retraining. A method marked{UNBUDGETED} takes no budget and ran without one."
 )
 
+PACKED = f"{NO_COST.capitalize()} (n: seeds that have one)."
+"""What is said where runs were retrained in packs."""
+
 STACKS = (
     ("method", "n"),
     ("AUC", "95 % interval"),
@@ -30,8 +34,12 @@ STACKS = (
 
 
 def overall_files(rows: pd.DataFrame) -> dict[str, str]:
-    """Return ``{file: its text}`` of the comparison."""
-    whole = Table("overall", "Overall comparison", "", rows[list(COLUMNS)], _COUNTS)
+    """Return ``{file: its text}`` of the comparison.
+
+    Where runs were retrained in packs, ``retrain_n`` says how many seeds have a ``retrain_s``.
+    """
+    packed = ["retrain_n"] if rows["packed"].any() else []
+    whole = Table("overall", "Overall comparison", "", rows[[*COLUMNS, *packed]], _COUNTS)
     tables = overall_tables(rows)
     return {
         "overall.csv": as_csv(whole),
@@ -75,7 +83,7 @@ def _table(title: str, own: pd.DataFrame) -> Table:
     return Table(
         name="overall",
         title=title,
-        caption=CAPTION,
+        caption=CAPTION + (f" {PACKED}" if own["packed"].any() else ""),
         frame=frame[[*names, "P-R model", "FLOPs", "search s", "retrain s"]],
         forms={
             "emb. params": COUNT,
@@ -83,7 +91,6 @@ def _table(title: str, own: pd.DataFrame) -> Table:
             "P-R model": "{:.2%}",
             "FLOPs": COUNT,
             "search s": "{:.1f}",
-            "retrain s": "{:.1f}",
         },
         texts={
             "method": [
@@ -98,6 +105,12 @@ def _table(title: str, own: pd.DataFrame) -> Table:
             ],
             "AUC (true)": _spreads(own["true_auc"], own["true_auc_std"]),
             "LogLoss": _spreads(own["logloss_mean"], own["logloss_std"]),
+            "retrain s": [
+                shown(seconds, "{:.1f}") + (f" (n = {timed})" if 0 < timed < n else "")
+                for seconds, timed, n in zip(
+                    own["retrain_s"], own["retrain_n"], own["n"], strict=True
+                )
+            ],
         },
         bold={
             "AUC": list(own["leads_auc"]),

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from aesbench._version import __version__
 from aesbench.core.label import Label
+from aesbench.core.pack import NO_COST
 from aesbench.core.phrasing import many, natural, span
 from aesbench.errors import ConfigError, RecordError, did_you_mean
 from aesbench.plugins.exhibit import Evidence
@@ -254,16 +255,32 @@ class _Shown:
         values = row.runs[measure] if isinstance(measure, str) else measure(row.runs)
         return over_seeds(row.runs[values.notna()], measure)
 
+    def seeds_of(self, place: Place, key: str) -> int:
+        """Return how many seeds a row has at a place."""
+        row = self.rows[place].get(key)
+        return 0 if row is None else row.runs["seed"].nunique()
+
     def seeds(self) -> list[int]:
         """Return how many seeds each row has at each place where it ran."""
-        found = (self.summary(p, k, self.columns[0]) for p in self.rows for k in self.keys)
-        return [one.n for one in found if one is not None]
+        return [n for place in self.rows for key in self.keys if (n := self.seeds_of(place, key))]
+
+    def lacks_costs(self) -> bool:
+        """Whether costs are shown that runs lack which were retrained in packs."""
+        return COLUMNS["retrain"] in self.columns and any(
+            (row.runs["pack"] > 1).any()
+            for of_place in self.rows.values()
+            for key, row in of_place.items()
+            if key in self.keys
+        )
 
     def cells(self, place: Place, column: Column) -> list[str]:
         """Return a column of a place, row by row."""
         found = [self.summary(place, key, column) for key in self.keys]
         texts = ["--" if one is None else column.text(one.mean) for one in found]
         if not column.better:
+            for number, (key, one) in enumerate(zip(self.keys, found, strict=True)):
+                if one is not None and one.n < self.seeds_of(place, key):
+                    texts[number] += rf"{{\scriptsize\,($n = {one.n}$)}}"
             return texts
         means = [None if one is None else one.mean for one in found]
         first = best(means, least=column.better < 0)
@@ -358,6 +375,8 @@ def _caption(evidence: Evidence, shown: _Shown) -> str:
             f" {span(tested)} comparison{'' if max(tested) == 1 else 's'} of a column."
         )
     texts += [f"{column.legend}." for column in shown.columns if not column.better]
+    if shown.lacks_costs():
+        texts.append(f"{latex_escape(NO_COST).capitalize()}; $n$: seeds that have one.")
     if BEST in (*shown.keys, shown.baseline):
         chosen = {
             evidence.method(row.label)

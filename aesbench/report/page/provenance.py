@@ -36,12 +36,13 @@ def provenance(exhibit: Exhibit, runs: pd.DataFrame) -> Provenance:
     own = runs[runs["run_id"].isin(list(exhibit.runs))] if len(exhibit.runs) else runs
     records = list(own["record"])
     facts = [(what, _values(records, read)) for what, read in _FACTS]
+    facts = [(what, text) for what, text in facts if text and (what, text) != _USUAL]
     # A study's command says nothing of a trainer that was changed by hand.
     is_plain = all(record.spec.train == TrainConfig() for record in records)
     return Provenance(
         runs=len(records),
         commands=tuple(exhibit.reproduce if is_plain else ()) or tuple(run_commands(records)),
-        facts=tuple((what, text) for what, text in facts if text),
+        facts=tuple(facts),
     )
 
 
@@ -97,6 +98,12 @@ def _backbone(record: RunRecord) -> str:
     return f"{record.spec.backbone} ({settings})" if settings else record.spec.backbone
 
 
+def _retrained(record: RunRecord) -> str:
+    return f"in packs of {record.pack.models}" if record.pack else _ALONE
+
+
+_ALONE = "alone"
+_USUAL = ("retrained", _ALONE)
 _FACTS: tuple[tuple[str, Callable[[RunRecord], str]], ...] = (
     ("data", _data),
     ("backbone", _backbone),
@@ -104,4 +111,5 @@ _FACTS: tuple[tuple[str, Callable[[RunRecord], str]], ...] = (
     ("versions", _versions),
     ("plugins of others", _providers),
     ("hardware", _hardware),
+    ("retrained", _retrained),
 )

@@ -37,6 +37,7 @@ def paired_differences(
     """
     if measure not in runs or not pd.api.types.is_numeric_dtype(runs[measure]):
         known = [str(name) for name in runs.select_dtypes("number")]
+        known = [name for name in known if str(measure) in name] or known
         raise ConfigError(
             f"measure = {measure!r}: no column of numbers{did_you_mean(measure, known)}"
         )

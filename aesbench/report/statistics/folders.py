@@ -2,7 +2,8 @@
 
 Equal specs give equal bits where processors, threads and versions are equal. Elsewhere sums are
 rounded differently, and training makes another run of it: on small data sets the same spec then
-differs almost as much as two seeds do. So a run is judged by the machines that made it.
+differs almost as much as two seeds do. So a run is judged by the machines that made it, and by
+whether it was retrained alone, for a pack rounds differently, too.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import Any
 import pandas as pd
 
 from aesbench.core.frame import records_frame, row_identity
+from aesbench.core.pack import PACK_TOLERANCE
 from aesbench.core.phrasing import natural
 from aesbench.core.record import RunRecord, read_records
 from aesbench.core.settings import require
@@ -42,7 +44,7 @@ _DIFFERENT = (BEYOND, FAILED_MINE, FAILED_THEIRS)
 _METRICS = ("auc", "logloss")
 _ROUNDING = ("cpu", "device", "threads", "package torch", "package numpy")
 """What decides how sums are rounded."""
-_FACTS = ("aesbench", "git commit", "python", "cpu", "device", "threads")
+_FACTS = ("aesbench", "git commit", "python", "cpu", "device", "threads", "pack")
 _GROUPS = {"git": "git", "packages": "package", "providers": "provider"}
 _UNKNOWN = "unknown"
 
@@ -61,7 +63,8 @@ class FolderComparison:
             and ``logloss``, of all splits (or scored allocations) the largest difference; ``limit
             auc`` and ``limit logloss``, from which on it is no noise; ``excess``, how many times
             the limit it is, of the two metrics the larger; ``same_sizes``; ``alike``, whether
-            processor, device, threads and versions of torch and numpy are the same; ``verdict``:
+            processor, device, threads and versions of torch and numpy are the same; ``packed``,
+            whether either of them was retrained in a pack; ``verdict``:
             ``equal`` (to the last bit), ``within``, ``beyond``, ``other sizes`` (of a search
             without a score, on machines that are not alike), ``failed in mine``, ``failed in
             theirs``, ``both failed``, ``only mine``, ``only theirs``.
@@ -101,9 +104,9 @@ def compare(
     Args:
         mine, theirs: as ``--results`` names them.
         tolerance: the most by which AUC or LogLoss of one spec may differ. By default ``TOLERANCE``
-            where machines are alike; where they are not, at least three times the standard
-            deviation of the difference between two seeds, on the data set and backbone (the
-            median over methods).
+            where machines are alike, ``PACK_TOLERANCE`` where packs took part; where machines are
+            not alike, at least three times the standard deviation of the difference between two
+            seeds, on the data set and backbone (the median over methods).
 
     Raises:
         ConfigError: both are one folder, or the tolerance is no number of at least 0.
@@ -216,8 +219,8 @@ def _judged(
     mine: RunRecord | None, theirs: RunRecord | None, spread: Places, tolerance: float | None
 ) -> dict[str, Any]:
     """Return what a row of ``runs`` says of a run beside its identity."""
-    columns = ("auc", "logloss", "limit auc", "limit logloss", "excess", "same_sizes", "alike")
-    row: dict[str, Any] = dict.fromkeys(columns)
+    measured = ("auc", "logloss", "limit auc", "limit logloss", "excess")
+    row: dict[str, Any] = dict.fromkeys((*measured, "same_sizes", "alike", "packed"))
     if mine is None or theirs is None:
         return {**row, "verdict": ONLY_THEIRS if mine is None else ONLY_MINE}
     if not (mine.ok and theirs.ok):
@@ -225,10 +228,14 @@ def _judged(
         return {**row, "verdict": failed if mine.ok or theirs.ok else BOTH_FAILED}
     row["same_sizes"] = mine.allocation == theirs.allocation
     row["alike"] = _rounding(mine) == _rounding(theirs)
+    row["packed"] = mine.pack is not None or theirs.pack is not None
+    least = PACK_TOLERANCE if row["packed"] else TOLERANCE
     noise = spread.get((mine.spec.dataset, mine.spec.backbone), {})
     for metric in _METRICS:
         row[metric] = _largest(mine, theirs, metric)
-        row[f"limit {metric}"] = _limit(tolerance, row["alike"], noise.get(metric, 0.0))
+        spread_of = 0.0 if row["alike"] else noise.get(metric, 0.0)
+        limit = max(least, SEEDS_SPREAD * spread_of) if tolerance is None else tolerance
+        row[f"limit {metric}"] = limit
     known = [
         abs(row[m]) / row[f"limit {m}"] if row[f"limit {m}"] else (inf if row[m] else 0.0)
         for m in _METRICS
@@ -236,12 +243,6 @@ def _judged(
     ]
     row["excess"] = max(known, default=None)
     return {**row, "verdict": _verdict(mine, theirs, row)}
-
-
-def _limit(tolerance: float | None, is_alike: bool, spread: float) -> float:
-    if tolerance is not None:
-        return tolerance
-    return TOLERANCE if is_alike else max(TOLERANCE, SEEDS_SPREAD * spread)
 
 
 def _verdict(mine: RunRecord, theirs: RunRecord, row: Mapping[str, Any]) -> str:
@@ -266,7 +267,7 @@ def _largest(mine: RunRecord, theirs: RunRecord, metric: str) -> float | None:
 
 def _facts(record: RunRecord) -> dict[str, str]:
     """Return who and what made a run, fact by fact."""
-    told = dict(record.environment)
+    told = {**record.environment, "pack": str(record.pack or "none")}
     for group, word in _GROUPS.items():
         parts = told.pop(group, None) or {}
         told |= {f"{word} {name}": value for name, value in sorted(parts.items())}

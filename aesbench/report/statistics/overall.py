@@ -36,9 +36,11 @@ def overall(evidence: Evidence) -> pd.DataFrame:
 
     Beside ``COLUMNS`` there are ``failed`` (runs that failed, in no other number), ``true_auc`` and
     its ``true_auc_std`` (against the true probabilities, for generated data), ``model_reduction``
-    (parameters of the whole model saved against the reference), ``unbudgeted`` (whether the method
-    takes no budget though methods beside it were given one), ``place`` (in words) and ``leads_auc``
-    and ``leads_logloss`` (whether it leads over the seeds that methods share).
+    (parameters of the whole model saved against the reference), ``packed`` (whether runs of it were
+    retrained in packs, which has no cost), ``retrain_n`` (over how many seeds ``retrain_s`` is),
+    ``unbudgeted`` (whether the method takes no budget though methods beside it were given one),
+    ``place`` (in words) and ``leads_auc`` and ``leads_logloss`` (whether it leads over the seeds
+    that methods share).
 
     Raises:
         RecordError: there is nothing to compare.
@@ -69,8 +71,8 @@ def overall(evidence: Evidence) -> pd.DataFrame:
             flags = {"unbudgeted": bool(takes_none and is_budgeted), **marks}
             rows.append({"place": where, **row, **flags})
     frame = pd.DataFrame(rows, dtype=object)
-    flags_of = dict.fromkeys(("unbudgeted", "leads_auc", "leads_logloss"), bool)
-    return frame.astype({"n": int, "failed": int, **flags_of})
+    flags_of = dict.fromkeys(("packed", "unbudgeted", "leads_auc", "leads_logloss"), bool)
+    return frame.astype({"n": int, "failed": int, "retrain_n": int, **flags_of})
 
 
 def _row(group: pd.DataFrame, whole: float | None) -> dict[str, Any]:
@@ -79,6 +81,7 @@ def _row(group: pd.DataFrame, whole: float | None) -> dict[str, Any]:
     has_truth = len(done) and done["test_expected_auc"].notna().all()
     true = over_seeds(done, "test_expected_auc") if has_truth else None
     model = mean_over_seeds(done, "total_params")
+    retraining = over_seeds(done, "retrain_s")
     first = group.iloc[0]
     return {
         "dataset": first["dataset"],
@@ -99,5 +102,7 @@ def _row(group: pd.DataFrame, whole: float | None) -> dict[str, Any]:
         "model_reduction": 1 - model / whole if model is not None and whole else None,
         "flops": mean_over_seeds(done, "flops"),
         "search_s": mean_over_seeds(done, search_seconds),
-        "retrain_s": mean_over_seeds(done, "retrain_s"),
+        "retrain_s": retraining and retraining.mean,
+        "retrain_n": retraining.n if retraining else 0,
+        "packed": (done["pack"] > 1).any(),
     }

@@ -11,6 +11,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Seq
 import pandas as pd
 
 from aesbench.core.spec import REFERENCE_DIM
+from aesbench.plugins.exhibit import is_missing
 from aesbench.plugins.paper import Place
 from aesbench.report.statistics.summary import Summary, summarise
 
@@ -58,22 +59,27 @@ def by_method(runs: pd.DataFrame, column: str = "method") -> dict[str, pd.DataFr
 
 
 def seed_means(runs: pd.DataFrame, measure: Measure) -> pd.Series:
-    """Return ``{seed: the mean of a measure over its searches}``, seeds ascending."""
+    """Return ``{seed: the mean of a measure over its searches}``, seeds ascending.
+
+    Runs without it are left out, as are costs of those that were retrained in packs.
+    """
     values = runs[measure] if isinstance(measure, str) else measure(runs)
     seeds = runs["seed"]
     found: dict[Hashable, list[float]] = {}
     for seed, value in zip(seeds, values, strict=True):
-        found.setdefault(seed, []).append(value)
+        if not is_missing(value):
+            found.setdefault(seed, []).append(value)
     return pd.Series({seed: summarise(found[seed]).mean for seed in sorted(found)}, dtype=float)  # type: ignore[type-var]
 
 
 def over_seeds(runs: pd.DataFrame, measure: Measure) -> Summary | None:
-    """Return the summary of a measure over seeds; None without a run."""
-    return summarise(list(seed_means(runs, measure))) if len(runs) else None
+    """Return the summary of a measure over seeds; None without a run that has it."""
+    values = list(seed_means(runs, measure)) if len(runs) else []
+    return summarise(values) if values else None
 
 
 def mean_over_seeds(runs: pd.DataFrame, measure: Measure) -> float | None:
-    """Return the mean of a measure over seeds; None without a run."""
+    """Return the mean of a measure over seeds; None without a run that has it."""
     found = over_seeds(runs, measure)
     return None if found is None else found.mean
 

@@ -149,3 +149,16 @@ def test_the_files_do_not_depend_on_the_order_of_records(uniform, make_record, f
     assert list(first) == ["overall.csv", "overall.md", "overall.tex"]
     for shuffled in (everything, everything[::-1], everything[3:] + everything[:3]):
         assert overall_files(overall(gather(shuffled))) == first
+
+
+def test_the_cost_of_packs_is_a_dash_and_a_note(uniform, packed):
+    """In print and in the CSV; of a row retrained so in part, it is said how many seeds count."""
+    records = [packed(uniform[0]), *uniform[1:3], *map(packed, uniform[3:])]
+    lines = lines_of(records)
+    assert lines["ues:32"].endswith("| 3.0 | 4.0 (n = 2) |")
+    assert lines["ues:8"].endswith("| 3.0 | – |")
+    rows = {row["method"]: (row["retrain_s"], row["retrain_n"]) for row in csv_rows(records)}
+    assert rows == {"ues:32": ("4.0", "2"), "ues:8": ("", "0")}
+    note, files = "Retrained in packs: no cost; run with --pack 1 --force", files_of(records)
+    assert note in files["md"] and "Retrained in packs: no cost" in files["tex"]
+    assert "packs" not in "".join(files_of(uniform).values())

@@ -227,3 +227,17 @@ def test_latex_typesets_a_table_of_any_names(nasty, tmp_path, name):
     frame.columns = [name, "x"]
     text = as_latex(type(table)("t", name, name, frame))
     assert "Missing character" not in compile_latex(tmp_path, text, packages="booktabs,amssymb")
+
+
+def test_the_cost_of_packs_is_missing_and_said_to_be(records, packed):
+    """A row has the mean of its seeds that were alone, and their number."""
+    own = [r for r in records if r.spec.backbone == "widedeep"]
+    apart = {("ues:24", seed) for seed in range(3)} | {("adass:e", 0)}
+    changed = [packed(r) if (r.spec.label, r.spec.seed) in apart else r for r in own]
+    chosen = {"columns": ["retrain", "auc"], "methods": ["ues:32", "ues:24", "adass:e"]}
+    text = paper_table(gather(changed), **chosen)
+    cells = [row[0] for row in body(text).values()]
+    assert cells == ["4.0", "--", r"4.0{\scriptsize\,($n = 2$)}"]
+    assert "Retrained in packs: no cost; run with" in text and "over 3 seeds" in text
+    assert "packs" not in paper_table(gather(own), **chosen)
+    assert "packs" not in paper_table(gather(changed), ["auc"])

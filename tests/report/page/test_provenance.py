@@ -38,3 +38,12 @@ def test_an_exhibit_that_names_no_runs_is_of_all(records, exhibit):
     assert provenance(exhibit, runs).runs == len(records)
     own = dataclasses.replace(exhibit, reproduce=("aesbench reproduce mine",))
     assert provenance(own, runs).commands == ("aesbench reproduce mine",)
+
+
+def test_packs_are_named_where_there_are_any(records, packed, exhibit):
+    """With how many runs each is of, and those that were alone; else nothing is said."""
+    first, *rest = records
+    facts = dict(provenance(exhibit, gather([packed(first), *rest]).runs).facts)
+    others = f"{len(rest)} run" + "s" * (len(rest) > 1)
+    assert facts["retrained"] == f"alone ({others}); in packs of 8 (1 run)"
+    assert "retrained" not in dict(provenance(exhibit, gather(records).runs).facts)

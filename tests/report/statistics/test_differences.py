@@ -98,3 +98,14 @@ def test_runs_that_do_not_compare_are_refused(seeds, make_record):
         aesbench.paired_differences(aesbench.records_frame(records))
     with pytest.raises(RecordError, match="appears twice"):
         aesbench.paired_differences(aesbench.records_frame([records[0], records[0]]))
+
+
+def test_costs_of_packs_are_compared_with_nothing(make_record, packed):
+    """Of two methods with three seeds each, one pair was alone on both sides."""
+    records = [make_record(label, seed) for label in ("ues:32", "mde") for seed in range(3)]
+    records[0], records[4] = packed(records[0]), packed(records[4])
+    frame = aesbench.records_frame(records)
+    pairs = []
+    for measure in ("retrain_s", "peak_memory_bytes", "test_auc"):
+        pairs += list(aesbench.paired_differences(frame, measure=measure)["pairs"])
+    assert pairs == [1, 1, 3]

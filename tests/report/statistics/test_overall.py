@@ -137,3 +137,15 @@ def test_no_records_is_an_error_that_names_the_next_step():
     """An empty results folder leads to `aesbench run`."""
     with pytest.raises(RecordError, match="aesbench run"):
         overall(gather([]))
+
+
+def test_what_was_retrained_in_packs_has_no_cost(uniform, packed):
+    """The mean is over the seeds that were alone, whose number is told; scores count as ever."""
+    slow = dataclasses.replace(uniform[2], seconds={**uniform[2].seconds, "retrain": 7.0})
+    mixed = rows_of([packed(uniform[0]), uniform[1], slow, *map(packed, uniform[3:])])
+    found = {name: (r["retrain_s"], r["retrain_n"], r["packed"]) for name, r in mixed.items()}
+    assert found == {"ues:32": (5.5, 2, True), "ues:8": (None, 0, True)}
+    alone = rows_of(uniform)
+    assert {(r["retrain_n"], r["packed"]) for r in alone.values()} == {(3, False)}
+    same = ("n", "auc_mean", "search_s", "flops")
+    assert all(mixed[m][name] == alone[m][name] for m in alone for name in same)
