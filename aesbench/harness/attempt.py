@@ -141,7 +141,7 @@ class Attempt:
         self.progress = progress or _silent
         self.environment: dict[str, Any] = {}
         self._dataset, self._device, self._test = dataset, device, test
-        self._phase = "setup"
+        self._phase, self._peak_bytes = "setup", 0
         self._method: Method | None = None
         self._facts: dict[str, Any] = {}
         self._traces: dict[
@@ -191,6 +191,8 @@ class Attempt:
                 self._score(method, cache)
                 return None
             allocation = self._search(method, cache)
+        # Other runs may search before this one is retrained.
+        self._peak_bytes = peak_memory_bytes(self._device)
         if self._error or not self.spec.retrain:
             return None
         return allocation
@@ -203,6 +205,7 @@ class Attempt:
                 raise RuntimeError("nothing was searched yet")
             self._method.inherit(context, cache.get(), allocation, model)
 
+        reset_peak_memory(self._device)
         with self.guarded():
             with self.timed("retrain"):
                 begin = inherit if self.spec.inherit else None
@@ -248,7 +251,7 @@ class Attempt:
             error=self._error,
             seconds=self.watch.seconds,
             cpu_seconds=self.watch.cpu_seconds,
-            peak_memory_bytes=peak_memory_bytes(self._device),
+            peak_memory_bytes=max(self._peak_bytes, peak_memory_bytes(self._device)),
             providers=providers_of(self.spec, self._dataset),
             environment=describe_environment(self._device) | self.environment,
             titles=self._titles,

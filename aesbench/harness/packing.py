@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
-
 from aesbench.core.settings import require
 from aesbench.core.spec import REFERENCE_DIM, RunSpec
 from aesbench.datasets.base import Dataset
@@ -31,7 +29,7 @@ def auto_pack(dataset: Dataset, device: str) -> int:
 
     It depends on nothing measured, nor on the machine, so that a command means the same everywhere.
     """
-    kind = torch.device(device).type
+    kind = device.partition(":")[0]
     values = sum(field.cardinality for field in dataset.fields)
     size_bytes = values * REFERENCE_DIM * 4 * COPIES
     pack = MOST.get(kind, 1)

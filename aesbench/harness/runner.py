@@ -203,6 +203,7 @@ def _trained(
                 RuntimeWarning,
                 stacklevel=2,
             )
+        built.clear()  # Whatever is trained alone is measured without them.
     for attempt, allocation in left:
         attempt.retrain(cache, allocation)
         yield attempt, allocation
