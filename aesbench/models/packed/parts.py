@@ -154,7 +154,7 @@ class Part(nn.Module):
             mean, variance = self.running_mean, self.running_var
             centred = values - mean.index_select(1, self._field_of)
         else:
-            weights = (counts / batch).unsqueeze(2)
+            weights = (counts.to(values.dtype) / batch).unsqueeze(2)
             empty = torch.zeros_like(self.running_mean)
             mean = empty.index_add(1, self._field_of, weights * values)
             centred = values - mean.index_select(1, self._field_of)
