@@ -158,7 +158,7 @@ class PartVectors:
     def sum_over_fields(self, values: Tensor) -> Tensor:
         """Return what the rows of a batch hold of ``(models, rows, width)``, added up."""
         found: Tensor = SumOverFields.apply(values, self.looked)  # type: ignore[no-untyped-call]
-        return found
+        return found.view(*self.looked.rows.shape[:2], -1)
 
     @property
     def width(self) -> int:

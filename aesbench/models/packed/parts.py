@@ -304,11 +304,14 @@ class SumOverFields(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, values: Tensor, looked: Looked) -> Tensor:  # type: ignore[override]
-        """Map ``(models, rows, width)`` to ``(models, batch, width)``."""
+        """Map ``(models, rows, width)`` to ``(models * batch, width)``.
+
+        It is viewed as ``(models, batch, width)`` outside: autograd lets nobody change in place
+        what a function gives as a view, and a ReLU may.
+        """
         ctx.looked, ctx.shape = looked, values.shape
-        models, batch, columns = looked.rows.shape
-        bags = embedding_bag(looked.rows.view(-1, columns), values.flatten(0, 1), mode="sum")
-        return bags.view(models, batch, -1)
+        columns = looked.rows.shape[2]
+        return embedding_bag(looked.rows.view(-1, columns), values.flatten(0, 1), mode="sum")
 
     @staticmethod
     def backward(ctx: Any, gradients: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]
@@ -317,7 +320,7 @@ class SumOverFields(torch.autograd.Function):
         counts = looked.counts.flatten()
         batch_rows = torch.div(looked.groups.order, looked.rows.shape[2], rounding_mode="floor")
         starts = counts.cumsum(0) - counts  # A value that nobody looked up has an empty bag: zeros.
-        sums = embedding_bag(batch_rows, gradients.flatten(0, 1), starts, mode="sum")
+        sums = embedding_bag(batch_rows, gradients, starts, mode="sum")
         return sums.view(ctx.shape), None
 
 
