@@ -49,6 +49,7 @@ class Part(nn.Module):
     weights: Tensor
     wide: Tensor
     class_of: Tensor
+    has_vector: Tensor
     counter_of: Tensor
     running_mean: Tensor
     running_var: Tensor
@@ -92,6 +93,10 @@ class Part(nn.Module):
             self.register_buffer("running_var", sample.new_ones(shape))
             for model, embedding in enumerate(embeddings):
                 self._copy_statistics(model, embedding, back=False)
+        has_vector = torch.tensor([[layout.width > 0 for layout in one] for one in layouts])
+        self.some_lack = own.dim > 0 and not own.classes and not bool(has_vector.all())
+        if self.some_lack:
+            self.register_buffer("has_vector", has_vector.to(sample))
         if own.classes:
             classes = torch.full((models, rows), NO_VECTOR, dtype=torch.uint8)
             for model, dims in enumerate(own.classes):
@@ -137,6 +142,19 @@ class Part(nn.Module):
                     number = 1 + dims[model].index(dim) if dim else 0
                     numbers[model, first + start : first + stop] = number
         self.register_buffer("counter_of", numbers.to(self.wide.device))
+
+    def without_lacking(self, vectors: Tensor) -> Tensor:
+        """Return vectors, by value or ``(models, batch, fields, width)``, that never move from zero
+        where the model gives the field none.
+
+        A layer's columns of them are zero too. Where vectors meet each other they are not: the
+        gradient of one is the others, whatever itself is.
+        """
+        if not self.some_lack:
+            return vectors
+        if self.own.by_value:
+            return vectors * self.has_vector.index_select(1, self._field_of).unsqueeze(2)
+        return vectors * self.has_vector[:, None, :, None]
 
     def by_field(self, values: Tensor) -> Sequence[Tensor]:
         """Split ``(models, rows, ...)`` by the rows' fields."""
