@@ -36,11 +36,11 @@ def of_seed(outcome):
 
 def test_packs_give_the_records_of_single_runs(planted_tiny, tmp_path):
     """The same runs, nearly the same quality, and nothing left to do for either way."""
-    methods = ("ues:2", "ues:8", "mde:value", "mde:field", "random")
+    methods = ("ues:2", "mde:value", "mde:field", "random")
     specs = plan(planted_tiny, methods, seeds=range(3), settings=QUICK)
     alone = execute(specs, planted_tiny, tmp_path / "alone", threads=1)
     packed = execute(specs, planted_tiny, tmp_path / "packed", threads=1, pack=3, workers=2)
-    assert (packed.ran, packed.failed) == (alone.ran, alone.failed) == (15, 0)
+    assert (packed.ran, packed.failed) == (alone.ran, alone.failed) == (12, 0)
     singles, records = by_id(tmp_path / "alone"), by_id(tmp_path / "packed")
     assert singles.keys() == records.keys() == {spec.run_id for spec in specs}
     for key, record in records.items():
@@ -87,7 +87,7 @@ def test_killed_in_mid_grid_it_loses_what_was_in_flight(planted_tiny, cache_dir,
     """kill -9 of the whole command: finished records stay whole, another command does the rest."""
     arguments = (
         "run", "--methods", "ues:2,mde:value", "--dataset", "planted-tiny", "--seeds", "4",
-        "--jobs", "1", "--pack", "2", "--results", "results", "--set", "train.epochs=3",
+        "--jobs", "1", "--pack", "2", "--results", "results", "--set", "train.epochs=1",
     )  # fmt: skip
     command = [sys.executable, "-m", "aesbench", *arguments]
     environment = {k: v for k, v in os.environ.items() if k != "AESBENCH_DATA"}

@@ -144,8 +144,10 @@ def draw_batches(fields, models, steps, *, seed=0, rows=BATCH, most=None):
 
 
 def trained_alone(models, batches):
-    """Train each by itself, dropout drawing from a global generator; return (steps, models, rows)
-    logits."""
+    """Train each by itself and return (steps, models, rows) logits.
+
+    Dropout draws from a global generator of the model's seed.
+    """
     logits = []
     for number, model in enumerate(models):
         own = []
@@ -220,7 +222,7 @@ def test_a_pack_trains_each_model_as_it_would_be_trained_alone(mix, backbone, un
     """Logits and losses of every step, then the weights, then the logits in eval mode."""
     fields, allocations = MIXES[mix]
     models = build(backbone, unification, fields, allocations)
-    batches = draw_batches(fields, len(models), 200 if mix == "everything" else 40)
+    batches = draw_batches(fields, len(models), 200 if mix == "everything" else 24)
     pack, found = trained_as_one(models, batches)
     expected = trained_alone(models, batches)
     assert_same_training(found, expected, batches)
@@ -240,7 +242,7 @@ def test_dropout_and_batch_normalisation_are_each_models_own(backbone, unificati
     """Dropout drops what a global generator of the same seed would let it drop."""
     fields, allocations = MIXES["everything"]
     models = build(backbone, unification, fields, allocations, DRAWING)
-    batches = draw_batches(fields, len(models), 40)
+    batches = draw_batches(fields, len(models), 24)
     pack, found = trained_as_one(models, batches)
     assert_same_training(found, trained_alone(models, batches), batches)
     for model, twin in zip(models, written(pack, models), strict=True):
@@ -312,7 +314,7 @@ def test_a_pack_starts_with_its_models_bits(mix, backbone, unification):
 def test_the_same_pack_gives_the_same_bits(backbone, unification):
     """Same models, same neighbours, same batches: equal in every logit and weight."""
     fields, allocations = MIXES["everything"]
-    batches = draw_batches(fields, len(allocations), 20)
+    batches = draw_batches(fields, len(allocations), 10)
     found = []
     for _ in range(2):
         models = build(backbone, unification, fields, allocations, DRAWING, torch.float32)
@@ -330,7 +332,7 @@ def test_what_pads_a_pack_stays_exactly_zero(mix, backbone, unification):
     """A pack has as many weights other than zero as its models have."""
     fields, allocations = MIXES[mix]
     models = build(backbone, unification, fields, allocations, dtype=torch.float32)
-    pack, _ = trained_as_one(models, draw_batches(fields, len(models), 40))
+    pack, _ = trained_as_one(models, draw_batches(fields, len(models), 12))
     twins = written(pack, models)
     own = [weight for twin in twins for weight in twin.parameters()]
     assert sum(map(torch.count_nonzero, pack.parameters())) == sum(map(torch.count_nonzero, own))
