@@ -142,6 +142,7 @@ class Attempt:
         self.environment: dict[str, Any] = {}
         self._dataset, self._device, self._test = dataset, device, test
         self._phase = "setup"
+        self._method: Method | None = None
         self._facts: dict[str, Any] = {}
         self._traces: dict[
             str, Trace
@@ -202,8 +203,9 @@ class Attempt:
         """Train what was found, alone, and test it."""
 
         def inherit(context: Context, model: Backbone) -> None:
-            method = _method_of(self.spec)
-            method.inherit(context, cache.get(), allocation, model)
+            if self._method is None:
+                raise RuntimeError("nothing was searched yet")
+            self._method.inherit(context, cache.get(), allocation, model)
 
         with self.guarded():
             with self.timed("retrain"):
@@ -230,7 +232,8 @@ class Attempt:
         if self._error:
             return None
         names = ("metrics", "epochs", "parameters", "flops")
-        phases = [name for name in ("retrain", "evaluate") if name in self.watch.seconds]
+        both: tuple[str, ...] = ("retrain", "evaluate")
+        phases = [name for name in both if name in self.watch.seconds]
         costs = {name: (self.watch.seconds[name], self.watch.cpu_seconds[name]) for name in phases}
         return Retrained({name: self._facts[name] for name in names}, costs, self.environment)
 
@@ -259,7 +262,7 @@ class Attempt:
 
     def _prepare(self, cache: PreparedCache) -> Method:
         """Return the method, whose prepared state the cache then holds."""
-        method = _method_of(self.spec)
+        method = self._method = _method_of(self.spec)
         self.prepare_id = prepare_key_of(self.spec, method)
         if cache.holds(self.prepare_id):
             self.watch.add("prepare", *cache.cost)

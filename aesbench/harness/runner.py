@@ -22,6 +22,10 @@ from aesbench.models.packed.training import fit_pack
 from aesbench.models.randomness import global_generators, stage_seed
 from aesbench.models.training import Progress
 
+MOST_PADDING = 1.5
+"""Models whose vectors would become wider than so many times their own are not trained as one: what
+a pack saves, its padding would cost."""
+
 
 def run(
     spec: RunSpec,
@@ -106,7 +110,7 @@ def run_packed(
             alike[attempt.prepare_id, allocation] = []
             waiting[protocol_of(spec)].append((attempt, allocation))
     for found in waiting.values():
-        for members in even_parts(found, pack):
+        for members in similar(found, pack):
             for attempt, allocation in _trained(members, dataset, place, cache):
                 yield attempt.record()
                 known = attempt.retrained()
@@ -128,6 +132,35 @@ def protocol_of(spec: RunSpec) -> str:
         repr(spec.train),
     )
     return content_hash(shared)
+
+
+def similar(
+    found: Sequence[tuple[Attempt, Allocation]], pack: int
+) -> list[Sequence[tuple[Attempt, Allocation]]]:
+    """Cut what was found into packs of at most so many, whose sizes are alike enough to be padded.
+
+    Those of one size make as few packs as they can, as equal as can be.
+    """
+    sorts = sorted(found, key=lambda one: _sizes(one[1]))  # Equal ones stay in their order.
+    groups: list[list[tuple[Attempt, Allocation]]] = []
+    for one in sorts:
+        if groups and _padding([_sizes(known[1]) for known in [*groups[-1], one]]) <= MOST_PADDING:
+            groups[-1].append(one)
+        else:
+            groups.append([one])
+    return [part for group in groups for part in even_parts(group, pack)]
+
+
+def _sizes(allocation: Allocation) -> tuple[int, ...]:
+    """Return each field's largest size, those of the most values first."""
+    fields = sorted(allocation.blocks, key=lambda blocks: -sum(block.rows for block in blocks))
+    return tuple(max(block.dim for block in blocks) for blocks in fields)
+
+
+def _padding(sizes: Sequence[tuple[int, ...]]) -> float:
+    """Return how many times as wide as their own the models' vectors are when all are padded."""
+    widest = sum(map(max, zip(*sizes, strict=True)))
+    return widest * len(sizes) / sum(map(sum, sizes))
 
 
 def even_parts(items: Sequence[Any], most: int) -> list[Sequence[Any]]:

@@ -122,11 +122,11 @@ def step(model: nn.Module, optimizer: ModelAdam, ids: Tensor, labels: Tensor) ->
 
 
 def cross_entropy_gradient(logits: Tensor, labels: Tensor) -> Tensor:
-    """Return the gradient of the mean cross-entropy (Eq. 2) by the logits ``(batch,)``.
+    """Return the gradient of the mean cross-entropy (Eq. 2) by the logits ``(..., batch)``.
 
     It is all that a step needs of the loss, which itself takes as long as a layer.
     """
-    return (logits.sigmoid() - labels) / len(labels)
+    return (logits.sigmoid() - labels) / labels.shape[-1]
 
 
 @torch.no_grad()

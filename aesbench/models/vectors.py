@@ -42,7 +42,7 @@ class Joined(FieldVectors):
 
     def total(self) -> Tensor:
         """Return the sum of the vectors."""
-        return self._flat.unflatten(1, (-1, self._width)).sum(1)
+        return self._flat.view(len(self._flat), -1, self._width).sum(1)
 
     def squares(self) -> Tensor:
         """Return the sum of the squares of the whole row."""

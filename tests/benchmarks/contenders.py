@@ -21,6 +21,7 @@ import tempfile
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,9 @@ from aesbench.models import training
 from aesbench.models.backbones import Backbone, BackboneConfig
 from aesbench.models.embedding import MixedEmbedding
 from aesbench.models.optimizer import FusedAdam, ModelAdam
+from aesbench.models.packed import training as packed_training
+from aesbench.models.packed.model import Pack
+from aesbench.models.packed.optimizer import PackedAdam
 from aesbench.plugins.registry import BACKBONES
 
 LEARNING_RATE = TrainConfig().learning_rate
@@ -84,11 +88,13 @@ class Contender:
         name: how the table calls it.
         train: takes one step per batch of the rows, in a fresh random order.
         predict: returns the logits ``(rows,)`` in file order.
+        models: how many are trained, each by one step per batch; ``predict`` is the first one's.
     """
 
     name: str
     train: Callable[[], None]
     predict: Callable[[], NDArray[Any]]
+    models: int = 1
 
 
 def make_ours(task: Task) -> Contender:
@@ -166,11 +172,37 @@ def make_torchs(task: Task) -> Contender:
     return our_loop("aesbench, SparseAdam", task, model, TorchAdam(ours, model), generator)
 
 
-def build_ours(task: Task) -> tuple[Backbone, ModelAdam, torch.Generator]:
+def make_packed(task: Task, models: int) -> Contender:
+    """Build so many of ours, that differ in their seeds, to be trained as one."""
+    built = [build_ours(task, seed) for seed in range(models)]
+    device, config = torch.device(task.device), TrainConfig(batch_size=task.batch_size)
+    pack = Pack([model for model, _, _ in built], task.batch_size, [])
+    optimizer = PackedAdam(
+        pack.embedding, pack.backbone, learning_rate=config.learning_rate, l2=config.l2
+    )
+    take_step = packed_training.make_step(pack, optimizer, device)
+
+    def train() -> None:
+        pack.train()
+        each = [
+            task.split.batches(task.batch_size, device=device, shuffle=generator)
+            for _, _, generator in built
+        ]
+        for batches in zip(*each, strict=True):
+            ids, labels = zip(*batches, strict=True)
+            take_step(torch.stack(ids), torch.stack(labels))
+
+    def predict() -> NDArray[Any]:
+        return packed_training.predict(pack, task.split, models, device)[0]
+
+    return Contender(f"aesbench, pack of {models}", train, predict, models)
+
+
+def build_ours(task: Task, seed: int = 0) -> tuple[Backbone, ModelAdam, torch.Generator]:
     """Build our model with the protocol's settings, its optimizer and what shuffles."""
     fields = [Field(*pair) for pair in zip(task.names, task.cardinalities, strict=True)]
     config = TrainConfig(batch_size=task.batch_size)
-    generator = torch.Generator().manual_seed(0)
+    generator = torch.Generator().manual_seed(seed)
     embedding = MixedEmbedding(
         fields,
         Allocation.uniform(fields, task.dim),
@@ -330,6 +362,7 @@ VARIANTS: dict[str, Callable[[Task], Contender]] = {
     "compiled": make_compiled,
     "foreach": make_foreach,
     "torch-optimizers": make_torchs,
+    **{f"packed-{models}": partial(make_packed, models=models) for models in (1, 8, 64, 256)},
 }
 """Ours in other ways, to tell what each is worth."""
 

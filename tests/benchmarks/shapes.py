@@ -43,6 +43,7 @@ def criteo() -> Shape:
 SHAPES = {
     # Out-of-vocabulary ids included.
     "ml1m": Shape((6041, 3707, 3440, 3, 8, 22, 82, 302, 3, 25), (128, 64)),
+    "ml100k": Shape((944, 1614, 796, 3, 8, 22, 73, 215, 3, 25), (128, 64)),
     "criteo": criteo(),
     "flights": Shape((12, 31, 7, 19, 60, 16, 3765, 4000, 3, 104, 1160), (128, 64)),
 }

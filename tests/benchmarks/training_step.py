@@ -51,7 +51,9 @@ def show_task(task: Task, names: list[str], rounds: int) -> bool:
     before = [metrics.logloss(task.split.labels, c.predict()) for c in contenders]
     first_s = [time_pass_s(contender, task.device) for contender in contenders]
     steps = len(task.split) // task.batch_size
-    measured = [[time_pass_s(c, task.device) / steps for c in contenders] for _ in range(rounds)]
+    measured = [
+        [time_pass_s(c, task.device) / steps / c.models for c in contenders] for _ in range(rounds)
+    ]
     after = [metrics.logloss(task.split.labels, c.predict()) for c in contenders]
     floor = measure_floor(task)
 

@@ -25,7 +25,8 @@ def plugins():
 
 @pytest.fixture
 def packed(monkeypatch):
-    """How many models each pack has had."""
+    """How many models each pack has had; models of any sizes are packed."""
+    monkeypatch.setattr(runner, "MOST_PADDING", 99.0)
     sizes, real = [], runner.fit_pack
 
     def counting(models, *rest):
@@ -84,6 +85,27 @@ def test_a_pack_has_at_most_as_many_as_asked_for(planted_tiny, packed):
     records = list(run_packed(specs, planted_tiny, 3))
     assert sorted(packed) == [2, 3] and len(by_spec(records)) == 5
     assert sorted(record.environment["pack"]["models"] for record in records) == [2, 2, 3, 3, 3]
+
+
+@pytest.mark.parametrize(
+    ("methods", "sizes"),
+    [
+        (["fixed:8", "ues:8"], [4]),
+        (["fixed:4", "ues:8"], [4]),  # A quarter of each pair is padding: a third more.
+        (["fixed:2", "ues:8"], [2, 2]),
+        (["fixed:2", "ues:2", "fixed:16", "ues:24"], [4, 4]),
+    ],
+)
+def test_sizes_too_far_apart_are_packed_apart(planted_tiny, monkeypatch, methods, sizes):
+    """What a pack saves, its padding would cost."""
+    found, real = [], runner.fit_pack
+    monkeypatch.setattr(
+        runner, "fit_pack", lambda models, *rest: found.append(len(models)) or real(models, *rest)
+    )
+    specs = planned(planted_tiny, *methods, seeds=(0, 1))
+    records = by_spec(run_packed(specs, planted_tiny, 8))
+    assert sorted(found) == sizes and len(records) == len(specs)
+    assert all(record.ok for record in records.values())
 
 
 def test_a_model_without_company_is_trained_as_ever(planted_tiny, packed):

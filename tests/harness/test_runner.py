@@ -12,7 +12,7 @@ import torch
 from aesbench.core.allocation import random_sizes, sizes_text
 from aesbench.core.metrics import score
 from aesbench.errors import ConfigError
-from aesbench.harness import attempt as runner
+from aesbench.harness import attempt, stages
 from aesbench.harness.attempt import PreparedCache
 from aesbench.harness.grid import plan
 from aesbench.harness.runner import run
@@ -72,10 +72,11 @@ def test_another_seed_gives_another_model(planted_tiny):
 def test_metrics_are_those_of_the_restored_model(planted_tiny, monkeypatch):
     """The test metrics are what an independent scoring of the final logits gives."""
     seen = []
-    from aesbench.harness import attempt as runner
 
-    real = runner.predict
-    monkeypatch.setattr(runner, "predict", lambda m, split: seen.append(real(m, split)) or seen[-1])
+    real = attempt.predict
+    monkeypatch.setattr(
+        attempt, "predict", lambda m, split: seen.append(real(m, split)) or seen[-1]
+    )
     record = run(spec_of(planted_tiny, "ues:8"), planted_tiny)
     (logits,) = seen  # The test split was predicted exactly once.
     expected = score(planted_tiny.test.labels, logits)
@@ -139,8 +140,8 @@ def test_runs_with_one_prepared_state_prepare_once(planted_tiny):
 def test_searches_that_agree_share_one_retraining(planted_tiny, monkeypatch):
     """The second record says what the first does; an inherited start is trained for itself."""
     fits = []
-    real = runner.fit
-    monkeypatch.setattr(runner, "fit", lambda *rest: fits.append(rest) or real(*rest))
+    real = stages.fit
+    monkeypatch.setattr(stages, "fit", lambda *rest: fits.append(rest) or real(*rest))
     one = spec_of(planted_tiny, "supernet")
     again = dataclasses.replace(one, search_index=1)
     inheriting = dataclasses.replace(one, inherit=True)
@@ -269,17 +270,16 @@ def test_scores_are_of_random_allocations_and_of_a_search_s_prepared_state(plant
 @pytest.mark.parametrize("method", ["supernet", "coupled"])
 def test_a_model_starts_from_inherited_weights_if_asked(planted_tiny, monkeypatch, method):
     """Every weight of the model that `fit` gets is .25 with the switch, and fresh without."""
-    from aesbench.harness import attempt as runner
 
     starts = []
-    real = runner.fit
+    real = stages.fit
 
     def fit(model, *rest):
         weights = torch.cat([p.detach().ravel() for p in model.parameters()])
         starts.append(bool((weights == 0.25).all()))
         return real(model, *rest)
 
-    monkeypatch.setattr(runner, "fit", fit)
+    monkeypatch.setattr(stages, "fit", fit)
     records = [run(spec_of(planted_tiny, method, inherit=on), planted_tiny) for on in (True, False)]
     assert all(record.ok for record in records) and starts == [True, False]
     assert records[0].prepare_id == records[1].prepare_id

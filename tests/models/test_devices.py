@@ -225,7 +225,7 @@ def test_no_step_off_the_cpu_waits(backbone, unification):
     np.testing.assert_allclose(*(own - own.mean() for own in logits[1:]), atol=1e-4)
 
 
-@pytest.mark.parametrize("dims", [[(4, 4, 4), (4, 4, 4)], [(8, 2, 4), (2, 2, 0), (0, 4, 2)]])
+@pytest.mark.parametrize("dims", [[(24, 24, 24)] * 2, [(8, 2, 24), (2, 2, 0), (0, 4, 2)]])
 @pytest.mark.parametrize("backbone", [WideDeep, DeepFM])
 @pytest.mark.parametrize("unification", ["plain", "transform"])
 def test_no_step_of_a_pack_waits(backbone, unification, dims):
@@ -248,7 +248,7 @@ def test_no_step_of_a_pack_waits(backbone, unification, dims):
                 generators.append(torch.Generator().manual_seed(seed))
                 embedding = MixedEmbedding(
                     fields, Allocation.field_wise(fields, own), unification=unification,
-                    final_dim=4, table_std=0.01, generator=generators[-1],
+                    final_dim=24, table_std=0.01, generator=generators[-1],
                 )  # fmt: skip
                 config = BackboneConfig((8,), batch_norm=True)
                 models.append(backbone(fields, embedding, config, generators[-1]).to(device))

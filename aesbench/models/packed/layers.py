@@ -29,7 +29,12 @@ class Places:
 
 
 class StackedLinear(nn.Linear):
-    """A linear layer of each model, weights ``(models, outputs, inputs)``."""
+    """A linear layer of each model.
+
+    Attributes:
+        weight: (models, inputs, outputs): the other way round than a layer's own, so that the
+            weights of one field's vectors lie together.
+    """
 
     def __init__(self, layers: Sequence[nn.Linear], places: Places | None = None) -> None:
         nn.Module.__init__(self)  # A layer's own would make parameters of one model.
@@ -41,7 +46,7 @@ class StackedLinear(nn.Linear):
             for own, columns in zip(narrow, self._columns, strict=True):
                 wide = own.new_zeros(len(own), places.width)
                 weights.append(wide.index_copy_(1, columns.to(own.device), own))
-        self.weight = nn.Parameter(torch.stack(weights))
+        self.weight = nn.Parameter(torch.stack([own.T for own in weights]))
         if layers[0].bias is None:
             self.bias = None
         else:
@@ -51,8 +56,8 @@ class StackedLinear(nn.Linear):
     def forward(self, inputs: Tensor) -> Tensor:
         """Map ``(models, batch, inputs)`` to ``(models, batch, outputs)``."""
         if self.bias is None:
-            return torch.bmm(inputs, self.weight.mT)
-        return torch.baddbmm(self.bias, inputs, self.weight.mT)
+            return torch.bmm(inputs, self.weight)
+        return torch.baddbmm(self.bias, inputs, self.weight)
 
     def keep(self, models: Sequence[int]) -> None:
         """Forget the other models."""
@@ -62,7 +67,7 @@ class StackedLinear(nn.Linear):
     @torch.no_grad()
     def write(self, model: int, layer: nn.Linear) -> None:
         """Copy the parameters of one model back."""
-        own = self.weight[model]
+        own = self.weight[model].T
         if self._columns:
             own = own.index_select(1, self._columns[model].to(own.device))
         layer.weight.copy_(own)
@@ -75,12 +80,14 @@ class StackedBatchNorm(nn.Module):
 
     running_mean: Tensor
     running_var: Tensor
+    num_batches_tracked: Tensor
 
     def __init__(self, norms: Sequence[nn.BatchNorm1d]) -> None:
         super().__init__()
-        if any(norm.running_mean is None or norm.momentum is None for norm in norms):
+        momentum = norms[0].momentum
+        if momentum is None or any(norm.running_mean is None for norm in norms):
             raise NotPackableError("batch normalisation without running statistics")
-        self.eps, self.momentum = norms[0].eps, norms[0].momentum
+        self.eps, self.momentum = norms[0].eps, momentum
         for name in ("running_mean", "running_var", "num_batches_tracked"):
             self.register_buffer(name, torch.stack([getattr(norm, name) for norm in norms]))
         self.weight = self.bias = None
@@ -187,8 +194,9 @@ def stack(
 
 def write(stacked: nn.Module, model: int, module: nn.Module) -> None:
     """Copy what a stacked module has learned for one model into that model's own module."""
-    if hasattr(stacked, "write"):
-        stacked.write(model, module)
+    own_write = getattr(stacked, "write", None)
+    if own_write is not None:
+        own_write(model, module)
         return
     for name, child in stacked.named_children():
         write(child, model, module.get_submodule(name))

@@ -22,6 +22,9 @@ class Pack(nn.Module):
     Attributes:
         embedding: all of their embeddings and first-order terms.
         backbone: their other layers.
+        width: of the row of all vectors, padding included.
+        has_fixed_shapes: whether a step does the same work on every batch, so that a GPU can replay
+            it: not where dropout draws from generators of its own.
     """
 
     def __init__(
@@ -45,12 +48,16 @@ class Pack(nn.Module):
         self.embedding = PackedEmbedding(
             [model.embedding for model in inner], [model.wide for model in inner], batch_size
         )
-        places = dict.fromkeys(first.input_layers(), self.embedding.places)
-        self.backbone: Backbone = stack(models, places, _APART)  # type: ignore[assignment]
+        inputs: Sequence[nn.Module] = first.input_layers()
+        stacked: Any = stack(models, dict.fromkeys(inputs, self.embedding.places), _APART)
+        self.backbone: Backbone = stacked
         for module in self.backbone.modules():
             if isinstance(module, StackedDropout):
                 module.generators = list(generators)
         self.width = self.embedding.places.width
+        self.has_fixed_shapes = self.embedding.has_fixed_shapes and not any(
+            isinstance(module, StackedDropout) for module in self.modules()
+        )
 
     def forward(self, ids: Tensor) -> Tensor:
         """Map ``ids (models, batch, columns)`` to logits ``(models, batch)``."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from aesbench.models.optimizer import FusedAdam
+from aesbench.models.optimizer import FusedAdam, TableRows
 from aesbench.models.packed.embedding import PackedEmbedding
 from aesbench.models.packed.parts import Looked
 
@@ -21,7 +21,24 @@ class _Moved:
         self.steps = torch.zeros((), device=tensor.device)
 
     def keep(self, models: Tensor) -> None:
+        """Forget the other models; the tensor has forgotten them already."""
         self.moments = [moment.index_select(0, models) for moment in self.moments]
+
+
+class _MovedRows(_Moved):
+    """A tensor ``(models, rows, ...)`` moved by rows, those of all models counted through."""
+
+    def __init__(self, tensor: Tensor) -> None:
+        super().__init__(tensor)
+        self._note_rows()
+
+    def keep(self, models: Tensor) -> None:
+        super().keep(models)
+        self._note_rows()
+
+    def _note_rows(self) -> None:
+        whole = (self.tensor.detach(), *self.moments)
+        self.rows = [TableRows(one.flatten(0, 1)) for one in whole]
 
 
 class PackedAdam:
@@ -38,8 +55,8 @@ class PackedAdam:
         """Move a pack's embedding row by row, where ``l2`` acts, and the rest of it at once."""
         self._adam, self._l2 = FusedAdam(learning_rate=learning_rate), l2
         self._embedding = embedding
-        self._weights = [_Moved(part.weights) for part in embedding.all_parts()]
-        self._wides = [_Moved(part.wide) for part in embedding.all_parts()]
+        self._weights = [_MovedRows(part.weights) for part in embedding.all_parts()]
+        self._wides = [_MovedRows(part.wide) for part in embedding.all_parts()]
         values = {id(part.weights) for part in embedding.all_parts()}
         dense = [*embedding.parameters(), *rest.parameters()]
         self._dense = [_Moved(p) for p in dense if p.requires_grad and id(p) not in values]
@@ -58,16 +75,16 @@ class PackedAdam:
                 self._move_vectors(one, weights)
             if terms is not None:
                 self._move(wide, wide.steps, one.groups.rows, one.first_order_gradients(terms))
-        moved = [one for one in self._dense if one.tensor.grad is not None]
+        moved = [own for own in self._dense if own.tensor.grad is not None]
         self._adam.update(
-            [one.tensor for one in moved],
-            [one.tensor.grad for one in moved],  # type: ignore[misc]
-            [one.moments[0] for one in moved],
-            [one.moments[1] for one in moved],
-            [one.steps for one in moved],
+            [own.tensor for own in moved],
+            [own.tensor.grad for own in moved if own.tensor.grad is not None],
+            [own.moments[0] for own in moved],
+            [own.moments[1] for own in moved],
+            [own.steps for own in moved],
         )
-        for one in (*moved, *self._weights):
-            one.tensor.grad = None
+        for forgotten in (*moved, *self._weights):
+            forgotten.tensor.grad = None
 
     def keep(self, models: Tensor) -> None:
         """Forget the other models."""
@@ -86,22 +103,21 @@ class PackedAdam:
                 flat[one.part.counters().index_select(0, one.groups.rows)] = True
         self._counts += touched
 
-    def _move_vectors(self, looked: Looked, weights: _Moved) -> None:
+    def _move_vectors(self, looked: Looked, weights: _MovedRows) -> None:
         rows, gradients = looked.groups.rows, looked.vector_gradients()
         if self._embedding.all_are_sure or not looked.part.has_counters:
             self._move(weights, weights.steps, rows, gradients)
             return
         counters = looked.part.counters().index_select(0, rows)
         counts = self._counts.view(-1).index_select(0, counters)
-        for count in counts.unique():
+        for count in torch.unique(counts):
             own = (counts == count).nonzero().squeeze(1)
             self._move(weights, count - 1, rows[own], gradients[own])  # Adam counts one more.
 
-    def _move(self, moved: _Moved, steps: Tensor, rows: Tensor, gradients: Tensor) -> None:
+    def _move(self, moved: _MovedRows, steps: Tensor, rows: Tensor, gradients: Tensor) -> None:
         """Move rows ``(groups,)`` of a tensor ``(models, rows, ...)``, counted through."""
-        whole = [tensor.detach().flatten(0, 1) for tensor in (moved.tensor, *moved.moments)]
-        parts = [tensor.index_select(0, rows) for tensor in whole]
+        parts = [whole.take(rows) for whole in moved.rows]
         gradients = gradients.add_(parts[0], alpha=self._l2)
         self._adam.update(parts[:1], [gradients], parts[1:2], parts[2:], [steps])
-        for tensor, part in zip(whole, parts, strict=True):
-            tensor.index_copy_(0, rows, part)
+        for whole, part in zip(moved.rows, parts, strict=True):
+            whole.put(rows, part)

@@ -68,17 +68,17 @@ class Part(nn.Module):
         self.own = own
         layouts = [[one.layout[field] for field in own.fields] for one in embeddings]
         sizes = [layout.blocks[-1][1] for layout in layouts[0]]
-        models, rows = len(embeddings), sum(sizes)
+        # By value, all fields get as many rows as the largest: one product for all of them.
+        places = [max(sizes)] * len(sizes) if own.by_value else sizes
+        models, rows = len(embeddings), sum(places)
+        self._starts = [sum(places[:number]) for number in range(len(places))]
+        self._sizes = sizes
         sample = wides[0].weights.weight
-        self._sizes, self._ends = sizes, torch.tensor(sizes).cumsum(0).tolist()
-        self._columns = [number for one in layouts[0] for number in range(one.first, one.last)]
+        columns = [number for one in layouts[0] for number in range(one.first, one.last)]
         self.columns_each = layouts[0][0].last - layouts[0][0].first
-        starts = [end - size for end, size in zip(self._ends, sizes, strict=True)]
-        offsets = [start for start in starts for _ in range(self.columns_each)]
-        self._chosen = torch.tensor(self._columns, device=sample.device)
+        offsets = [start for start in self._starts for _ in range(self.columns_each)]
+        self._chosen = torch.tensor(columns, device=sample.device)
         self._offsets = torch.tensor(offsets, device=sample.device)
-        self._field_of = torch.arange(len(sizes)).repeat_interleave(torch.tensor(sizes))
-        self._field_of = self._field_of.to(sample.device)
 
         self.wide = nn.Parameter(sample.new_zeros(models, rows), requires_grad=False)
         self.weights = nn.Parameter(
@@ -135,9 +135,8 @@ class Part(nn.Module):
             return
         self._tables = 1 + max(map(len, dims))
         numbers = torch.zeros(self.wide.shape, dtype=torch.long)
-        starts = [0, *self._ends[:-1]]
         for model, embedding in enumerate(embeddings):
-            for field, first in zip(self.own.fields, starts, strict=True):
+            for field, first in zip(self.own.fields, self._starts, strict=True):
                 for start, stop, dim, _ in embedding.layout[field].blocks:
                     number = 1 + dims[model].index(dim) if dim else 0
                     numbers[model, first + start : first + stop] = number
@@ -153,12 +152,13 @@ class Part(nn.Module):
         if not self.some_lack:
             return vectors
         if self.own.by_value:
-            return vectors * self.has_vector.index_select(1, self._field_of).unsqueeze(2)
+            own = self.by_field(vectors) * self.has_vector[:, :, None, None]
+            return own.view_as(vectors)
         return vectors * self.has_vector[:, None, :, None]
 
-    def by_field(self, values: Tensor) -> Sequence[Tensor]:
-        """Split ``(models, rows, ...)`` by the rows' fields."""
-        return values.split(self._sizes, 1)
+    def by_field(self, values: Tensor) -> Tensor:
+        """View ``(models, rows, width)`` of a part by value as ``(models, fields, -1, width)``."""
+        return values.view(len(values), len(self.own.fields), -1, values.shape[2])
 
     def normalise_values(self, values: Tensor, counts: Tensor, batch: int) -> Tensor:
         """Normalise ``(models, rows, width)`` as the batch that looks them up would be.
@@ -168,19 +168,19 @@ class Part(nn.Module):
             counts: (models, rows), how often the batch looks each up.
             batch: its rows.
         """
+        own = self.by_field(values)
         if not self.training:
-            mean, variance = self.running_mean, self.running_var
-            centred = values - mean.index_select(1, self._field_of)
+            mean, variance = self.running_mean.unsqueeze(2), self.running_var.unsqueeze(2)
+            centred = own - mean
         else:
-            weights = (counts.to(values.dtype) / batch).unsqueeze(2)
-            empty = torch.zeros_like(self.running_mean)
-            mean = empty.index_add(1, self._field_of, weights * values)
-            centred = values - mean.index_select(1, self._field_of)
-            variance = empty.index_add(1, self._field_of, weights * centred.square())
+            weights = self.by_field((counts.to(values.dtype) / batch).unsqueeze(2))
+            mean = (weights * own).sum(2, keepdim=True)
+            centred = own - mean
+            variance = (weights * centred.square()).sum(2, keepdim=True)
             with torch.no_grad():
-                self.running_mean.lerp_(mean, MOMENTUM)
-                self.running_var.lerp_(variance * (batch / (batch - 1)), MOMENTUM)
-        return centred * (variance + EPS).rsqrt().index_select(1, self._field_of)
+                self.running_mean.lerp_(mean.squeeze(2), MOMENTUM)
+                self.running_var.lerp_(variance.squeeze(2) * (batch / (batch - 1)), MOMENTUM)
+        return (centred * (variance + EPS).rsqrt()).view_as(values)
 
     def normalise_rows(self, vectors: Tensor) -> Tensor:
         """Normalise ``(models, batch, fields, width)`` over the batch."""
@@ -206,10 +206,9 @@ class Part(nn.Module):
         """Copy a model's vectors and first-order weights to or from its own tables."""
         before = _rows_before(embedding.layout)
         weights, first = self.weights.detach()[model], self.wide.detach()[model]
-        starts = [0, *self._ends[:-1]]
-        for field, start, end in zip(self.own.fields, starts, self._ends, strict=True):
-            theirs = wide.weights.weight.detach()[before[field] :][: end - start, 0]
-            _copy(first[start:end], theirs, back=back)
+        for field, start, size in zip(self.own.fields, self._starts, self._sizes, strict=True):
+            theirs = wide.weights.weight.detach()[before[field] :][:size, 0]
+            _copy(first[start : start + size], theirs, back=back)
             for first_id, last_id, dim, row in embedding.layout[field].blocks:
                 if dim:
                     table: Any = embedding.tables[str(dim)]
@@ -321,25 +320,31 @@ class SumOverFields(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, values: Tensor, looked: Looked) -> Tensor:  # type: ignore[override]
-        """Map ``(models, rows, width)`` to ``(models * batch, width)``.
+    def forward(ctx: Any, values: Tensor, bias: Tensor | None, looked: Looked) -> Tensor:
+        """Map ``(models, rows, width)`` to ``(models * batch, width)``, and add a bias.
 
         It is viewed as ``(models, batch, width)`` outside: autograd lets nobody change in place
         what a function gives as a view, and a ReLU may.
         """
-        ctx.looked, ctx.shape = looked, values.shape
-        columns = looked.rows.shape[2]
-        return embedding_bag(looked.rows.view(-1, columns), values.flatten(0, 1), mode="sum")
+        ctx.looked, ctx.shape, ctx.has_bias = looked, values.shape, bias is not None
+        models, batch, columns = looked.rows.shape
+        bags = embedding_bag(looked.rows.view(-1, columns), values.flatten(0, 1), mode="sum")
+        if bias is not None:
+            bags.view(models, batch, -1).add_(bias)
+        return bags
 
     @staticmethod
-    def backward(ctx: Any, gradients: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]
-        """Return the gradient of the values."""
+    def backward(ctx: Any, gradients: Tensor) -> tuple[Tensor, Tensor | None, None]:
+        """Return the gradients of the values and of the bias."""
         looked = ctx.looked
         counts = looked.counts.flatten()
         batch_rows = torch.div(looked.groups.order, looked.rows.shape[2], rounding_mode="floor")
         starts = counts.cumsum(0) - counts  # A value that nobody looked up has an empty bag: zeros.
         sums = embedding_bag(batch_rows, gradients, starts, mode="sum")
-        return sums.view(ctx.shape), None
+        bias = None
+        if ctx.has_bias:
+            bias = gradients.view(len(looked.rows), -1, gradients.shape[1]).sum(1, keepdim=True)
+        return sums.view(ctx.shape), bias, None
 
 
 def _copy(ours: Tensor, theirs: Tensor, *, back: bool) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 import torch
@@ -17,9 +18,15 @@ from aesbench.core.spec import TrainConfig
 from aesbench.datasets.base import Split
 from aesbench.errors import AesbenchError
 from aesbench.models.backbones import Backbone
+from aesbench.models.capture import CapturedStep, CudaGraphs, Step
 from aesbench.models.packed.model import Pack
 from aesbench.models.packed.optimizer import PackedAdam
-from aesbench.models.training import EVALUATION_BATCH, FitResult, Progress
+from aesbench.models.training import (
+    EVALUATION_BATCH,
+    FitResult,
+    Progress,
+    cross_entropy_gradient,
+)
 
 
 @dataclass
@@ -86,12 +93,13 @@ def fit_pack(
     )
     device = next(pack.parameters()).device
     members = [Member(*one) for one in zip(range(len(models)), models, generators, strict=True)]
+    take_step = make_step(pack, optimizer, device)
     share = [0.0, 0.0]
     for epoch in range(1, config.epochs + 1):
         clocks = time.perf_counter(), time.process_time()
         pack.train()
         for ids, labels in _batches(train, members, config.batch_size, device):
-            step(pack, optimizer, ids, labels)
+            take_step(ids, labels)
         if progress is not None:
             progress("epoch", epoch, config.epochs)
         logits = predict(pack, validation, len(members), device)
@@ -121,6 +129,19 @@ def fit_pack(
             pack.keep(staying)
             optimizer.keep(torch.tensor(staying, device=device))
             members = [members[place] for place in staying]
+            take_step = make_step(pack, optimizer, device)
+
+
+def make_step(pack: Pack, optimizer: PackedAdam, device: torch.device) -> Step:
+    """Return what takes a step of all models: on a GPU one captured graph if it can be."""
+    as_it_is = partial(_step, pack, optimizer)
+    if device.type == "cuda" and pack.has_fixed_shapes:
+        return CapturedStep(as_it_is, CudaGraphs(device))
+    return as_it_is
+
+
+def _step(pack: Pack, optimizer: PackedAdam, ids: Tensor, labels: Tensor) -> None:
+    step(pack, optimizer, ids, labels)
 
 
 def step(pack: Pack, optimizer: PackedAdam, ids: Tensor, labels: Tensor) -> Tensor:
@@ -132,8 +153,9 @@ def step(pack: Pack, optimizer: PackedAdam, ids: Tensor, labels: Tensor) -> Tens
         ids: (models, batch, columns).
         labels: (models, batch).
     """
-    logits = pack(ids)
-    logits.backward((logits.detach().sigmoid() - labels) / labels.shape[1])
+    logits: Tensor = pack(ids)
+    gradients = cross_entropy_gradient(logits.detach(), labels)
+    logits.backward(gradients)  # type: ignore[no-untyped-call]
     optimizer.step()
     return logits.detach()
 
