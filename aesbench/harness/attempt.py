@@ -152,11 +152,15 @@ class Attempt:
         reset_peak_memory(device)
 
     @contextmanager
-    def guarded(self) -> Iterator[None]:
+    def guarded(self, phase: str | None = None) -> Iterator[None]:
         """Seed the global generators, and note a failure in place of raising it.
 
         Whatever a plugin raises is its own failure.
+
+        Args:
+            phase: that begins, where ``timed`` does not say so.
         """
+        self._phase = phase or self._phase
         with global_generators(stage_seed(self.spec.seed, "globals")):
             try:
                 yield

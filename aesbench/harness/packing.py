@@ -46,8 +46,7 @@ def checked_pack(pack: Pack, dataset: Dataset, device: str) -> int:
     """
     if pack == "auto":
         return auto_pack(dataset, device)
-    is_number = isinstance(pack, int) or pack.isdecimal()
-    require(is_number and int(pack) >= 1, "pack", pack, "at least 1, or auto")
+    require(str(pack).isdecimal() and int(pack) >= 1, "pack", pack, "at least 1, or auto")
     return int(pack)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
@@ -19,7 +19,7 @@ from aesbench.harness.stages import checked_device, fresh_model
 from aesbench.models.backbones import Backbone
 from aesbench.models.packed.layers import NotPackableError
 from aesbench.models.packed.training import fit_pack
-from aesbench.models.randomness import stage_seed
+from aesbench.models.randomness import global_generators, stage_seed
 from aesbench.models.training import Progress
 
 MOST_PADDING = 1.5
@@ -170,6 +170,16 @@ def even_parts(items: Sequence[Any], most: int) -> list[Sequence[Any]]:
     return [items[start:end] for start, end in zip(ends, ends[1:], strict=False)]
 
 
+class _Built(NamedTuple):
+    """A model that is ready to be trained: of which run, on which sizes, and what it draws from."""
+
+    attempt: Attempt
+    allocation: Allocation
+    model: Backbone
+    generator: torch.Generator
+    dropout: torch.Generator
+
+
 def _trained(
     members: Sequence[tuple[Attempt, Allocation]],
     dataset: Dataset,
@@ -179,14 +189,18 @@ def _trained(
     """Retrain and test what was found, as one where that can be; yield each when it is done."""
     left = list(members)
     if len(left) > 1:
-        built: list[tuple[Attempt, Allocation, Backbone, torch.Generator]] = []
+        built: list[_Built] = []
         for attempt, allocation in members:
+            seed = stage_seed(attempt.spec.seed, "retrain/globals")  # As in ``stages.retrain``.
             model: Backbone | None = None
-            with attempt.guarded():
+            with attempt.guarded("retrain"), global_generators(seed):
                 context, model = fresh_model(
                     attempt.spec, dataset, allocation, device, attempt.progress
                 )
-                built.append((attempt, allocation, model, context.generator))
+                dropout = torch.Generator(device).manual_seed(seed)
+                if device.type == "cpu":  # It goes on where a plugin's initialisation stopped.
+                    dropout.set_state(torch.get_rng_state())
+                built.append(_Built(attempt, allocation, model, context.generator, dropout))
             if model is None:
                 left.remove((attempt, allocation))
                 yield attempt, allocation
@@ -210,7 +224,7 @@ def _trained(
 
 
 def _trained_as_one(
-    built: Sequence[tuple[Attempt, Allocation, Backbone, torch.Generator]],
+    built: Sequence[_Built],
     dataset: Dataset,
     device: torch.device,
 ) -> Iterator[tuple[Attempt, Allocation]]:
@@ -221,13 +235,8 @@ def _trained_as_one(
     """
     if len(built) < 2:
         raise NotPackableError("a pack has several models")
-    attempts, allocations, models, generators = map(list, zip(*built, strict=True))
+    attempts, allocations, models, generators, dropout = map(list, zip(*built, strict=True))
     spec = attempts[0].spec
-    # Where a single run's dropout draws from: ``stages.retrain``.
-    dropout = [
-        torch.Generator(device).manual_seed(stage_seed(attempt.spec.seed, "retrain/globals"))
-        for attempt in attempts
-    ]
 
     def progress(what: str, done: int, total: int) -> None:
         for attempt in attempts:
@@ -241,6 +250,7 @@ def _trained_as_one(
         attempt = attempts[done.number]
         attempt.environment = {"pack": {"models": len(models), "width": done.width}}
         if isinstance(done.result, Exception):
+            attempt.watch.add("retrain", *done.seconds)
             attempt.fail(done.result)
         else:
             attempt.finish(models[done.number], done.result, done.seconds)

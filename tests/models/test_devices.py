@@ -18,6 +18,7 @@ from torch.utils._pytree import tree_leaves, tree_map
 from aesbench import Allocation, Field, Split, TrainConfig, fit
 from aesbench.models.backbones import BackboneConfig, DeepFM, WideDeep
 from aesbench.models.embedding import MixedEmbedding
+from aesbench.models.packed.training import fit_pack
 from aesbench.models.training import predict
 from aesbench.plugins.registry import METHODS
 from aesbench.search.bilevel import BilevelBatches
@@ -222,3 +223,41 @@ def test_no_step_off_the_cpu_waits(backbone, unification):
     # A normalisation takes out the biases before it: their gradients are rounding, which Adam makes
     # steps of. They shift all logits alike.
     np.testing.assert_allclose(*(own - own.mean() for own in logits[1:]), atol=1e-4)
+
+
+@pytest.mark.parametrize("dims", [[(24, 24, 24)] * 2, [(8, 2, 24), (2, 2, 0), (0, 4, 2)]])
+@pytest.mark.parametrize("backbone", [WideDeep, DeepFM])
+@pytest.mark.parametrize("unification", ["plain", "transform"])
+def test_no_step_of_a_pack_waits(backbone, unification, dims):
+    """Seeds alone or mixed sizes: where a field has one value and one size, nothing is read.
+
+    ``hour`` is computed value by value in batches of either size, the others row by row.
+    """
+    if backbone is DeepFM and unification == "plain":
+        dims = [[max(own) * bool(dim) for dim in own] for own in dims]
+    fields = [Field("user", 40), Field("item", 30), Field("hour", 3)]
+    draw = np.random.default_rng(0)
+    ids = np.stack([draw.integers(f.cardinality, size=192) for f in fields], 1).astype(np.int32)
+    labels = draw.integers(2, size=192).astype(np.uint8)
+    waits, logits = [], []
+    for batch_size, device in ((64, NAME), (16, NAME), (16, "cpu")):
+        split = Split(ids, labels)  # A split that was on the device before is there still.
+        with Pretend() as pretend:
+            models, generators = [], []
+            for seed, own in enumerate(dims):
+                generators.append(torch.Generator().manual_seed(seed))
+                embedding = MixedEmbedding(
+                    fields, Allocation.field_wise(fields, own), unification=unification,
+                    final_dim=24, table_std=0.01, generator=generators[-1],
+                )  # fmt: skip
+                config = BackboneConfig((8,), batch_norm=True)
+                models.append(backbone(fields, embedding, config, generators[-1]).to(device))
+            config = TrainConfig(batch_size=batch_size, epochs=1)
+            done = list(fit_pack(models, split, split, config, generators, []))
+            assert [one.number for one in done] == list(range(len(dims)))
+            logits.append([predict(model, split) for model in models])
+        waits.append(pretend.waits)
+    assert waits[0] == waits[1] and not waits[2]
+    for found, expected in zip(*logits[1:], strict=True):
+        # A normalisation takes out the biases before it; see above.
+        np.testing.assert_allclose(found - found.mean(), expected - expected.mean(), atol=1e-4)

@@ -71,6 +71,14 @@ def test_equal_ids_are_grouped():
         assert groups.starts.tolist() == [sorted(ids).index(row) for row in groups.rows]
 
 
+@pytest.mark.parametrize("group", [group_rows, group_rows_without_wait])
+def test_no_ids_make_no_groups(group):
+    """A batch may look nothing up in a table."""
+    groups = group(torch.empty(0, dtype=torch.int64))
+    assert groups.rows.tolist() == groups.order.tolist() == groups.starts.tolist() == []
+    assert groups.sums(torch.empty(0, DIM)).shape == (0, DIM)
+
+
 @pytest.mark.parametrize("bits", [1, 4, 16, 17, 23, 32, 33, 48, 49])
 def test_ids_of_any_size_are_grouped_and_equal_ones_stay_in_their_order(bits):
     """Whatever the number of 16-bit rounds that it takes, as Python's stable sort has it."""

@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import pad
 
 from aesbench.models.embedding import FirstOrder, MixedEmbedding
 from aesbench.models.packed.layers import NotPackableError, Places
@@ -172,7 +173,12 @@ class PartVectors:
         found: Tensor = SumOverFields.apply(  # type: ignore[no-untyped-call]
             values, bias, self.looked
         )
-        return found
+        return found.view(*self.looked.rows.shape[:2], -1)
+
+    def total(self) -> Tensor:
+        """Return the sum of the fields' vectors, ``(models, batch, width)``."""
+        vectors = self.looked.part.without_lacking(self.vectors)
+        return self.sum_over_fields(vectors) if self.by_value else vectors.sum(2)
 
     @property
     def width(self) -> int:
@@ -214,11 +220,10 @@ class PackedVectors(FieldVectors):
 
     def total(self) -> Tensor:
         """Return the sum of the vectors."""
-        parts = [
-            part.sum_over_fields(part.vectors) if part.by_value else part.vectors.sum(2)
-            for part in self._parts
-        ]
-        return torch.stack(parts).sum(0) if len(parts) > 1 else parts[0]
+        parts = [part.total() for part in self._parts]
+        width = max(part.shape[2] for part in parts)  # What is narrower is so in every model.
+        wide = [pad(part, (0, width - part.shape[2])) for part in parts]
+        return torch.stack(wide).sum(0) if len(wide) > 1 else wide[0]
 
     def squares(self) -> Tensor:
         """Return the sum of their squared lengths."""

@@ -49,6 +49,7 @@ class Part(nn.Module):
     weights: Tensor
     wide: Tensor
     class_of: Tensor
+    has_vector: Tensor
     counter_of: Tensor
     running_mean: Tensor
     running_var: Tensor
@@ -92,6 +93,10 @@ class Part(nn.Module):
             self.register_buffer("running_var", sample.new_ones(shape))
             for model, embedding in enumerate(embeddings):
                 self._copy_statistics(model, embedding, back=False)
+        has_vector = torch.tensor([[layout.width > 0 for layout in one] for one in layouts])
+        self.some_lack = own.dim > 0 and not own.classes and not bool(has_vector.all())
+        if self.some_lack:
+            self.register_buffer("has_vector", has_vector.to(sample))
         if own.classes:
             classes = torch.full((models, rows), NO_VECTOR, dtype=torch.uint8)
             for model, dims in enumerate(own.classes):
@@ -137,6 +142,20 @@ class Part(nn.Module):
                     numbers[model, first + start : first + stop] = number
         self.register_buffer("counter_of", numbers.to(self.wide.device))
 
+    def without_lacking(self, vectors: Tensor) -> Tensor:
+        """Return vectors, by value or ``(models, batch, fields, width)``, that never move from zero
+        where the model gives the field none.
+
+        A layer's columns of them are zero too. Where vectors meet each other they are not: the
+        gradient of one is the others, whatever itself is.
+        """
+        if not self.some_lack:
+            return vectors
+        if self.own.by_value:
+            own = self.by_field(vectors) * self.has_vector[:, :, None, None]
+            return own.view_as(vectors)
+        return vectors * self.has_vector[:, None, :, None]
+
     def by_field(self, values: Tensor) -> Tensor:
         """View ``(models, rows, width)`` of a part by value as ``(models, fields, -1, width)``."""
         return values.view(len(values), len(self.own.fields), -1, values.shape[2])
@@ -154,7 +173,7 @@ class Part(nn.Module):
             mean, variance = self.running_mean.unsqueeze(2), self.running_var.unsqueeze(2)
             centred = own - mean
         else:
-            weights = self.by_field((counts / batch).unsqueeze(2))
+            weights = self.by_field((counts.to(values.dtype) / batch).unsqueeze(2))
             mean = (weights * own).sum(2, keepdim=True)
             centred = own - mean
             variance = (weights * centred.square()).sum(2, keepdim=True)
@@ -302,12 +321,17 @@ class SumOverFields(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, values: Tensor, bias: Tensor | None, looked: Looked) -> Tensor:
-        """Map ``(models, rows, width)`` to ``(models, batch, width)``, and add a bias."""
+        """Map ``(models, rows, width)`` to ``(models * batch, width)``, and add a bias.
+
+        It is viewed as ``(models, batch, width)`` outside: autograd lets nobody change in place
+        what a function gives as a view, and a ReLU may.
+        """
         ctx.looked, ctx.shape, ctx.has_bias = looked, values.shape, bias is not None
         models, batch, columns = looked.rows.shape
         bags = embedding_bag(looked.rows.view(-1, columns), values.flatten(0, 1), mode="sum")
-        sums = bags.view(models, batch, -1)
-        return sums if bias is None else sums.add_(bias)
+        if bias is not None:
+            bags.view(models, batch, -1).add_(bias)
+        return bags
 
     @staticmethod
     def backward(ctx: Any, gradients: Tensor) -> tuple[Tensor, Tensor | None, None]:
@@ -316,8 +340,10 @@ class SumOverFields(torch.autograd.Function):
         counts = looked.counts.flatten()
         batch_rows = torch.div(looked.groups.order, looked.rows.shape[2], rounding_mode="floor")
         starts = counts.cumsum(0) - counts  # A value that nobody looked up has an empty bag: zeros.
-        sums = embedding_bag(batch_rows, gradients.flatten(0, 1), starts, mode="sum")
-        bias = gradients.sum(1, keepdim=True) if ctx.has_bias else None
+        sums = embedding_bag(batch_rows, gradients, starts, mode="sum")
+        bias = None
+        if ctx.has_bias:
+            bias = gradients.view(len(looked.rows), -1, gradients.shape[1]).sum(1, keepdim=True)
         return sums.view(ctx.shape), bias, None
 
 
