@@ -160,7 +160,7 @@ def _sizes(allocation: Allocation) -> tuple[int, ...]:
 def _padding(sizes: Sequence[tuple[int, ...]]) -> float:
     """Return how many times as wide as their own the models' vectors are when all are padded."""
     widest = sum(map(max, zip(*sizes, strict=True)))
-    return widest * len(sizes) / sum(map(sum, sizes))
+    return float(widest * len(sizes) / sum(map(sum, sizes)))
 
 
 def even_parts(items: Sequence[Any], most: int) -> list[Sequence[Any]]:
