@@ -144,9 +144,8 @@ class Attempt:
         self._phase, self._peak_bytes = "setup", 0
         self._method: Method | None = None
         self._facts: dict[str, Any] = {}
-        self._traces: dict[
-            str, Trace
-        ] = {}  # Of each stage as it begins: a failed run keeps its own.
+        # Of each stage as it begins: a failed run keeps its own.
+        self._traces: dict[str, Trace] = {}
         self._titles: dict[str, str] = {}
         self._error: dict[str, str] | None = None
         reset_peak_memory(device)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeVar
 
-from aesbench.core.settings import require
+from aesbench.core.allocation import Allocation
+from aesbench.core.settings import content_hash, require
 from aesbench.core.spec import REFERENCE_DIM, RunSpec
 from aesbench.datasets.base import Dataset
-from aesbench.harness.runner import even_parts, protocol_of
 from aesbench.plugins.registry import METHODS
+
+T = TypeVar("T")
 
 Pack = int | str
 """The most models that are trained as one; or ``auto``, the rule of ``auto_pack``."""
@@ -22,6 +25,11 @@ MOST = {"cpu": 8, "cuda": 64}
 MEMORY_BYTES = {"cpu": 2**28, "cuda": 2**33}
 """And at most so many bytes in tables, were all fields of UES-32's size. Beyond a processor's cache
 each step waits for memory, whatever else it saves."""
+
+
+MOST_PADDING = 1.5
+"""Models whose vectors would become wider than so many times their own are not trained as one: what
+a pack saves, its padding would cost."""
 
 
 def auto_pack(dataset: Dataset, device: str) -> int:
@@ -72,3 +80,51 @@ def packed_groups(groups: Sequence[Sequence[RunSpec]], pack: int) -> list[list[R
         for own, together in joined.items()
         for part in (even_parts(together, pack) if len(own) > 1 else [together])
     ]
+
+
+def protocol_of(spec: RunSpec) -> str:
+    """Return what models must share to be trained as one, besides their data."""
+    shared = (
+        spec.backbone,
+        dict(spec.backbone_config),
+        spec.unification,
+        spec.final_dim,
+        repr(spec.train),
+    )
+    return content_hash(shared)
+
+
+def similar(
+    found: Sequence[tuple[T, Allocation]], pack: int
+) -> list[Sequence[tuple[T, Allocation]]]:
+    """Cut what runs found into packs of at most so many, whose sizes are alike enough to be padded.
+
+    Those of one size make as few packs as they can, as equal as can be.
+    """
+    sorts = sorted(found, key=lambda one: _sizes(one[1]))  # Equal ones stay in their order.
+    groups: list[list[tuple[T, Allocation]]] = []
+    for one in sorts:
+        if groups and _padding([_sizes(known[1]) for known in [*groups[-1], one]]) <= MOST_PADDING:
+            groups[-1].append(one)
+        else:
+            groups.append([one])
+    return [part for group in groups for part in even_parts(group, pack)]
+
+
+def _sizes(allocation: Allocation) -> tuple[int, ...]:
+    """Return each field's largest size, those of the most values first."""
+    fields = sorted(allocation.blocks, key=lambda blocks: -sum(block.rows for block in blocks))
+    return tuple(max(block.dim for block in blocks) for blocks in fields)
+
+
+def _padding(sizes: Sequence[tuple[int, ...]]) -> float:
+    """Return how many times as wide as their own the models' vectors are when all are padded."""
+    widest = sum(map(max, zip(*sizes, strict=True)))
+    return float(widest * len(sizes) / sum(map(sum, sizes)))
+
+
+def even_parts(items: Sequence[T], most: int) -> list[Sequence[T]]:
+    """Cut a sequence into as few parts as hold at most so many, as equal as can be."""
+    parts = -(-len(items) // most)
+    ends = [len(items) * part // parts for part in range(parts + 1)]
+    return [items[start:end] for start, end in zip(ends, ends[1:], strict=False)]

@@ -5,26 +5,22 @@ from __future__ import annotations
 import warnings
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 
 from aesbench.core.allocation import Allocation
 from aesbench.core.record import RunRecord
-from aesbench.core.settings import content_hash
 from aesbench.core.spec import RunSpec
 from aesbench.datasets.base import Dataset
 from aesbench.harness.attempt import Attempt, PreparedCache
+from aesbench.harness.packing import protocol_of, similar
 from aesbench.harness.stages import checked_device, fresh_model
 from aesbench.models.backbones import Backbone
 from aesbench.models.packed.layers import NotPackableError
 from aesbench.models.packed.training import fit_pack
 from aesbench.models.randomness import global_generators, stage_seed
 from aesbench.models.training import Progress
-
-MOST_PADDING = 1.5
-"""Models whose vectors would become wider than so many times their own are not trained as one: what
-a pack saves, its padding would cost."""
 
 
 def run(
@@ -122,54 +118,6 @@ def run_packed(
                     yield other.record()
 
 
-def protocol_of(spec: RunSpec) -> str:
-    """Return what models must share to be trained as one, besides their data."""
-    shared = (
-        spec.backbone,
-        dict(spec.backbone_config),
-        spec.unification,
-        spec.final_dim,
-        repr(spec.train),
-    )
-    return content_hash(shared)
-
-
-def similar(
-    found: Sequence[tuple[Attempt, Allocation]], pack: int
-) -> list[Sequence[tuple[Attempt, Allocation]]]:
-    """Cut what was found into packs of at most so many, whose sizes are alike enough to be padded.
-
-    Those of one size make as few packs as they can, as equal as can be.
-    """
-    sorts = sorted(found, key=lambda one: _sizes(one[1]))  # Equal ones stay in their order.
-    groups: list[list[tuple[Attempt, Allocation]]] = []
-    for one in sorts:
-        if groups and _padding([_sizes(known[1]) for known in [*groups[-1], one]]) <= MOST_PADDING:
-            groups[-1].append(one)
-        else:
-            groups.append([one])
-    return [part for group in groups for part in even_parts(group, pack)]
-
-
-def _sizes(allocation: Allocation) -> tuple[int, ...]:
-    """Return each field's largest size, those of the most values first."""
-    fields = sorted(allocation.blocks, key=lambda blocks: -sum(block.rows for block in blocks))
-    return tuple(max(block.dim for block in blocks) for blocks in fields)
-
-
-def _padding(sizes: Sequence[tuple[int, ...]]) -> float:
-    """Return how many times as wide as their own the models' vectors are when all are padded."""
-    widest = sum(map(max, zip(*sizes, strict=True)))
-    return float(widest * len(sizes) / sum(map(sum, sizes)))
-
-
-def even_parts(items: Sequence[Any], most: int) -> list[Sequence[Any]]:
-    """Cut a sequence into as few parts as hold at most so many, as equal as can be."""
-    parts = -(-len(items) // most)
-    ends = [len(items) * part // parts for part in range(parts + 1)]
-    return [items[start:end] for start, end in zip(ends, ends[1:], strict=False)]
-
-
 class _Built(NamedTuple):
     """A model that is ready to be trained: of which run, on which sizes, and what it draws from."""
 
@@ -238,8 +186,10 @@ def _trained_as_one(
     attempts, allocations, models, generators, dropout = map(list, zip(*built, strict=True))
     spec = attempts[0].spec
 
+    training_still = list(attempts)
+
     def progress(what: str, done: int, total: int) -> None:
-        for attempt in attempts:
+        for attempt in training_still:
             attempt.progress(what, done, total)
 
     progress("retrain", 0, 1)
@@ -248,6 +198,7 @@ def _trained_as_one(
     )
     for done in training:
         attempt = attempts[done.number]
+        training_still.remove(attempt)
         attempt.environment = {"pack": {"models": len(models), "width": done.width}}
         if isinstance(done.result, Exception):
             attempt.watch.add("retrain", *done.seconds)

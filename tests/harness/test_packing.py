@@ -12,8 +12,13 @@ from hypothesis import strategies as st
 from aesbench import Field
 from aesbench.core.spec import RunSpec, TrainConfig
 from aesbench.errors import ConfigError
-from aesbench.harness.packing import auto_pack, checked_pack, packed_groups
-from aesbench.harness.runner import even_parts, protocol_of
+from aesbench.harness.packing import (
+    auto_pack,
+    checked_pack,
+    even_parts,
+    packed_groups,
+    protocol_of,
+)
 from aesbench.plugins.registry import load_plugin
 
 SUPERNET = Path(__file__).parents[1] / "plugin_files" / "supernet.py"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from aesbench.harness import runner
+from aesbench.harness import packing, runner
 from aesbench.harness.attempt import PreparedCache
 from aesbench.harness.grid import plan
 from aesbench.harness.runner import run, run_packed
@@ -26,7 +26,7 @@ def plugins():
 @pytest.fixture
 def packed(monkeypatch):
     """How many models each pack has had; models of any sizes are packed."""
-    monkeypatch.setattr(runner, "MOST_PADDING", 99.0)
+    monkeypatch.setattr(packing, "MOST_PADDING", 99.0)
     sizes, real = [], runner.fit_pack
 
     def counting(models, *rest):
