@@ -44,7 +44,7 @@ def main() -> None:
     alone, packed = runs_of(arguments.alone), runs_of(arguments.packed)
     both = alone.index.intersection(packed.index)
     alone, packed = alone.loc[both], packed.loc[both]
-    places = ["dataset", "data", "backbone", "method"]
+    places = ["data_hash", "backbone", "method"]
     within = alone["test_auc"] - alone.groupby(places)["test_auc"].transform("mean")
     print("Thousandths of test AUC.\n")
     print(f"| | runs | sd | {' | '.join(f'{share:.0%}' for share in SHARES)} |")
