@@ -14,11 +14,15 @@ from typing import Any
 
 from aesbench.errors import RecordError
 
-PACK_TOLERANCE = 5e-3
-"""The most by which AUC or LogLoss of equal specs may differ where one was trained in a pack.
+PACK_TOLERANCE = {"auc": 5e-3, "logloss": 2e-2}
+"""{metric: the most by which equal specs may differ where one was trained in a pack}.
 
-``tests/benchmarks/pack_noise.py`` measures how far they do. Where each was trained alone, equal
-specs give equal bits."""
+Of 46 runs on ``flights`` AUC differed by .0014 (standard deviation; at most .0039), where seeds do
+by .0045, and LogLoss by .0031 (at most .0096): ``tests/benchmarks/pack_noise.py``. Where each was
+trained alone, equal specs give equal bits."""
+
+PROMISED = f"AUC within {PACK_TOLERANCE['auc']:g}, LogLoss within {PACK_TOLERANCE['logloss']:g}"
+"""The same in words."""
 
 NO_COST = "retrained in packs: no cost; run with --pack 1 --force"
 """What tables say where a cost is missing for it."""
@@ -70,7 +74,7 @@ def agree(one: Metrics, other: Metrics, *packs: Pack | None) -> bool:
     if not any(packs):
         return one == other
     return _names(one) == _names(other) and all(
-        abs(value - other[split][name]) <= PACK_TOLERANCE
+        abs(value - other[split][name]) <= PACK_TOLERANCE[name]
         for split, values in one.items()
         for name, value in values.items()
     )

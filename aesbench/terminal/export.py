@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from aesbench.core.pack import PACK_TOLERANCE
+from aesbench.core.pack import PROMISED
 from aesbench.terminal.written import show_written
 
 if TYPE_CHECKING:
@@ -65,9 +65,9 @@ def _compared(found: ModelExport) -> str:
     beside = "no test AUC" if recorded is None else f"{recorded:.6f}"
     if found.pack is not None:
         near = (
-            f"every metric is within {PACK_TOLERANCE:g} of the record's, as is promised of packs"
+            f"every metric is as near to the record's as is promised of packs ({PROMISED})"
             if found.is_the_runs
-            else f"a metric is off by more than the {PACK_TOLERANCE:g} that is promised of packs:"
+            else f"a metric is farther off than is promised of packs ({PROMISED}):"
             " other hardware, versions or threads round otherwise, too"
         )
         return (

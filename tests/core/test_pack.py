@@ -34,9 +34,8 @@ def test_what_is_no_pack_is_refused(told):
 @pytest.mark.parametrize(("split", "metric"), [("test", "auc"), ("validation", "logloss")])
 def test_bits_are_promised_alone_and_nearness_in_packs(split, metric):
     """Whichever of the two was in a pack, and of every metric of every split."""
-    least, within, beyond = (
-        moved(by, split, metric) for by in (1e-12, 0.9 * PACK_TOLERANCE, -1.1 * PACK_TOLERANCE)
-    )
+    most = PACK_TOLERANCE[metric]
+    least, within, beyond = (moved(by, split, metric) for by in (1e-12, 0.9 * most, -1.1 * most))
     assert agree(SCORES, dict(SCORES), None, None) and not agree(SCORES, least, None, None)
     for packs in ((EIGHT, None), (None, EIGHT), (EIGHT, EIGHT), (EIGHT, Pack(2, 9))):
         assert agree(SCORES, least, *packs) and agree(SCORES, within, *packs)

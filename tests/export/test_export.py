@@ -111,14 +111,14 @@ def test_a_model_with_other_bits_is_not_the_runs(planted_tiny):
 
 def test_a_run_of_a_pack_is_its_model_alone_within_the_tolerance(planted_tiny):
     """It is trained again alone, which rounds otherwise; beyond the tolerance it is another one."""
-    specs = plan(planted_tiny, ["ues:2", "ues:8"], seeds=[0], settings=QUICK)
+    specs = plan(planted_tiny, ["ues:2"], seeds=[0, 1], settings=QUICK)
     done = next(r for r in run_packed(specs, planted_tiny, 2) if r.spec == specs[0])
     assert done.pack.models == 2
     found = export_model(done, planted_tiny, progress=silent)
     assert found.is_the_runs and found.pack == done.pack
     assert found.metrics == run(specs[0], planted_tiny).metrics
     for share, is_the_runs in ((0.9, True), (1.1, False)):
-        auc = found.metrics["test"]["auc"] + share * PACK_TOLERANCE
+        auc = found.metrics["test"]["auc"] + share * PACK_TOLERANCE["auc"]
         moved = {**found.metrics, "test": {**found.metrics["test"], "auc": auc}}
         again = dataclasses.replace(found, expected=moved)
         assert again.is_the_runs == is_the_runs
@@ -126,9 +126,11 @@ def test_a_run_of_a_pack_is_its_model_alone_within_the_tolerance(planted_tiny):
         show_comparison(console, again)
         text = console.export_text()
         assert f"trained again alone, while the run was retrained in a pack ({done.pack})" in text
-        assert f"test AUC {auc - share * PACK_TOLERANCE:.6f}, the record has {auc:.6f}" in text
-        assert ("every metric is within 0.005" in text) == is_the_runs
-        assert ("a metric is off by more than the 0.005" in text) != is_the_runs
+        assert (
+            f"test AUC {auc - share * PACK_TOLERANCE['auc']:.6f}, the record has {auc:.6f}" in text
+        )
+        assert ("as near to the record's as is promised of packs" in text) == is_the_runs
+        assert ("farther off than is promised of packs" in text) != is_the_runs
 
 
 def test_vocabularies_go_with_the_model(tiny_dataset, tmp_path):

@@ -201,7 +201,7 @@ def test_an_interrupted_merge_is_completed_by_the_next(tmp_path, make, monkeypat
 @pytest.mark.parametrize("order", ["ab", "ba"])
 def test_a_run_alone_takes_the_place_of_the_same_in_a_pack(tmp_path, make, order):
     """Whichever comes first, where they agree within the tolerance: it has its cost."""
-    make("a", 0, auc=0.75), make("b", 0, auc=0.75 + 0.9 * PACK_TOLERANCE, pack=8)
+    make("a", 0, auc=0.75), make("b", 0, auc=0.75 + 0.9 * PACK_TOLERANCE["auc"], pack=8)
     replaced = [merge([tmp_path / folder], tmp_path / "all").replaced for folder in order]
     assert replaced == [0, int(order == "ba")]
     assert files(tmp_path / "all") == files(tmp_path / "a")
@@ -209,7 +209,7 @@ def test_a_run_alone_takes_the_place_of_the_same_in_a_pack(tmp_path, make, order
 
 def test_of_two_packs_the_first_stays(tmp_path, make):
     """Of one run, in packs of other neighbours."""
-    make("a", 0, pack=8), make("b", 0, auc=0.75 - 0.9 * PACK_TOLERANCE, pack=4)
+    make("a", 0, pack=8), make("b", 0, auc=0.75 - 0.9 * PACK_TOLERANCE["auc"], pack=4)
     merged = merge([tmp_path / "a", tmp_path / "b"], tmp_path / "all")
     assert merged == Merged(copied=1, replaced=0, already_there=1)
     assert files(tmp_path / "all") == files(tmp_path / "a")
@@ -217,7 +217,7 @@ def test_of_two_packs_the_first_stays(tmp_path, make):
 
 def test_a_pack_beyond_the_tolerance_is_refused(tmp_path, make):
     """As any other difference is; and so are other sizes, however near the scores."""
-    paths = [make("a", 0, auc=0.75), make("b", 0, auc=0.75 + 1.1 * PACK_TOLERANCE, pack=8)]
+    paths = [make("a", 0, auc=0.75), make("b", 0, auc=0.75 + 1.1 * PACK_TOLERANCE["auc"], pack=8)]
     refused(tmp_path, *map(str, paths), "nothing was copied")
     path = make("b", 0, pack=8)
     sizes = Allocation(("user",), ((Block(9, 2),),)).to_dict()

@@ -229,11 +229,11 @@ def _judged(
     row["same_sizes"] = mine.allocation == theirs.allocation
     row["alike"] = _rounding(mine) == _rounding(theirs)
     row["packed"] = mine.pack is not None or theirs.pack is not None
-    least = PACK_TOLERANCE if row["packed"] else TOLERANCE
     noise = spread.get((mine.spec.dataset, mine.spec.backbone), {})
     for metric in _METRICS:
         row[metric] = _largest(mine, theirs, metric)
         spread_of = 0.0 if row["alike"] else noise.get(metric, 0.0)
+        least = PACK_TOLERANCE[metric] if row["packed"] else TOLERANCE
         limit = max(least, SEEDS_SPREAD * spread_of) if tolerance is None else tolerance
         row[f"limit {metric}"] = limit
     known = [

@@ -223,13 +223,14 @@ def test_environments_are_told_apart(compare, make_record):
 def test_packs_differ_within_their_tolerance(compare, seeds, packed, sides):
     """On machines that are alike: more than runs alone may, and no more than is stated."""
     records = seeds("ues:32", 0.75)
-    shifts = (0.0, TOLERANCE * 1.1, -PACK_TOLERANCE * 0.9, PACK_TOLERANCE * 1.1)
+    most = PACK_TOLERANCE["auc"]
+    shifts = (0.0, TOLERANCE * 1.1, -most * 0.9, most * 1.1)
     others = [moved(r, auc=d) for r, d in zip(records, shifts, strict=True)]
     mine = records if sides == "theirs" else list(map(packed, records))
     theirs = others if sides == "mine" else [packed(r, models=4) for r in others]
     found = compare(mine, theirs)
     assert verdicts(found) == {0: "equal", 1: "within", 2: "within", 3: "beyond"}
-    assert found.runs["packed"].all() and set(found.runs["limit auc"]) == {PACK_TOLERANCE}
+    assert found.runs["packed"].all() and set(found.runs["limit auc"]) == {most}
     (fact,) = found.environments.to_dict("records")
     told = {"mine": ("8 models, width 352", "none"), "theirs": ("none", "4 models, width 352"),
             "both": ("8 models, width 352", "4 models, width 352")}  # fmt: skip
@@ -240,5 +241,5 @@ def test_packs_on_other_machines_may_differ_as_seeds_do(compare, seeds, packed):
     """The wider of the two limits; a tolerance that is given is the limit of all."""
     wide = [packed(r) for r in seeds("ues:32", 0.75, noise=20)]
     others = [moved(r, cpu="Another") for r in wide]
-    assert (compare(wide, others).runs["limit auc"] > PACK_TOLERANCE).all()
+    assert (compare(wide, others).runs["limit auc"] > PACK_TOLERANCE["auc"]).all()
     assert set(compare(wide, others, tolerance=1e-4).runs["limit auc"]) == {1e-4}
