@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from aesbench.core.spec import RunSpec
     from aesbench.datasets.base import Dataset
     from aesbench.harness.grid import Outcome
-    from aesbench.harness.packing import Pack
+    from aesbench.harness.packing import PackSize
 
 FAILED_RUNS = 1
 """The exit code of a command some of whose runs failed."""
@@ -27,7 +27,7 @@ def run_grid(
     jobs: int = 1,
     force: bool = False,
     device: str = "cpu",
-    pack: Pack = 1,
+    pack: PackSize = 1,
     **how: Any,
 ) -> Outcome:
     """Run specs under a progress display; ``how`` is handed to ``execute``."""

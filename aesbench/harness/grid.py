@@ -35,7 +35,7 @@ from aesbench.harness.executors.local import (
     WorkerSettings,
     run_jobs,
 )
-from aesbench.harness.packing import Pack, checked_pack, packed_groups
+from aesbench.harness.packing import PackSize, checked_pack, packed_groups
 from aesbench.harness.recorded import recorded
 from aesbench.harness.stages import prepare_key_of
 from aesbench.models.backbones import Backbone
@@ -295,7 +295,7 @@ def execute(
     plugins: Sequence[Path] = (),
     force: bool = False,
     limits: Limits | None = None,
-    pack: Pack = 1,
+    pack: PackSize = 1,
     executor: Executor = run_jobs,
     listen: Callable[[Event], None] | None = None,
 ) -> Outcome:

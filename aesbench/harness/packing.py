@@ -13,7 +13,7 @@ from aesbench.plugins.registry import METHODS
 
 T = TypeVar("T")
 
-Pack = int | str
+PackSize = int | str
 """The most models that are trained as one; or ``auto``, the rule of ``auto_pack``."""
 
 COPIES = 4
@@ -46,7 +46,7 @@ def auto_pack(dataset: Dataset, device: str) -> int:
     return pack
 
 
-def checked_pack(pack: Pack, dataset: Dataset, device: str) -> int:
+def checked_pack(pack: PackSize, dataset: Dataset, device: str) -> int:
     """Return the number that is meant.
 
     Raises:

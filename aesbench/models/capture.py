@@ -16,8 +16,8 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-Work = Callable[[], None]
-Step = Callable[[Tensor, Tensor], None]
+Work = Callable[[], object]
+Step = Callable[[Tensor, Tensor], object]
 """Takes ids and labels of a batch and changes a model."""
 
 WARM_UPS = 3

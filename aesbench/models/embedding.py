@@ -177,6 +177,11 @@ class MixedEmbedding(FieldEmbedding):
             nn.BatchNorm1d(sum(self.widths), affine=False) if self.normalised else nn.Identity()
         )
 
+    @property
+    def dims(self) -> list[int]:
+        """The dimensions of its tables, ascending."""
+        return sorted(map(int, self.tables))
+
     def transform_of(self, field: FieldLayout, dim: int) -> str:
         """Return the key, in ``transforms``, of what maps a field's blocks of a dimension.
 

@@ -7,8 +7,9 @@ AUC with the best weights restored.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -19,7 +20,6 @@ from aesbench.core import metrics
 from aesbench.core.metrics import Metrics
 from aesbench.core.spec import TrainConfig
 from aesbench.datasets.base import Split
-from aesbench.models.backbones import Backbone
 from aesbench.models.capture import CapturedStep, CudaGraphs, Step
 from aesbench.models.optimizer import ModelAdam
 
@@ -47,6 +47,41 @@ class FitResult:
     history: tuple[float, ...]
 
 
+@dataclass
+class Course:
+    """How a training has gone so far, which decides when it stops and which weights are kept.
+
+    Attributes:
+        config: the protocol.
+        history: the validation AUC after each pass.
+        best: the metrics of the best pass.
+        best_epoch: which one that was, counted from 1.
+    """
+
+    config: TrainConfig
+    history: list[float] = field(default_factory=list)
+    best: Metrics = field(default_factory=lambda: Metrics(auc=-1.0, logloss=float("inf")))
+    best_epoch: int = 0
+
+    def note(self, current: Metrics) -> bool:
+        """Note the metrics of another pass; return whether they are the best so far."""
+        self.history.append(current.auc)
+        is_best = current.auc > self.best.auc
+        if is_best:
+            self.best, self.best_epoch = current, len(self.history)
+        return is_best
+
+    @property
+    def is_over(self) -> bool:
+        """Whether there were all passes, or so many without a better one that training stops."""
+        epoch = len(self.history)
+        return epoch >= self.config.epochs or epoch - self.best_epoch >= self.config.patience
+
+    def result(self) -> FitResult:
+        """Return what it leaves behind."""
+        return FitResult(len(self.history), self.best_epoch, self.best, tuple(self.history))
+
+
 def fit(
     model: nn.Module,
     train: Split,
@@ -71,27 +106,20 @@ def fit(
     optimizer = ModelAdam(model, learning_rate=config.learning_rate, l2=config.l2)
     device = next(model.parameters()).device
     take_step = make_step(model, optimizer, device)
-    history: list[float] = []
-    best = Metrics(auc=-1.0, logloss=float("inf"))
-    best_epoch, best_weights = 0, dict[str, Tensor]()
-    for epoch in range(1, config.epochs + 1):
+    course, best_weights = Course(config), dict[str, Tensor]()
+    while not course.is_over:
         model.train()
         for ids, labels in train.batches(config.batch_size, device=device, shuffle=generator):
             take_step(ids, labels)
-        current = metrics.score(validation.labels, predict(model, validation))
-        history.append(current.auc)
-        if current.auc > best.auc:
-            best, best_epoch = current, epoch
-            if epoch < config.epochs:
-                keep(model.state_dict(), best_weights)
+        is_best = course.note(metrics.score(validation.labels, predict(model, validation)))
+        if is_best and not course.is_over:  # What the last pass left is there anyway.
+            keep(model.state_dict(), best_weights)
         if progress is not None:
-            progress("epoch", epoch, config.epochs)
-        if epoch - best_epoch >= config.patience:
-            break
-    if best_epoch < len(history):
+            progress("epoch", len(course.history), config.epochs)
+    if course.best_epoch < len(course.history):
         model.load_state_dict(best_weights)
     model.eval()
-    return FitResult(len(history), best_epoch, best, tuple(history))
+    return course.result()
 
 
 def keep(weights: Mapping[str, Tensor], kept: dict[str, Tensor]) -> None:
@@ -103,20 +131,39 @@ def keep(weights: Mapping[str, Tensor], kept: dict[str, Tensor]) -> None:
             kept[name] = weight.detach().clone()
 
 
-def make_step(model: nn.Module, optimizer: ModelAdam, device: torch.device) -> Step:
+class Optimizer(Protocol):
+    """What moves a model, or a pack of them, by the gradients of a batch."""
+
+    def step(self) -> None:
+        """Apply the gradients."""
+
+    def zero_grad(self) -> None:
+        """Forget the gradients."""
+
+
+def make_step(model: nn.Module, optimizer: Optimizer, device: torch.device) -> Step:
     """Return what takes a step for each batch, all of one shape: on a GPU captured if it can be."""
     as_it_is = partial(step, model, optimizer)
-    if device.type == "cuda" and isinstance(model, Backbone) and model.has_fixed_shapes:
+    if device.type == "cuda" and getattr(model, "has_fixed_shapes", False):
         return CapturedStep(as_it_is, CudaGraphs(device))
     return as_it_is
 
 
-def step(model: nn.Module, optimizer: ModelAdam, ids: Tensor, labels: Tensor) -> None:
-    """Descend the loss of one batch once."""
+def step(model: nn.Module, optimizer: Optimizer, ids: Tensor, labels: Tensor) -> Tensor:
+    """Descend the loss of one batch once, of each model its own, and return the logits.
+
+    Args:
+        model: one, or a pack of them.
+        optimizer: of the model.
+        ids: (..., batch, columns), where the models of a pack come first.
+        labels: (..., batch).
+    """
     try:
-        logits = model(ids)
-        logits.backward(cross_entropy_gradient(logits.detach(), labels))
+        logits: Tensor = model(ids)
+        gradient = cross_entropy_gradient(logits.detach(), labels)
+        logits.backward(gradient)  # type: ignore[no-untyped-call]
         optimizer.step()
+        return logits.detach()
     finally:  # A capture that fails half-way leaves no gradients to the next step.
         optimizer.zero_grad()
 

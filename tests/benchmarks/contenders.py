@@ -180,7 +180,7 @@ def make_packed(task: Task, models: int) -> Contender:
     optimizer = PackedAdam(
         pack.embedding, pack.backbone, learning_rate=config.learning_rate, l2=config.l2
     )
-    take_step = packed_training.make_step(pack, optimizer, device)
+    take_step = training.make_step(pack, optimizer, device)
 
     def train() -> None:
         pack.train()

@@ -38,7 +38,7 @@ from aesbench.models.embedding import MixedEmbedding
 from aesbench.models.optimizer import ModelAdam
 from aesbench.models.packed.model import Pack
 from aesbench.models.packed.optimizer import PackedAdam
-from aesbench.models.packed.training import make_step
+from aesbench.models.training import make_step
 from aesbench.plugins.registry import BACKBONES
 
 PROCESSES = 2

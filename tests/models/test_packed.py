@@ -20,9 +20,9 @@ from aesbench.models.embedding import MixedEmbedding
 from aesbench.models.optimizer import ModelAdam
 from aesbench.models.packed.model import Pack
 from aesbench.models.packed.optimizer import PackedAdam
-from aesbench.models.packed.training import step as packed_step
 from aesbench.models.randomness import global_generators
 from aesbench.models.training import step
+from aesbench.models.training import step as packed_step
 
 BATCH = 24
 FINAL_DIM = 24

@@ -11,10 +11,10 @@ from torch import nn
 from aesbench import Allocation, TrainConfig, fit
 from aesbench.core.metrics import score
 from aesbench.errors import DataError
+from aesbench.models import training
 from aesbench.models.backbones import Backbone, BackboneConfig, WideDeep
 from aesbench.models.embedding import FirstOrder, MixedEmbedding, make_linear
 from aesbench.models.optimizer import ModelAdam
-from aesbench.models.packed import training
 from aesbench.models.packed.layers import NotPackableError
 from aesbench.models.packed.model import Pack
 from aesbench.models.packed.optimizer import PackedAdam
@@ -68,12 +68,12 @@ def scored(model):
 @pytest.mark.parametrize("unification", ["plain", "transform"])
 def test_each_member_stops_when_and_with_what_it_would_alone(unification, monkeypatch):
     """Epochs, best epoch, history and best weights; whoever has stopped is stepped no more."""
+    alone, generators = build(unification=unification)
+    results = fitted_alone(alone, generators)
     sizes, real = [], training.step
     monkeypatch.setattr(
         training, "step", lambda *given: sizes.append(len(given[2])) or real(*given)
     )
-    alone, generators = build(unification=unification)
-    results = fitted_alone(alone, generators)
     models, generators = build(unification=unification)
     done = fitted(models, generators)
     stops = [result.epochs for result in results]

@@ -114,7 +114,7 @@ class PackedEmbedding(nn.Module):
 
     def _note_counters(self, embeddings: Sequence[MixedEmbedding]) -> None:
         """Note which of the models' tables every batch looks up."""
-        dims = [sorted(map(int, one.tables)) for one in embeddings]
+        dims = [one.dims for one in embeddings]
         sure = torch.zeros(len(embeddings), 1 + max(map(len, dims)), dtype=torch.bool)
         sure[:, 0] = True  # Of values without a vector.
         for model, (embedding, own) in enumerate(zip(embeddings, dims, strict=True)):

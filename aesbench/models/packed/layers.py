@@ -126,7 +126,7 @@ class StackedDropout(nn.Module):
     def __init__(self, layers: Sequence[nn.Dropout]) -> None:
         super().__init__()
         self.share = layers[0].p
-        self.generators: list[torch.Generator] = []  # Given by ``draw_from``.
+        self.generators: list[torch.Generator] = []  # Given by the pack.
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Drop a share of ``(models, batch, width)`` in training and scale the rest up."""

@@ -27,7 +27,7 @@ class Transforms(nn.Module):
 
     def __init__(self, embeddings: Sequence[MixedEmbedding]) -> None:
         super().__init__()
-        self.dims = [_dims_of(one) for one in embeddings]
+        self.dims = [one.dims for one in embeddings]
         layers: list[list[Any]] = [
             [one.transforms[str(dim)] for dim in dims]
             for one, dims in zip(embeddings, self.dims, strict=True)
@@ -127,7 +127,7 @@ class Transformed(nn.Module):
         choice = torch.zeros(len(embeddings), max(map(len, classes)), dtype=torch.long)
         for model, (embedding, dims) in enumerate(zip(embeddings, classes, strict=True)):
             for number, dim in enumerate(dims):
-                choice[model, number] = _dims_of(embedding).index(dim)
+                choice[model, number] = embedding.dims.index(dim)
         device = next(embeddings[0].parameters()).device
         self.register_buffer("choice", choice.to(device))
 
@@ -157,8 +157,3 @@ def map_of(own: PartFields, embeddings: Sequence[MixedEmbedding]) -> nn.Module:
     if own.dim and embeddings[0].normalised:
         return Transformed(own, embeddings)
     return Projected(own, embeddings) if own.classes else AsTheyAre()
-
-
-def _dims_of(embedding: MixedEmbedding) -> list[int]:
-    """Return the dimensions of an embedding's tables, ascending."""
-    return sorted(map(int, embedding.tables))

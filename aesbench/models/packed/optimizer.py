@@ -60,14 +60,12 @@ class PackedAdam:
         values = {id(part.weights) for part in embedding.all_parts()}
         dense = [*embedding.parameters(), *rest.parameters()]
         self._dense = [_Moved(p) for p in dense if p.requires_grad and id(p) not in values]
-        self._steps = 0
         self._counts = torch.zeros(embedding.is_sure.shape, device=embedding.is_sure.device)
 
     @torch.no_grad()
     def step(self) -> None:
         """Apply the gradients of the last batch."""
         looked = self._embedding.looked
-        self._steps += 1
         self._count(looked)
         terms = self._embedding.first_order.grad
         for one, weights, wide in zip(looked, self._weights, self._wides, strict=True):
@@ -83,8 +81,11 @@ class PackedAdam:
             [own.moments[1] for own in moved],
             [own.steps for own in moved],
         )
-        for forgotten in (*moved, *self._weights):
-            forgotten.tensor.grad = None
+
+    def zero_grad(self) -> None:
+        """Forget the gradients; those of what was looked up row by row end with the batch."""
+        for one in (*self._weights, *self._dense):
+            one.tensor.grad = None
 
     def keep(self, models: Tensor) -> None:
         """Forget the other models."""

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass, field
-from functools import partial
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -13,19 +12,18 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from aesbench.core import metrics
-from aesbench.core.metrics import Metrics
 from aesbench.core.spec import TrainConfig
 from aesbench.datasets.base import Split
 from aesbench.errors import AesbenchError
 from aesbench.models.backbones import Backbone
-from aesbench.models.capture import CapturedStep, CudaGraphs, Step
 from aesbench.models.packed.model import Pack
 from aesbench.models.packed.optimizer import PackedAdam
 from aesbench.models.training import (
     EVALUATION_BATCH,
+    Course,
     FitResult,
     Progress,
-    cross_entropy_gradient,
+    make_step,
 )
 
 
@@ -37,14 +35,13 @@ class Member:
         number: among the models that were given.
         model: its own modules; they get its weights in the end.
         generator: of the order of its rows.
+        course: of its training.
     """
 
     number: int
     model: Backbone
     generator: torch.Generator
-    history: list[float] = field(default_factory=list)
-    best: Metrics = field(default_factory=lambda: Metrics(auc=-1.0, logloss=float("inf")))
-    best_epoch: int = 0
+    course: Course
 
 
 @dataclass(frozen=True)
@@ -92,7 +89,10 @@ def fit_pack(
         pack.embedding, pack.backbone, learning_rate=config.learning_rate, l2=config.l2
     )
     device = next(pack.parameters()).device
-    members = [Member(*one) for one in zip(range(len(models)), models, generators, strict=True)]
+    members = [
+        Member(number, model, generator, Course(config))
+        for number, (model, generator) in enumerate(zip(models, generators, strict=True))
+    ]
     take_step = make_step(pack, optimizer, device)
     share = [0.0, 0.0]
     for epoch in range(1, config.epochs + 1):
@@ -112,17 +112,13 @@ def fit_pack(
             except AesbenchError as error:
                 yield Done(member.number, error, seconds, pack.width)
                 continue
-            member.history.append(current.auc)
-            if current.auc > member.best.auc:
-                member.best, member.best_epoch = current, epoch
+            if member.course.note(current):
                 pack.write(place, member.model)
-            if epoch - member.best_epoch < config.patience and epoch < config.epochs:
+            if not member.course.is_over:
                 staying.append(place)
                 continue
             member.model.eval()
-            history = tuple(member.history)
-            result = FitResult(len(history), member.best_epoch, member.best, history)
-            yield Done(member.number, result, seconds, pack.width)
+            yield Done(member.number, member.course.result(), seconds, pack.width)
         if not staying:
             return
         if len(staying) < len(members):
@@ -130,34 +126,6 @@ def fit_pack(
             optimizer.keep(torch.tensor(staying, device=device))
             members = [members[place] for place in staying]
             take_step = make_step(pack, optimizer, device)
-
-
-def make_step(pack: Pack, optimizer: PackedAdam, device: torch.device) -> Step:
-    """Return what takes a step of all models: on a GPU one captured graph if it can be."""
-    as_it_is = partial(_step, pack, optimizer)
-    if device.type == "cuda" and pack.has_fixed_shapes:
-        return CapturedStep(as_it_is, CudaGraphs(device))
-    return as_it_is
-
-
-def _step(pack: Pack, optimizer: PackedAdam, ids: Tensor, labels: Tensor) -> None:
-    step(pack, optimizer, ids, labels)
-
-
-def step(pack: Pack, optimizer: PackedAdam, ids: Tensor, labels: Tensor) -> Tensor:
-    """Descend each model's loss of its own batch once and return the logits ``(models, batch)``.
-
-    Args:
-        pack: the models.
-        optimizer: of the pack.
-        ids: (models, batch, columns).
-        labels: (models, batch).
-    """
-    logits: Tensor = pack(ids)
-    gradients = cross_entropy_gradient(logits.detach(), labels)
-    logits.backward(gradients)  # type: ignore[no-untyped-call]
-    optimizer.step()
-    return logits.detach()
 
 
 @torch.no_grad()
