@@ -31,6 +31,22 @@ results_option = click.option(
 )
 
 
+def worker_options(command: Command) -> Command:
+    for option in (
+        click.option(
+            "--device", default="cpu", show_default=True, help="cpu; cuda: all GPUs; or cuda:1."
+        ),
+        click.option(
+            "--threads",
+            type=int,
+            help="Threads of each; default: the cores divided by jobs, at most OMP_NUM_THREADS.",
+        ),
+        click.option("--jobs", type=int, default=1, show_default=True, help="Processes at a time."),
+    ):
+        command = option(command)
+    return command
+
+
 def data_options(command: Command) -> Command:
     for option in (
         click.option(

@@ -16,6 +16,7 @@ from aesbench.cli.options import (
     names,
     results_option,
     seed_list,
+    worker_options,
 )
 from aesbench.cli.preparation import load
 
@@ -50,13 +51,7 @@ from aesbench.cli.preparation import load
     help="Supernets of each kind, of studies that score them or whose searches share them.",
 )
 @click.option("--dry-run", is_flag=True, help="Print the plan and run nothing.")
-@click.option("--jobs", type=int, default=1, show_default=True, help="Processes at a time.")
-@click.option(
-    "--threads",
-    type=int,
-    help="Threads of each; default: the cores divided by jobs, at most OMP_NUM_THREADS.",
-)
-@click.option("--device", default="cpu", show_default=True, help="cpu; cuda: all GPUs; or cuda:1.")
+@worker_options
 @click.option("--pack", default="auto", show_default=True, help=PACK_HELP)
 @executor_options
 @click.option("--force", is_flag=True, help="Run again what has a record.")

@@ -16,6 +16,7 @@ from aesbench.cli.options import (
     names,
     results_option,
     seed_list,
+    worker_options,
 )
 from aesbench.cli.preparation import load
 
@@ -48,13 +49,7 @@ from aesbench.cli.preparation import load
     type=click.Path(path_type=Path, dir_okay=False),
     help="Use the winners that aesbench tune wrote into this file.",
 )
-@click.option("--jobs", type=int, default=1, show_default=True, help="Processes at a time.")
-@click.option(
-    "--threads",
-    type=int,
-    help="Threads of each; default: the cores divided by jobs, at most OMP_NUM_THREADS.",
-)
-@click.option("--device", default="cpu", show_default=True, help="cpu; cuda: all GPUs; or cuda:1.")
+@worker_options
 @click.option("--pack", default="1", show_default=True, help=PACK_HELP)
 @executor_options
 @click.option("--shard", metavar="I/N", help="Run only the I-th of N parts of the grid: 3/8.")

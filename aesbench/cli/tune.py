@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from aesbench.cli.options import data_options, load_settings, names, results_option
+from aesbench.cli.options import data_options, load_settings, names, results_option, worker_options
 from aesbench.cli.preparation import load
 
 NO_WINNER = 1
@@ -28,13 +28,7 @@ NO_WINNER = 1
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the trials.")
 @click.option("--budget", type=float, help="The most embedding parameters, as a share of UES-32's.")
-@click.option("--jobs", type=int, default=1, show_default=True, help="Processes at a time.")
-@click.option(
-    "--threads",
-    type=int,
-    help="Threads of each; default: the cores divided by jobs, at most OMP_NUM_THREADS.",
-)
-@click.option("--device", default="cpu", show_default=True, help="cpu; cuda: all GPUs; or cuda:1.")
+@worker_options
 @click.option(
     "--out",
     type=click.Path(path_type=Path, dir_okay=False),
