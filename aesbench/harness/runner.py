@@ -89,7 +89,7 @@ def run_packed(
         ConfigError: a spec is for other data or another protocol, or the device is missing.
     """
     place, cache = checked_device(device), cache or PreparedCache()
-    waiting: dict[str, list[tuple[Attempt, Allocation]]] = defaultdict(list)
+    waiting: dict[tuple[str, int, int], list[tuple[Attempt, Allocation]]] = defaultdict(list)
     alike: dict[tuple[str, Allocation], list[Attempt]] = {}
     for spec in specs:
         told = None if progress is None else progress(spec)
@@ -104,10 +104,11 @@ def run_packed(
             alike[attempt.prepare_id, allocation].append(attempt)
         else:
             alike[attempt.prepare_id, allocation] = []
-            waiting[protocol_of(spec)].append((attempt, allocation))
+            rows = len(attempt.dataset.train), len(attempt.dataset.validation)
+            waiting[protocol_of(spec), *rows].append((attempt, allocation))
     for found in waiting.values():
         for members in similar(found, pack):
-            for attempt, allocation in _trained(members, dataset, place, cache):
+            for attempt, allocation in _trained(members, place, cache):
                 yield attempt.record()
                 known = attempt.retrained()
                 for other in alike[attempt.prepare_id, allocation]:
@@ -130,7 +131,6 @@ class _Built(NamedTuple):
 
 def _trained(
     members: Sequence[tuple[Attempt, Allocation]],
-    dataset: Dataset,
     device: torch.device,
     cache: PreparedCache,
 ) -> Iterator[tuple[Attempt, Allocation]]:
@@ -143,7 +143,7 @@ def _trained(
             model: Backbone | None = None
             with attempt.guarded("retrain"), global_generators(seed):
                 context, model = fresh_model(
-                    attempt.spec, dataset, allocation, device, attempt.progress
+                    attempt.spec, attempt.dataset, allocation, device, attempt.progress
                 )
                 dropout = torch.Generator(device).manual_seed(seed)
                 if device.type == "cpu":  # It goes on where a plugin's initialisation stopped.
@@ -153,7 +153,7 @@ def _trained(
                 left.remove((attempt, allocation))
                 yield attempt, allocation
         try:
-            for attempt, allocation in _trained_as_one(built, dataset, device):
+            for attempt, allocation in _trained_as_one(built, device):
                 left.remove((attempt, allocation))
                 yield attempt, allocation
         except NotPackableError:
@@ -173,7 +173,6 @@ def _trained(
 
 def _trained_as_one(
     built: Sequence[_Built],
-    dataset: Dataset,
     device: torch.device,
 ) -> Iterator[tuple[Attempt, Allocation]]:
     """Train models as one, test each when it stops and yield it.
@@ -193,9 +192,8 @@ def _trained_as_one(
             attempt.progress(what, done, total)
 
     progress("retrain", 0, 1)
-    training = fit_pack(
-        models, dataset.train, dataset.validation, spec.train, generators, dropout, progress
-    )
+    data = [(attempt.dataset.train, attempt.dataset.validation) for attempt in attempts]
+    training = fit_pack(models, data, spec.train, generators, dropout, progress)
     for done in training:
         attempt = attempts[done.number]
         training_still.remove(attempt)

@@ -31,7 +31,7 @@ _NAMES = {"user_id": "user", "zip_code": "zip", "movie_id": "movie"}
 class ML1MStaticConfig:
     """Settings of ``ml1m-static``; see ``MovieLensConfig`` for their meaning."""
 
-    split_seed: int = 0
+    split_seed: int | None = None
     genres: str = "combined"
     min_count: int = 1
 
@@ -55,6 +55,10 @@ class ML1MStatic(Source):
             return download_zip(FILES, FOLDER, URL, MD5, cache)
         return existing_files(FOLDER, data_dir, URL, FILES, JOINED)
 
+    def split_rule(self) -> SplitRule:
+        """Return the random split of rows."""
+        return SplitRule("random", self.config.split_seed)
+
     def build(self, files: Mapping[str, Path], writer: DatasetWriter) -> None:
         """Order and encode the ratings."""
         rows = _read_joined(files["joined"]) if "joined" in files else read(files)
@@ -62,7 +66,7 @@ class ML1MStatic(Source):
         build(
             rows.select(*STATIC_FIELDS, "rating").sort(numbers, maintain_order=True).lazy(),
             STATIC_FIELDS,
-            SplitRule("random", self.config.split_seed),
+            self.split_rule(),
             writer,
             genres=self.config.genres,
             min_count=self.config.min_count,
