@@ -43,7 +43,7 @@ class ML1M(Source):
     def files(self, data_dir: Path | None, cache: Path) -> Mapping[str, Path]:
         """Find the three official files, or download them."""
         if data_dir is None:
-            return download_zip(FILES, FOLDER, URL, MD5, cache)
+            return download_zip(FILES, FOLDER, URL, f"md5:{MD5}", cache)
         return existing_files(FOLDER, data_dir, URL, FILES)
 
     def split_rule(self) -> SplitRule:

@@ -52,7 +52,7 @@ class ML1MStatic(Source):
     def files(self, data_dir: Path | None, cache: Path) -> Mapping[str, Path]:
         """Find the three official files or the joined one, or download the official ones."""
         if data_dir is None:
-            return download_zip(FILES, FOLDER, URL, MD5, cache)
+            return download_zip(FILES, FOLDER, URL, f"md5:{MD5}", cache)
         return existing_files(FOLDER, data_dir, URL, FILES, JOINED)
 
     def split_rule(self) -> SplitRule:
