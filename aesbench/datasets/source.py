@@ -33,11 +33,13 @@ class Source(ABC):
         self.config = self.Config() if config is None else config
 
     def split_rule(self) -> SplitRule | None:
-        """Return how the rows are dealt to the splits; None, the default, for a split of its own.
+        """Return how the rows are dealt to the splits; None for a split of the source's own.
 
-        A random one of seed None is drawn by the seed of each run, by way of ``drawn``.
+        By default the ``rule`` of the settings, if they have one. A random one of seed None is
+        drawn by the seed of each run, by way of ``drawn``.
         """
-        return None
+        rule = getattr(self.config, "rule", None)
+        return rule if isinstance(rule, SplitRule) else None
 
     @property
     def is_drawn(self) -> bool:

@@ -63,7 +63,7 @@ class Diabetes130Config(SplitConfig):
 
     Attributes:
         split: ``random`` (rows) or ``patient`` (whole patients); 8:1:1.
-        split_seed: of either.
+        split_seed: of either; None: the seed of each run draws its own.
         min_count: rarer values of the train split share the out-of-vocabulary id.
     """
 

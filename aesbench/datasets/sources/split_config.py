@@ -17,14 +17,14 @@ class SplitConfig:
 
     Attributes:
         split: one of ``RULES``, which map what the data set calls a split to its rule.
-        split_seed: of the splits that are drawn.
+        split_seed: of the splits that are drawn; None: the seed of each run draws its own.
         min_count: rarer values of the train split share the out-of-vocabulary id.
     """
 
     RULES: ClassVar[Mapping[str, str]] = {"random": "random"}
 
     split: str = "random"
-    split_seed: int = 0
+    split_seed: int | None = None
     min_count: int = 1
 
     def __post_init__(self) -> None:
