@@ -146,7 +146,7 @@ def test_damage_is_named_by_line_and_column(official, cache_dir, change, message
     ("settings", "message"),
     [
         ({"split": "patients"}, "split = 'patients': expected random or patient"),
-        ({"split_seed": -1}, "whole number from 0 on, got -1"),
+        ({"split_seed": -1}, "whole number from 0 on, or none, got -1"),
         ({"min_count": 0}, "a whole number from 1 on, got 0"),
     ],
 )

@@ -202,7 +202,7 @@ def test_the_command_line_sets_the_split(prepared, cache_dir):
     ("settings", "message"),
     [
         ({"split": "days"}, "split = 'days': expected random, day or time"),
-        ({"split_seed": -1}, "whole number from 0 on, got -1"),
+        ({"split_seed": -1}, "whole number from 0 on, or none, got -1"),
         ({"min_count": 0}, "a whole number from 1 on, got 0"),
     ],
 )

@@ -263,7 +263,7 @@ def test_a_damaged_parquet_file_is_an_error(tmp_path, cache_dir):
         ({"split": "given"}, "unknown split 'given' for MovieLens"),
         ({"genres": "single"}, "'combined' or 'multi', got 'single'"),
         ({"min_count": 0}, "whole number from 1 on, got 0"),
-        ({"split_seed": -1}, "whole number from 0 on, got -1"),
+        ({"split_seed": -1}, "whole number from 0 on, or none, got -1"),
     ],
 )
 def test_a_wrong_setting_is_named(settings, message):
