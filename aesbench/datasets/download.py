@@ -36,9 +36,14 @@ def existing_files(
 
 
 def files_by_hand(
-    folder: str, data_dir: Path | None, cache: Path, url: str, *layouts: Mapping[str, str]
+    folder: str,
+    data_dir: Path | None,
+    cache: Path,
+    url: str,
+    *layouts: Mapping[str, str],
+    reason: str = "its owner hands it out to registered users only, so aesbench cannot download it",
 ) -> dict[str, Path]:
-    """Find one of several layouts {role: file} that the user has to fetch.
+    """Find one of several layouts {role: file} that the user has to fetch, for this reason.
 
     Looks in ``data_dir/folder`` and in ``data_dir`` itself, without it in ``cache/raw/folder``.
 
@@ -52,9 +57,8 @@ def files_by_hand(
             return found
     wanted = ", or else ".join(", ".join(names.values()) for names in layouts)
     raise DataError(
-        f"{place} lacks {wanted}; its owner hands it out to registered users only, so aesbench"
-        f" cannot download it: fetch it from {url}, put it there, or name the folder that holds"
-        f" {folder}/ with --data-dir"
+        f"{place} lacks {wanted}; {reason}: fetch it from {url}, put it there, or name the folder"
+        f" that holds {folder}/ with --data-dir"
     )
 
 
