@@ -324,7 +324,7 @@ def execute(
     known = recorded(results, specs, force=force)
     write_datasheet(results, dataset.manifest)
     size = checked_pack(pack, dataset, device)
-    groups = packed_groups(by_prepared_state(known.waiting), size)
+    groups = packed_groups(by_prepared_state(known.waiting), size, dataset.fields)
     jobs = [Job(tuple(group), dataset.folder, pack=size) for group in groups]
     outcome = Outcome()
     if jobs:
