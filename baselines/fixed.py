@@ -7,11 +7,11 @@ that the AdaS&S paper's Table 4 compares a supernet with. It searches nothing an
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from aesbench import Allocation, Context, Method
+from aesbench import Allocation, Context, Field, Method
 from aesbench.core.settings import require, require_int
 from aesbench.errors import ConfigError
 
@@ -63,13 +63,13 @@ class Fixed(Method):
         """Return the sizes as the command line names them: they are the method."""
         return f"{cls.name}:{preset}" if preset else cls.title
 
-    def search(self, context: Context, prepared: None) -> Allocation:
+    def given(self, fields: Sequence[Field]) -> Allocation:
         """Return the given sizes.
 
         Raises:
             ConfigError: there are not as many sizes as fields.
         """
-        dims, fields = self.config.dims, context.fields
+        dims = self.config.dims
         if len(dims) == 1:
             return Allocation.uniform(fields, dims[0])
         if len(dims) != len(fields):
@@ -79,3 +79,11 @@ class Fixed(Method):
                 f" each of the {len(fields)} fields, in this order: {names}"
             )
         return Allocation.field_wise(fields, dims)
+
+    def search(self, context: Context, prepared: None) -> Allocation:
+        """Return the given sizes.
+
+        Raises:
+            ConfigError: there are not as many sizes as fields.
+        """
+        return self.given(context.fields)

@@ -34,7 +34,7 @@ from aesbench.cli.preparation import load
     type=int,
     default=200,
     show_default=True,
-    help="Random allocations, of studies that score supernets.",
+    help="Random allocations, of studies that score supernets or train them alone.",
 )
 @click.option(
     "--searches",
@@ -86,11 +86,14 @@ def reproduce(
     STUDIES are, comma-separated, PAPER/STUDY, or STUDY while only one is called so; PAPER/all and
     all mean every one that the data set can serve. 'aesbench list studies' tells which there are.
     Given together they share what methods prepare. Runs that have a record are skipped: after an
-    interruption, give the same command again. 'aesbench report' then draws them.
+    interruption, give the same command again. 'aesbench report' then draws them. Studies of single
+    allocations, which make the tabular benchmark, are given alone, and all leaves them out: their
+    runs lie under 'tabular' in the results folder, and their tables beside them.
     """
     # Imported here because torch takes a second, which --help should not.
     from aesbench.harness.packing import checked_pack
     from aesbench.harness.studies import choose_studies, plan_studies
+    from aesbench.harness.tabular import write_tables
     from aesbench.plugins.study import Options
     from aesbench.terminal.plans import show_plans, show_what_is_drawn
     from aesbench.terminal.progress import show_outcome
@@ -106,22 +109,28 @@ def reproduce(
         allocations=allocations,
         searches=searches,
         supernets=supernets,
+        results=results,
         settings=settings,
     )
     chosen = choose_studies(names(studies), data)
+    folder = results / chosen[0].folder
     plans = plan_studies(chosen, data, options)
     specs = list({spec.run_id: spec for plan in plans.values() for spec in plan}.values())
     is_packed = checked_pack(pack, data, device) > 1
-    show_plans(console, plans, specs, results, workers=jobs, packed=is_packed)
+    show_plans(console, plans, specs, folder, workers=jobs, packed=is_packed)
     if dry_run:
         return 0
     place = choose_executor(
         executor, address, data, dataset, settings, data_dir=data_dir, cache_dir=cache_dir
     )
     outcome = run_grid(
-        console, specs, data, results, jobs=jobs, force=force, threads=threads, device=device,
+        console, specs, data, folder, jobs=jobs, force=force, threads=threads, device=device,
         plugins=plugins, executor=place, pack=pack,
     )  # fmt: skip
-    show_outcome(console, specs, outcome, results)
-    show_what_is_drawn(console, chosen, plans, specs, outcome.records, results)
+    show_outcome(console, specs, outcome, folder)
+    if chosen[0].folder:
+        for path in write_tables(folder, data, specs):
+            console.print(f"wrote {path}", soft_wrap=True, highlight=False)
+    else:
+        show_what_is_drawn(console, chosen, plans, specs, outcome.records, results)
     return FAILED_RUNS if outcome.failed else 0

@@ -42,7 +42,8 @@ class RunRecord:
             that the spec asks for; sizes as ``sizes_text`` writes them.
         metrics: {validation, test} -> {auc, logloss}; for generated data also
             ``test_expected``, scored against the true probabilities.
-        epochs: ``epochs``, ``best_epoch`` and ``history`` of the retraining.
+        epochs: ``epochs`` and ``best_epoch`` of the retraining, and validation after each of them:
+            ``history``, its AUC, and ``logloss``, which records older than it lack.
         parameters: trainable parameters: embedding, transform, wide, dense.
         flops: per predicted sample; a multiply-add counts once.
         seconds: by phase: prepare, search, retrain, evaluate. A shared ``prepare`` counts in full

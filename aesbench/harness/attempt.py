@@ -308,6 +308,7 @@ class Attempt:
                 "epochs": result.epochs,
                 "best_epoch": result.best_epoch,
                 "history": list(result.history),
+                "logloss": list(result.losses),
             },
             "parameters": dataclasses.asdict(count_parameters(model)),
             "flops": count_flops(model, samples),

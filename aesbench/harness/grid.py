@@ -326,7 +326,7 @@ def execute(
     known = recorded(results, specs, force=force)
     write_datasheet(results, dataset.manifest)
     size = checked_pack(pack, dataset, device)
-    groups = packed_groups(by_prepared_state(known.waiting), size)
+    groups = packed_groups(by_prepared_state(known.waiting), size, dataset.fields)
     # As workers ask for them: draws of the split are prepared one by one.
     jobs = (Job.on(dataset, group, pack=size) for group in groups)
     outcome = Outcome()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from aesbench.core.allocation import Allocation
-from aesbench.core.settings import content_hash, require
+from aesbench.core.settings import build_config, content_hash, require
 from aesbench.core.spec import REFERENCE_DIM, RunSpec
-from aesbench.datasets.base import Dataset
+from aesbench.datasets.base import Dataset, Field
+from aesbench.errors import AesbenchError
+from aesbench.plugins.method import Method
 from aesbench.plugins.registry import METHODS
 
 T = TypeVar("T")
@@ -28,8 +30,9 @@ each step waits for memory, whatever else it saves."""
 
 
 MOST_PADDING = 1.5
-"""Models whose vectors would become wider than so many times their own are not trained as one: what
-a pack saves, its padding would cost."""
+"""Models of sizes that were found, whose vectors would become wider than so many times their own,
+are not trained as one: what a pack saves, its padding would cost. Given sizes come in the order in
+which they are padded least, however far that is."""
 
 
 def auto_pack(dataset: Dataset, device: str) -> int:
@@ -58,28 +61,56 @@ def checked_pack(pack: PackSize, dataset: Dataset, device: str) -> int:
     return int(pack)
 
 
-def packed_groups(groups: Sequence[Sequence[RunSpec]], pack: int) -> list[list[RunSpec]]:
+def packed_groups(
+    groups: Sequence[Sequence[RunSpec]], pack: int, fields: Sequence[Field]
+) -> list[list[RunSpec]]:
     """Join groups of runs, each for one worker, whose models may be trained as one.
 
-    Those of one label and one protocol are joined: their sizes are alike, and little is padded. A
-    method that trains in its search is left as it is, so that what was found never waits long for
+    Those of one label and one protocol are joined: their sizes are alike, and little is padded. So
+    are those with given sizes, whatever these are, in their order (``_sizes``): the tables of the
+    largest fields, where padding costs most, are then nearly alike. On ``flights`` packs of eight
+    random allocations take 1.24 times as many model-steps a second as single models on a CPU that
+    is idle otherwise, cut in the order in which they were drawn 1.07 times.
+
+    A method that trains in its search is left as it is, so that what was found never waits long for
     its retraining; the runs of such a group are retrained as one all the same.
 
     Args:
         groups: the runs that share a prepared state.
         pack: the most models that are trained as one.
+        fields: of the data set.
     """
     joined: dict[tuple[str, ...], list[RunSpec]] = {}
+    given: dict[str, Allocation] = {}
     for group in groups:
         spec = group[0]
         waits = METHODS.get(spec.method).trains or spec.inherit or not spec.retrain
-        own = (spec.content_id,) if waits or pack == 1 else (spec.label, protocol_of(spec))
+        own: tuple[str, ...] = (spec.content_id,)
+        if not waits and pack > 1:
+            sizes = given_sizes(spec, fields)
+            own = ("" if sizes else spec.label, protocol_of(spec))
+            given |= {one.content_id: sizes for one in group if sizes}
         joined.setdefault(own, []).extend(group)
+    for own, together in joined.items():
+        if not own[0]:
+            together.sort(key=lambda one: _sizes(given[one.content_id]))
     return [
         list(part)
         for own, together in joined.items()
         for part in (even_parts(together, pack) if len(own) > 1 else [together])
     ]
+
+
+def given_sizes(spec: RunSpec, fields: Sequence[Field]) -> Allocation | None:
+    """Return the sizes that a run's settings give; None where they are found, or do not fit."""
+    method = METHODS.get(spec.method)
+    if method.given is Method.given:
+        return None
+    config: Any = build_config(method.Config, spec.method_config, spec.method)
+    try:
+        return method(config).given(fields)
+    except AesbenchError:
+        return None  # The run itself will say so.
 
 
 def protocol_of(spec: RunSpec) -> str:
@@ -95,16 +126,24 @@ def protocol_of(spec: RunSpec) -> str:
 
 
 def similar(
-    found: Sequence[tuple[T, Allocation]], pack: int
+    found: Sequence[tuple[T, Allocation]], pack: int, *, are_given: bool = False
 ) -> list[Sequence[tuple[T, Allocation]]]:
     """Cut what runs found into packs of at most so many, whose sizes are alike enough to be padded.
 
     Those of one size make as few packs as they can, as equal as can be.
+
+    Args:
+        found: what was to be packed, and its sizes.
+        pack: the most in one.
+        are_given: whether all sizes were given, and chosen by ``packed_groups``.
     """
     sorts = sorted(found, key=lambda one: _sizes(one[1]))  # Equal ones stay in their order.
     groups: list[list[tuple[T, Allocation]]] = []
     for one in sorts:
-        if groups and _padding([_sizes(known[1]) for known in [*groups[-1], one]]) <= MOST_PADDING:
+        if groups and (
+            are_given
+            or _padding([_sizes(known[1]) for known in [*groups[-1], one]]) <= MOST_PADDING
+        ):
             groups[-1].append(one)
         else:
             groups.append([one])

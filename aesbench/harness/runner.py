@@ -14,7 +14,7 @@ from aesbench.core.record import RunRecord
 from aesbench.core.spec import RunSpec
 from aesbench.datasets.base import Dataset
 from aesbench.harness.attempt import Attempt, PreparedCache
-from aesbench.harness.packing import protocol_of, similar
+from aesbench.harness.packing import given_sizes, protocol_of, similar
 from aesbench.harness.stages import checked_device, fresh_model
 from aesbench.models.backbones import Backbone
 from aesbench.models.packed.layers import NotPackableError
@@ -107,7 +107,8 @@ def run_packed(
             rows = len(attempt.dataset.train), len(attempt.dataset.validation)
             waiting[protocol_of(spec), *rows].append((attempt, allocation))
     for found in waiting.values():
-        for members in similar(found, pack):
+        are_given = all(given_sizes(attempt.spec, attempt.dataset.fields) for attempt, _ in found)
+        for members in similar(found, pack, are_given=are_given):
             for attempt, allocation in _trained(members, place, cache):
                 yield attempt.record()
                 known = attempt.retrained()

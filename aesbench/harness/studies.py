@@ -1,8 +1,9 @@
-"""Studies: those of the registered papers, two of ours, and the plans of their runs.
+"""Studies: those of the registered papers, ours, and the plans of their runs.
 
 A study of a paper is called ``paper/study``, one of ours ``aesbench/study``; ``study`` alone will
 do while only one is called so. Ours compare every method: they name none, and take uniform and
 random sizes, which the core knows, the line-ups of all papers, and whatever else is registered.
+The tabular benchmark (``tabular.py``) is a study whose runs lie in a folder of their own.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from aesbench.core.spec import RunSpec
 from aesbench.datasets.base import Dataset
 from aesbench.errors import ConfigError, did_you_mean
 from aesbench.harness.grid import check_owners, choose_methods, plan
+from aesbench.harness.tabular import TABULAR
 from aesbench.plugins.registry import METHODS, PAPERS
 from aesbench.plugins.study import Options, Part, Settings, Study
 from aesbench.report.statistics.scores import PLANTED, RANDOM, REFERENCE, UNIFORM
@@ -61,6 +63,7 @@ STUDIES = (
         *("planted", "methods against the truth", "planted sizes", ("widedeep",), 10, _planted),
         needs_truth=True,
     ),
+    TABULAR,
 )
 
 
@@ -74,8 +77,11 @@ def known_studies() -> dict[str, Study]:
 def choose_studies(names: Iterable[str], dataset: Dataset) -> list[Study]:
     """Return the studies of these names; ``all``, of one owner or any, leaves out what cannot be.
 
+    It leaves out those that have a folder of their own, too.
+
     Raises:
-        ConfigError: there is no such study, several are called so, or the data set cannot serve it.
+        ConfigError: there is no such study, several are called so, the data set cannot serve it, or
+            one with a folder of its own is not alone.
     """
     known = known_studies()
     knows_truth = "fields" in (dataset.truth or {})
@@ -85,6 +91,7 @@ def choose_studies(names: Iterable[str], dataset: Dataset) -> list[Study]:
         found = fnmatch.filter(known, f"{owner or '*'}/{'*' if name == ALL else name}")
         if name == ALL:
             found = [one for one in found if knows_truth or not known[one].needs_truth]
+            found = [one for one in found if not known[one].folder]
         elif len(found) > 1:
             raise ConfigError(f"'{text}' is the name of several studies: {', '.join(found)}")
         elif found and known[found[0]].needs_truth and not knows_truth:
@@ -98,7 +105,14 @@ def choose_studies(names: Iterable[str], dataset: Dataset) -> list[Study]:
                 f"unknown study '{text}'{near} It is one of: {', '.join([*known, ALL])}"
             )
         chosen += [known[one] for one in found]
-    return list({study.name: study for study in chosen}.values())
+    different = list({study.name: study for study in chosen}.values())
+    for study in different:
+        if study.folder and len(different) > 1:
+            raise ConfigError(
+                f"the runs of study '{study.name}' lie in a folder of their own; give it alone, and"
+                " the others in a command of theirs"
+            )
+    return different
 
 
 def plan_studies(

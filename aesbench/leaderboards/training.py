@@ -55,6 +55,7 @@ def fit_as_published(
     best = metrics.Metrics(auc=-1.0, logloss=float("inf"))
     best_value, best_epoch, best_weights = -float("inf"), 0, dict[str, Tensor]()
     history: list[float] = []
+    losses: list[float] = []
     for epoch in range(1, epochs + 1):
         model.train()
         for ids, labels in train.batches(published.batch_size, device=device, shuffle=generator):
@@ -65,6 +66,7 @@ def fit_as_published(
             optimizer.zero_grad()
         current = metrics.score(validation.labels, predict(model, validation))
         history.append(current.auc)
+        losses.append(current.logloss)
         value = current.auc - current.logloss * published.monitors_logloss
         if value > best_value + LEAST_GAIN:
             best, best_value, best_epoch = current, value, epoch
@@ -78,7 +80,7 @@ def fit_as_published(
             break
     model.load_state_dict(best_weights)
     model.eval()
-    return FitResult(len(history), best_epoch, best, tuple(history))
+    return FitResult(len(history), best_epoch, best, tuple(history), tuple(losses))
 
 
 def dense_adam(model: nn.Module, l2: float) -> torch.optim.Adam:

@@ -39,12 +39,14 @@ class FitResult:
         best_epoch: the pass whose weights were kept, counted from 1.
         validation: the metrics of the kept weights.
         history: the validation AUC after each pass.
+        losses: the validation LogLoss after each pass.
     """
 
     epochs: int
     best_epoch: int
     validation: Metrics
     history: tuple[float, ...]
+    losses: tuple[float, ...]
 
 
 @dataclass
@@ -54,18 +56,21 @@ class Course:
     Attributes:
         config: the protocol.
         history: the validation AUC after each pass.
+        losses: the validation LogLoss after each pass.
         best: the metrics of the best pass.
         best_epoch: which one that was, counted from 1.
     """
 
     config: TrainConfig
     history: list[float] = field(default_factory=list)
+    losses: list[float] = field(default_factory=list)
     best: Metrics = field(default_factory=lambda: Metrics(auc=-1.0, logloss=float("inf")))
     best_epoch: int = 0
 
     def note(self, current: Metrics) -> bool:
         """Note the metrics of another pass; return whether they are the best so far."""
         self.history.append(current.auc)
+        self.losses.append(current.logloss)
         is_best = current.auc > self.best.auc
         if is_best:
             self.best, self.best_epoch = current, len(self.history)
@@ -79,7 +84,13 @@ class Course:
 
     def result(self) -> FitResult:
         """Return what it leaves behind."""
-        return FitResult(len(self.history), self.best_epoch, self.best, tuple(self.history))
+        return FitResult(
+            len(self.history),
+            self.best_epoch,
+            self.best,
+            tuple(self.history),
+            tuple(self.losses),
+        )
 
 
 def fit(

@@ -4,6 +4,7 @@ A method *must* define ``name``, ``title``, ``Config`` and ``search``. It *may* 
 
 - ``prepare`` (and ``prepare_key``): what is trained once and searched many times;
 - ``score``: metrics of an allocation with inherited weights, for one-shot methods;
+- ``given``: the sizes, where the settings are the sizes;
 - ``inherit``: gives the model to be retrained the weights of the search, for ``--inherit``;
 - ``honours_budget = True``: ``search`` then keeps ``allocation.parameters <= context.budget``;
 - ``presets`` and ``default_presets``, or ``preset``: named settings, as in ``ues:32``;
@@ -20,7 +21,7 @@ There is no test split in a ``Context``: a method cannot leak it.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -148,6 +149,16 @@ class Method(ABC):
 
     def prepare(self, context: Context) -> Any:
         """Train what many searches share; ``context.budget`` is None here. Default: nothing."""
+        return None
+
+    def given(self, fields: Sequence[Field]) -> Allocation | None:
+        """Return the sizes where the settings are the sizes, and None where they must be found.
+
+        Runs with given sizes may be retrained as one (``--pack``), whatever the sizes are.
+
+        Raises:
+            ConfigError: the settings do not fit the fields.
+        """
         return None
 
     @abstractmethod

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,7 @@ class Options:
         allocations: random ones that supernets score and that are trained alone.
         searches: of each shared supernet.
         supernets: seeds of the supernets that are scored, or that searches share.
+        results: the results folder, for studies that go on from what lies there.
         settings: changed settings of methods, backbones, the data set and ``train``.
     """
 
@@ -41,6 +43,7 @@ class Options:
     allocations: int = 200
     searches: int = 100
     supernets: int = 3
+    results: Path = Path("results")
     settings: Settings = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -74,6 +77,8 @@ class Study:
         seeds: how many, likewise.
         parts: its runs on a data set.
         needs_truth: whether it makes sense only where the sizes that fields need are known.
+        folder: of the results folder, where its runs lie; such a study is run alone, ``all`` leaves
+            it out, and no report draws its runs one by one.
     """
 
     name: str
@@ -83,6 +88,7 @@ class Study:
     seeds: int
     parts: Callable[[Dataset, Options], list[Part]]
     needs_truth: bool = False
+    folder: str = ""
 
 
 def reproduce_commands(study: str, places: Iterable[Place]) -> list[str]:

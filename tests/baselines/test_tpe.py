@@ -45,7 +45,7 @@ def test_evaluations_are_counted_and_short(context, monkeypatch):
     def fit(model, train, validation, config, generator):
         assert train is context.train and validation is context.validation
         seen.append((config.epochs, generator.initial_seed()))
-        return FitResult(1, 1, Metrics(0.5, 0.6), (0.5,))
+        return FitResult(1, 1, Metrics(0.5, 0.6), (0.5,), (0.6,))
 
     monkeypatch.setattr(tpe, "fit", fit)
     long = replace(context, train_config=replace(context.train_config, epochs=20))

@@ -29,7 +29,7 @@ from aesbench.harness.load_data import load_dataset
 
 BACKBONE = "widedeep"
 DECAYS = (0.0, 1e-6, 1e-5, 1e-4, 1e-3)
-DROPOUTS = (0.0, 0.1, 0.3)
+DROPOUTS = (0.0, 0.3)
 CHOOSING, REPORTED = (20, 21), (22, 23, 24)
 DEFAULT = (TrainConfig().l2, 0.0)
 

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aesbench import Field
+from aesbench.core.allocation import Allocation
 from aesbench.core.spec import RunSpec, TrainConfig
 from aesbench.errors import ConfigError
 from aesbench.harness.packing import (
@@ -18,10 +19,12 @@ from aesbench.harness.packing import (
     even_parts,
     packed_groups,
     protocol_of,
+    similar,
 )
 from aesbench.plugins.registry import load_plugin
 
 SUPERNET = Path(__file__).parents[1] / "plugin_files" / "supernet.py"
+FIELDS = [Field("small", 10), Field("large", 1000)]
 MIB = 2**20
 BYTES_OF_A_VALUE = 32 * 4 * 4  # UES-32's vector in float32, four times: see ``COPIES``.
 
@@ -107,7 +110,7 @@ def test_parts_are_even(count, most):
 def test_seeds_of_one_label_are_joined():
     """Five seeds in packs of at most three are three and two, in their order."""
     specs = [spec(seed=seed) for seed in range(5)]
-    found = packed_groups([[one] for one in specs], 3)
+    found = packed_groups([[one] for one in specs], 3, FIELDS)
     assert sorted(map(len, found)) == [2, 3] and sum(found, []) == specs
 
 
@@ -125,7 +128,7 @@ def test_seeds_of_one_label_are_joined():
 def test_labels_and_protocols_are_apart(other):
     """What is not alike is not joined; the runs of either are."""
     specs = [dataclasses.replace(spec(seed=seed), **own) for seed in (0, 1) for own in ({}, other)]
-    assert packed_groups([[one] for one in specs], 8) == [specs[::2], specs[1::2]]
+    assert packed_groups([[one] for one in specs], 8, FIELDS) == [specs[::2], specs[1::2]]
 
 
 @pytest.mark.parametrize(
@@ -139,13 +142,43 @@ def test_labels_and_protocols_are_apart(other):
 def test_what_would_wait_stays_as_it_is(own):
     """No search of hours waits for others, and what is not retrained from scratch joins nobody."""
     groups = [[spec(seed=seed, search_index=i, **own) for i in (0, 1)] for seed in (0, 1, 2)]
-    assert packed_groups(groups, 8) == groups
+    assert packed_groups(groups, 8, FIELDS) == groups
 
 
 def test_without_packs_groups_stay_as_they_are():
     """`--pack 1` is what was there before it."""
     groups = [[spec(seed=seed)] for seed in range(3)]
-    assert packed_groups(groups, 1) == groups
+    assert packed_groups(groups, 1, FIELDS) == groups
+
+
+def fixed(*dims, seed=0, **changes):
+    """A run with given sizes."""
+    label = "fixed:" + "-".join(map(str, dims))
+    return spec("fixed", label, method_config={"dims": list(dims)}, seed=seed, **changes)
+
+
+def test_given_sizes_are_joined_whatever_they_are():
+    """In the order of the largest field's size, then of the next; each protocol apart."""
+    sizes = [(2, 64), (64, 1), (1, 64), (4, 8), (32, 1)]
+    specs = [fixed(*dims) for dims in sizes]
+    other = fixed(8, 8, backbone="deepfm")
+    found = packed_groups([[one] for one in [*specs, other]], 3, FIELDS)
+    dims = [[tuple(one.method_config["dims"]) for one in group] for group in found]
+    assert dims == [[(32, 1), (64, 1)], [(4, 8), (1, 64), (2, 64)], [(8, 8)]]
+
+
+def test_given_sizes_that_do_not_fit_join_nobody_elses():
+    """The run itself says what is wrong with them."""
+    specs = [fixed(2, 64), fixed(1, 2, 3), fixed(4, 4)]
+    found = packed_groups([[one] for one in specs], 8, FIELDS)
+    assert sorted(found, key=len) == [[specs[1]], [specs[2], specs[0]]]
+
+
+def test_given_sizes_are_padded_however_far():
+    """What was found is cut where padding exceeds what a pack saves; given sizes were sorted."""
+    found = [(n, Allocation.field_wise(FIELDS, dims)) for n, dims in enumerate([(1, 1), (64, 64)])]
+    assert [len(part) for part in similar(found, 8)] == [1, 1]
+    assert [len(part) for part in similar(found, 8, are_given=True)] == [2]
 
 
 GROUPS = st.lists(
@@ -175,7 +208,7 @@ GROUPS = st.lists(
 @given(GROUPS, st.integers(1, 9))
 def test_no_run_is_lost_or_doubled(groups, pack):
     """Whatever is planned; what is joined is alike."""
-    found = packed_groups(groups, pack)
+    found = packed_groups(groups, pack, FIELDS)
     assert Counter(one.content_id for group in found for one in group) == Counter(
         one.content_id for group in groups for one in group
     )

@@ -94,12 +94,26 @@ def test_every_method_is_whatever_is_registered_and_no_control(theirs, planted_t
 
 
 def test_all_means_what_the_data_set_can_serve(planted_tiny, tiny_dataset):
-    """Generated data know the truth; on other data the study that needs it is left out, alone."""
-    assert [study.name for study in choose_studies(["all"], planted_tiny)] == list(known_studies())
+    """Generated data know the truth; on other data the study that needs it is left out, alone.
+
+    Those with a folder of their own are left out everywhere.
+    """
+    together = [name for name, study in known_studies().items() if not study.folder]
+    assert "aesbench/tabular" not in together
+    assert [study.name for study in choose_studies(["all"], planted_tiny)] == together
     others = [study.name for study in choose_studies(["all"], tiny_dataset)]
-    assert others == [name for name in known_studies() if name != "aesbench/planted"]
+    assert others == [name for name in together if name != "aesbench/planted"]
     with pytest.raises(ConfigError, match="nobody knows of 'tiny'; run it with --dataset planted"):
         specs_of("planted", tiny_dataset)
+
+
+def test_a_study_with_a_folder_of_its_own_is_alone(planted_tiny):
+    """Its records lie elsewhere than those of the others."""
+    assert [study.name for study in choose_studies(["tabular"], planted_tiny)] == [
+        "aesbench/tabular"
+    ]
+    with pytest.raises(ConfigError, match="'aesbench/tabular' lie in a folder of their own; give"):
+        choose_studies(["tabular", "matched"], planted_tiny)
 
 
 def test_a_study_is_called_by_its_own_name_while_no_other_is(theirs, planted_tiny):

@@ -21,6 +21,7 @@ STOREYS = (
     ("models",),
     ("search",),
     ("plugins",),
+    ("tabular",),
     ("report",),
     ("harness",),
     ("export", "leaderboards", "testing"),
