@@ -8,8 +8,11 @@ from typing import Any
 import click
 from rich.console import Console
 
-from aesbench.cli.options import data_options, load_settings
+from aesbench.cli.options import data_options, load_settings, names
 from aesbench.cli.preparation import load
+
+_MOST_AT_ONCE = 25_000_000
+"""Rows of tables for which ``data info`` makes a probe: about two seconds."""
 
 
 @click.group()
@@ -30,11 +33,64 @@ def data_prepare(name: str, **options: Any) -> None:
 @click.argument("name")
 @data_options
 def data_info(name: str, **options: Any) -> None:
-    """Print the size beside what papers say of it, the fields, and the cold-start rates."""
+    """Print the size beside what papers say of it, the fields, and the cold-start rates.
+
+    And, where that takes a moment, what `aesbench data probe` says.
+    """
+    from aesbench.datasets.probes import probe, table_rows
     from aesbench.terminal.dataset import show_dataset
+    from aesbench.terminal.probe import show_probe
 
     dataset = _dataset(name, **options)
-    show_dataset(Console(), dataset)
+    console = Console()
+    show_dataset(console, dataset)
+    if table_rows(dataset) <= _MOST_AT_ONCE:
+        show_probe(console, dataset, probe(dataset))
+    else:
+        console.print(
+            f"What the data give away without a model, tables of rates and rows that repeat across"
+            f" the splits, takes some seconds: aesbench data probe {name}",
+            markup=False,
+            highlight=False,
+        )
+
+
+@data.command("probe")
+@click.argument("name")
+@click.option(
+    "--fields",
+    "tables",
+    multiple=True,
+    metavar="LIST",
+    help="Also the table over these fields: month,day,hour. Repeatable.",
+)
+@click.option(
+    "--results",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Keep the probe in this results folder, whose report then shows it.",
+)
+@data_options
+def data_probe(name: str, tables: tuple[str, ...], results: Path | None, **options: Any) -> None:
+    """Print what the data give away without a model.
+
+    The AUC of tables of train's rates over pairs and triples of fields, and twins: rows that stand
+    in train with all their ids.
+    """
+    from aesbench.core.datasheet import write_datasheet, write_probe
+    from aesbench.datasets.probes import probe, rate_table
+    from aesbench.terminal.probe import show_probe
+    from aesbench.terminal.written import show_written
+
+    dataset = _dataset(name, **options)
+    console = Console()
+    asked = [rate_table(dataset, names(fields)) for fields in tables]
+    with Console(stderr=True).status("probing"):
+        found = probe(dataset)
+    console.print(f"{dataset.name} {dataset.hash[:16]}", markup=False, highlight=False)
+    show_probe(console, dataset, found, asked)
+    if results is not None:
+        write_datasheet(results, dataset.manifest)
+        show_written(console, [write_probe(results, found)])
 
 
 @data.command("verify")

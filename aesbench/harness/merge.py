@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from aesbench.core.datasheet import datasheet_path, read_datasheet
+from aesbench.core.datasheet import datasheet_path, probe_path, read_datasheet, read_probe
 from aesbench.core.files import write_atomically
 from aesbench.core.pack import agree
 from aesbench.core.record import (
@@ -97,6 +97,7 @@ def merge(folders: Sequence[str | Path], into: str | Path) -> Merged:
     for found in new:
         read_traces(found.results, found.record.spec)  # These refuse what they cannot read.
         read_datasheet(found.results, found.record.spec)
+        read_probe(found.results, found.record.spec)
     for found in new:
         _copy(found, into)
     replaced = sum(found.record.spec.run_id in before for found in new)
@@ -162,10 +163,11 @@ def _agree(one: RunRecord, other: RunRecord) -> bool:
 def _copy(found: _Found, into: Path) -> None:
     """Copy a record, its traces and its data sheet; the record last: with one the rest is there."""
     spec: RunSpec = found.record.spec
-    sheet = datasheet_path(found.results, spec.dataset, spec.data_hash)
-    kept = datasheet_path(into, spec.dataset, spec.data_hash)
-    if sheet.exists() and not kept.exists():
-        write_atomically(kept, sheet.read_bytes())
+    for path_of in (datasheet_path, probe_path):
+        sheet = path_of(found.results, spec.dataset, spec.data_hash)
+        kept = path_of(into, spec.dataset, spec.data_hash)
+        if sheet.exists() and not kept.exists():
+            write_atomically(kept, sheet.read_bytes())
     trace, target = trace_path(found.results, spec), trace_path(into, spec)
     if trace.exists():
         write_atomically(target, trace.read_bytes())

@@ -5,7 +5,14 @@ import json
 
 import pytest
 
-from aesbench.core.datasheet import read_datasheet, read_results, write_datasheet
+from aesbench.core.datasheet import (
+    read_datasheet,
+    read_probe,
+    read_results,
+    write_datasheet,
+    write_probe,
+)
+from aesbench.core.probe import Probe, RateTable, Twins
 from aesbench.core.record import RunRecord, write_record
 from aesbench.errors import RecordError
 from aesbench.harness.grid import execute
@@ -77,3 +84,76 @@ def test_a_datasheet_is_plain_json(tmp_path, tiny_dataset):
     """Anybody can read it."""
     sheet = json.loads(write_datasheet(tmp_path, tiny_dataset.manifest).read_text())
     assert sheet["name"] == "tiny" and set(sheet["splits"]) == {"train", "validation", "test"}
+
+
+@pytest.fixture
+def probe(own_spec):
+    """A probe of the data of ``own_spec``, with one table and a field left out of it."""
+    return Probe(
+        name=own_spec.dataset,
+        hash=own_spec.data_hash,
+        tables=(RateTable(("user", "item"), 0.7, 0.69),),
+        twins={"validation": Twins(10, 0.0, 0.0, None), "test": Twins(10, 0.5, 0.1, 0.9)},
+        left_out=("genres",),
+        chosen_on={"train": 80, "validation": 10},
+    )
+
+
+def test_a_probe_comes_back_with_the_records(tmp_path, own_spec, tiny_dataset, probe):
+    """In their datasheet, whether there is one or not; its own file is no sheet."""
+    write_record(tmp_path, RunRecord(own_spec, "ok"))
+    write_probe(tmp_path, probe)
+    (record,) = read_results(tmp_path)
+    assert record.datasheet == {"probe": probe}
+    write_datasheet(tmp_path, tiny_dataset.manifest)
+    (record,) = read_results(tmp_path)
+    assert record.datasheet["probe"] == probe and record.datasheet["name"] == "tiny"
+    assert "probe" not in read_datasheet(tmp_path, own_spec)
+
+
+def test_a_later_probe_takes_the_place_of_an_older_one(tmp_path, own_spec, probe):
+    """Its numbers may be those of a better probe."""
+    path = write_probe(tmp_path, dataclasses.replace(probe, tables=()))
+    assert write_probe(tmp_path, probe) == path
+    assert read_probe(tmp_path, own_spec) == probe
+
+
+def test_data_without_a_probe_have_none(tmp_path, own_spec):
+    """As in every folder of before."""
+    assert read_probe(tmp_path, own_spec) is None
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda kept: "",
+        lambda kept: [],
+        lambda kept: {},
+        lambda kept: {**kept, "hash": "another"},
+        lambda kept: {**kept, "twins": {"test": kept["twins"]["test"]}},
+        lambda kept: {**kept, "tables": [{"fields": ["a"], "test_auc": 0.5}]},
+        lambda kept: {**kept, "tables": [{**kept["tables"][0], "test_auc": "high"}]},
+        lambda kept: {**kept, "more": 1},
+    ],
+)
+def test_a_file_that_is_no_probe_of_the_data_is_refused(tmp_path, own_spec, probe, change):
+    """The message names the file and the command that makes it again."""
+    path = write_probe(tmp_path, probe)
+    path.write_text(json.dumps(change(json.loads(path.read_text()))))
+    with pytest.raises(RecordError, match=f"{path.name}: .*aesbench data probe"):
+        read_probe(tmp_path, own_spec)
+
+
+def test_what_remembering_twins_is_worth(probe):
+    """By hand: 3 of 4 pairs hold one of the test split's, which is a half, and .9 beat .69."""
+    assert probe.twins_worth == pytest.approx(0.75 * (0.9 - 0.69)) and probe.warns
+    assert dataclasses.replace(probe, tables=()).twins_worth == pytest.approx(0.75 * 0.4)
+    worse = dataclasses.replace(probe, tables=(RateTable(("user", "item"), 0.95, 0.95),))
+    assert worse.twins_worth == 0.0 and not worse.warns
+    assert Twins(10, 0.0, 0.0, None).worth(0.5) == 0.0
+
+
+def test_the_best_table_is_that_of_validation(probe):
+    """The smaller of equals, whatever test says."""
+    larger = RateTable(("user", "item", "hour"), 0.7, 0.8)
+    assert dataclasses.replace(probe, tables=(*probe.tables, larger)).best == probe.tables[0]

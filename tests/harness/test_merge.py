@@ -8,8 +8,9 @@ import pytest
 
 import aesbench
 from aesbench.core.allocation import Allocation, Block
-from aesbench.core.datasheet import write_datasheet
+from aesbench.core.datasheet import probe_path, write_datasheet, write_probe
 from aesbench.core.pack import PACK_TOLERANCE
+from aesbench.core.probe import Probe, Twins
 from aesbench.core.record import RunRecord, read_records, record_path, trace_path, write_record
 from aesbench.core.trace import Trace
 from aesbench.errors import ConfigError, RecordError
@@ -160,6 +161,21 @@ def test_another_schema_is_refused(tmp_path, make):
     path = make("b", 1)
     path.write_text(json.dumps({**json.loads(path.read_text()), "schema": 3}))
     refused(tmp_path, str(path), "schema 3")
+
+
+def test_probes_come_with_the_records(tmp_path, make, spec):
+    """As the bytes they are; one that is no probe is refused, and nothing is copied."""
+    make("a", 0), make("b", 1)
+    none = Twins(5, 0.0, 0.0, None)
+    twins = {"validation": none, "test": none}
+    write_probe(tmp_path / "b", Probe(spec.dataset, spec.data_hash, (), twins, (), {}))
+    merge([tmp_path / "a", tmp_path / "b"], tmp_path / "all")
+    assert files(tmp_path / "all") == files(tmp_path / "a") | files(tmp_path / "b")
+    path = probe_path(tmp_path / "b", spec.dataset, spec.data_hash)
+    path.write_text("{}")
+    with pytest.raises(RecordError, match=path.name):
+        merge([tmp_path / "b"], tmp_path / "other")
+    assert not (tmp_path / "other").exists()
 
 
 def test_unreadable_traces_are_refused(tmp_path, make):
