@@ -34,6 +34,11 @@ NOT_REPRODUCED = 1
     envvar="AESBENCH_DATA",
     help="The folder that holds the split's folder.  [env: AESBENCH_DATA]",
 )
+@click.option(
+    "--results",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Keep the outcome as JSON in this folder's leaderboards/, with versions and hardware.",
+)
 @plugin_option
 def verify(
     name: str,
@@ -44,16 +49,20 @@ def verify(
     device: str,
     cache_dir: Path | None,
     data_dir: Path | None,
+    results: Path | None,
     plugins: tuple[Path, ...],
 ) -> int:
     """Train a backbone on a split of the public leaderboard, with its settings, beside its numbers.
 
-    The exit status is 0 if AUC and LogLoss agree within .001, and 1 if they do not.
+    The exit status is 0 if AUC and LogLoss agree within .001, and 1 if they do not or if the data
+    only stand in for the split.
     """
     import torch
 
     from aesbench.core.processors import available_cpus
+    from aesbench.harness.environment import describe_environment
     from aesbench.harness.stages import checked_device
+    from aesbench.leaderboards.kept import keep
     from aesbench.leaderboards.verify import find_published
     from aesbench.leaderboards.verify import verify as train_and_test
     from aesbench.terminal.verification import show_verification
@@ -73,4 +82,7 @@ def verify(
         progress=lambda what, done, total: click.echo(f"{what} {done} is done", err=True),
     )
     show_verification(Console(), outcome)
+    if results is not None:
+        path = keep(outcome, results, describe_environment(torch.device(device)))
+        click.echo(f"kept in {path}", err=True)
     return 0 if outcome.is_reproduced else NOT_REPRODUCED

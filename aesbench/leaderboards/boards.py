@@ -75,3 +75,7 @@ BOARDS: Mapping[str, Mapping[str, Published]] = {
     },
 }
 """{data set: {backbone: what is published}}; for the x4 splits the settings called _001."""
+
+STAND_INS: Mapping[str, str] = {"frappe-redrawn": "frappe_x1"}
+"""{data set: the split that it stands in for}. It is trained with the split's settings and shown
+beside its numbers, but its rows are others, so that nothing is verified by it."""

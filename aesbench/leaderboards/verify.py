@@ -12,7 +12,7 @@ from aesbench.core.metrics import Metrics
 from aesbench.core.settings import require_int
 from aesbench.datasets.base import Dataset
 from aesbench.errors import ConfigError, did_you_mean
-from aesbench.leaderboards.boards import BOARDS, Published
+from aesbench.leaderboards.boards import BOARDS, STAND_INS, Published
 from aesbench.leaderboards.numbers import Numbers, NumericEmbedding, NumericFirstOrder
 from aesbench.leaderboards.training import EPOCHS, fit_as_published
 from aesbench.models.backbones import Backbone, BackboneConfig
@@ -32,51 +32,64 @@ class Verification:
     """How our backbone did beside the leaderboard's.
 
     Attributes:
-        dataset: the split's name.
+        dataset: the name of the data that it was trained on.
+        data_hash: of that data set.
+        split: the leaderboard's split: the same name, or what the data set stands in for.
         backbone: the backbone's name.
+        seed: of the run.
         published: their numbers and settings.
         ours: our metrics on the test split.
         validation: our metrics on the validation split, in the best epoch.
-        epochs: our epochs.
+        history: the validation AUC after each of our epochs.
         best_epoch: the one whose weights were tested.
         parameters: of our model, all tables included.
     """
 
     dataset: str
+    data_hash: str
+    split: str
     backbone: str
+    seed: int
     published: Published
     ours: Metrics
     validation: Metrics
-    epochs: int
+    history: tuple[float, ...]
     best_epoch: int
     parameters: int
 
     @property
+    def is_stand_in(self) -> bool:
+        """Whether the rows are others than the leaderboard's."""
+        return self.dataset != self.split
+
+    @property
     def is_reproduced(self) -> bool:
-        """Whether both metrics agree within the tolerance."""
+        """Whether both metrics agree within the tolerance, on the leaderboard's rows."""
         theirs = self.published.metrics
         differences = self.ours.auc - theirs.auc, self.ours.logloss - theirs.logloss
-        return max(map(abs, differences)) <= TOLERANCE
+        return not self.is_stand_in and max(map(abs, differences)) <= TOLERANCE
 
 
 def find_published(dataset: str, backbone: str) -> Published:
-    """Return what is published of a backbone on a split.
+    """Return what is published of a backbone on a split, or on the one that it stands in for.
 
     Raises:
         ConfigError: nothing is.
     """
-    if dataset not in BOARDS:
+    split = STAND_INS.get(dataset, dataset)
+    if split not in BOARDS:
+        known = (*BOARDS, *STAND_INS)
         raise ConfigError(
-            f"'{dataset}' is no split of the leaderboard{did_you_mean(dataset, BOARDS)}"
-            f" Splits: {', '.join(BOARDS)}"
+            f"'{dataset}' is no split of the leaderboard{did_you_mean(dataset, known)}"
+            f" Splits: {', '.join(known)}"
         )
-    if backbone not in BOARDS[dataset]:
-        known = BOARDS[dataset]
+    if backbone not in BOARDS[split]:
+        backbones = BOARDS[split]
         raise ConfigError(
-            f"nothing is published here of '{backbone}' on {dataset}{did_you_mean(backbone, known)}"
-            f" Backbones: {', '.join(known)}"
+            f"nothing is published here of '{backbone}' on"
+            f" {split}{did_you_mean(backbone, backbones)} Backbones: {', '.join(backbones)}"
         )
-    return BOARDS[dataset][backbone]
+    return BOARDS[split][backbone]
 
 
 def verify(
@@ -91,7 +104,7 @@ def verify(
     """Train a backbone as the leaderboard did and test it once.
 
     Args:
-        dataset: one of the leaderboard's splits, prepared.
+        dataset: one of the leaderboard's splits, or what stands in for it, prepared.
         backbone: a backbone's name.
         seed: of weights, dropout and the order of the rows.
         device: ``cpu`` or ``cuda``.
@@ -119,11 +132,14 @@ def verify(
     ours = metrics.score(dataset.test.labels, predict(model, dataset.test))
     return Verification(
         dataset=dataset.name,
+        data_hash=dataset.hash,
+        split=STAND_INS.get(dataset.name, dataset.name),
         backbone=backbone,
+        seed=seed,
         published=published,
         ours=ours,
         validation=result.validation,
-        epochs=result.epochs,
+        history=result.history,
         best_epoch=result.best_epoch,
         parameters=sum(p.numel() for p in model.parameters()),
     )

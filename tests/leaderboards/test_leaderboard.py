@@ -31,10 +31,11 @@ from aesbench.datasets.sources.bars_splits import (
     Part,
 )
 from aesbench.datasets.store import prepare
-from aesbench.errors import ConfigError, DataError
+from aesbench.errors import ConfigError, DataError, RecordError
 from aesbench.harness.load_data import find_source
 from aesbench.leaderboards import training
-from aesbench.leaderboards.boards import BOARDS, Published
+from aesbench.leaderboards.boards import BOARDS, STAND_INS, Published
+from aesbench.leaderboards.kept import keep
 from aesbench.leaderboards.numbers import Numbers, NumericEmbedding, NumericFirstOrder
 from aesbench.leaderboards.training import dense_adam, fit_as_published
 from aesbench.leaderboards.verify import Verification, build_model, find_published, verify
@@ -307,7 +308,65 @@ def test_the_verdict_asks_for_both_metrics(auc, logloss, reproduced):
     """Within .001 of .8 and .45, on either side."""
     published = dataclasses.replace(SETTINGS, metrics=Metrics(0.8, 0.45))
     ours = Metrics(auc, logloss)
-    assert Verification("x", "y", published, ours, ours, 1, 1, 1).is_reproduced == reproduced
+    made = Verification("x", "0", "x", "y", 0, published, ours, ours, (0.5,), 1, 1)
+    assert made.is_reproduced == reproduced and not made.is_stand_in
+
+
+def test_a_stand_in_verifies_nothing():
+    """Equal numbers on other rows are no reproduction; its settings are the split's own."""
+    for name, split in STAND_INS.items():
+        assert find_source(name).layout == find_source(split).layout
+        for backbone, published in BOARDS[split].items():
+            assert find_published(name, backbone) is published
+            theirs = published.metrics
+            made = Verification(
+                name, "0", split, backbone, 0, published, theirs, theirs, (0.5,), 1, 1
+            )
+            assert made.is_stand_in and not made.is_reproduced
+    with pytest.raises(ConfigError, match="nothing is published here of 'lr' on frappe_x1"):
+        find_published("frappe-redrawn", "lr")
+
+
+def test_verify_shows_a_stand_in_beside_its_split_and_keeps_the_outcome(
+    miniatures, tmp_path, cache_dir, monkeypatch
+):
+    """Numbers as close as can be: still exit status 1, a verdict that says why, and one file."""
+    made, root = miniatures
+    source = made["frappe_x1"]
+    plugin = tmp_path / "miniature.py"
+    plugin.write_text(PLUGIN.format(base="FrappeX1", folder=source.folder, parts=source.parts))
+    dataset = prepare(source(), data_dir=root, cache_dir=cache_dir)
+    monkeypatch.setitem(BOARDS, "frappe_x1", {"widedeep": SETTINGS})
+    monkeypatch.setitem(STAND_INS, source.folder, "frappe_x1")
+    once = verify(dataset, "widedeep", epochs=2, seed=3)
+    theirs = dataclasses.replace(SETTINGS, metrics=once.ours)
+    monkeypatch.setitem(BOARDS, "frappe_x1", {"widedeep": theirs})
+    command = ["verify", source.folder, "--backbone", "widedeep", "--epochs", "2", "--seed", "3"]
+    command += ["--threads", "1", "--data-dir", str(root), "--cache-dir", str(cache_dir)]
+    command += ["--plugin", str(plugin), "--results", str(tmp_path / "results")]
+    result = CliRunner().invoke(cli, command, standalone_mode=False)
+    assert result.exception is None, result.output
+    assert result.return_value == 1
+    shown = " ".join(result.output.split())
+    assert "published on frappe_x1, 1 run" in shown
+    assert f"nothing is verified: {source.folder} stands in for frappe_x1, whose rows" in shown
+    (path,) = (tmp_path / "results").rglob("*.json")
+    assert path.name == f"{source.folder}-widedeep-seed3.json"
+    assert path.parent.name == "leaderboards"
+    kept = json.loads(path.read_text())
+    environment = kept.pop("environment")
+    assert environment["threads"] == 1 and environment["packages"]["torch"] == torch.__version__
+    expected = dataclasses.asdict(dataclasses.replace(once, published=theirs))
+    assert kept == json.loads(json.dumps(expected))
+
+
+def test_an_outcome_that_cannot_be_kept_is_told(tmp_path):
+    """By the file that cannot be written."""
+    (tmp_path / "leaderboards").write_text("a file")
+    ours = Metrics(0.8, 0.4)
+    made = Verification("x", "0", "x", "y", 0, SETTINGS, ours, ours, (0.5,), 1, 1)
+    with pytest.raises(RecordError, match="cannot write .*x-y-seed0.json"):
+        keep(made, tmp_path, {})
 
 
 def test_weight_decay_is_the_published_penalty(prepared):

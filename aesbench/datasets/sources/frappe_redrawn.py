@@ -55,6 +55,7 @@ class FrappeRedrawn(Source):
     title = "Frappe (redrawn)"
     Config = FrappeRedrawnConfig
     resumable = True
+    layout = FrappeX1.layout
 
     def files(self, data_dir: Path | None, cache: Path) -> Mapping[str, Path]:
         """Find the three files in one of ``FOLDERS``."""
@@ -79,4 +80,4 @@ class FrappeRedrawn(Source):
                     " TOML (examples/frappe-redrawn.toml)"
                 )
         paths = [files[split] for split in SPLITS]
-        encode_log(paths, FrappeX1.layout, None, writer, min_count=1, skip=False)
+        encode_log(paths, self.layout, None, writer, min_count=1, skip=False)
