@@ -73,10 +73,9 @@ def export(
         show_unfused(console, unfused(record))
     elif form == "fuxictr":
         from aesbench.export.fuxictr import fuxictr_files
-        from aesbench.export.model import check_data
+        from aesbench.harness.stages import data_of
 
-        data = _load(record, dataset, **options)
-        check_data(record, data)
+        data = data_of(record.spec, _load(record, dataset, **options))
         files = fuxictr_files(record, data.fields)
     else:
         from aesbench.export.model import export_model

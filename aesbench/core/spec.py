@@ -20,10 +20,14 @@ from aesbench.core.settings import (
 REFERENCE_DIM = 32
 """UES-32 is what budgets and parameter reductions refer to (paper, section 4.2)."""
 
-PROTOCOL = 1
+PROTOCOL = 2
 """The version of what all methods share beyond their settings: the trainer, its optimizer and
 decay, when it stops, and what is measured. Raise it whenever equal settings would give other
-numbers; results of different versions are never compared."""
+numbers; results of different versions are never compared.
+
+1: weight decay also on values of a row that have no gradient; every seed has the one split.
+2: weight decay on values with a gradient only; a split that is drawn is drawn by the run's seed.
+"""
 
 
 @dataclass(frozen=True)
@@ -35,7 +39,8 @@ class TrainConfig:
         learning_rate: Adam's, for tables and dense parameters.
         epochs: the most passes over the train split; not given in the paper, ours.
         patience: epochs without a better validation AUC before training stops; ours.
-        l2: weight decay on the embedding rows of the batch, coupled as in Adam; ours.
+        l2: weight decay on the embedding rows of the batch, coupled as in Adam, on their values
+            that have a gradient; ours.
         table_std: standard deviation of a table's initial values, the same for every size, so that
             no size starts ahead of another; ours.
     """
@@ -76,7 +81,8 @@ class RunSpec:
 
     Attributes:
         dataset: the data set's name.
-        data_hash: the prepared data set's hash, so that no result outlives its data.
+        data_hash: the prepared data set's hash, so that no result outlives its data; that of draw 0
+            where the seed draws the split.
         backbone: the registered name of the backbone.
         backbone_config: its settings, defaults included.
         unification: how mixed sizes enter the backbone, one of ``UNIFICATIONS``.
@@ -93,6 +99,7 @@ class RunSpec:
         inherit: whether the retrained model starts from the weights of the search.
         scores: of how many random allocations the method predicts the metrics with inherited
             weights, in place of a search; 0 searches.
+        drawn: whether the seed draws the split, too.
         protocol: the version of the protocol, ``PROTOCOL`` of the code that runs it.
         tuned: which settings of the protocol ``aesbench tune`` chose for this row, in the order of
             their names: ``train.l2``, ``backbone.dropout``.
@@ -115,6 +122,7 @@ class RunSpec:
     retrain: bool = True
     inherit: bool = False
     scores: int = 0
+    drawn: bool = False
     protocol: int = 1
     tuned: tuple[str, ...] = ()
 
@@ -150,6 +158,7 @@ class RunSpec:
         require(
             not (self.scores and self.retrain), "scores", self.scores, "0 where a run is retrained"
         )
+        require(type(self.drawn) is bool, "drawn", self.drawn, "true or false")
         require_int(self.protocol, "protocol", 1)
         require(
             all(map(_is_of_protocol, self.tuned)) and list(self.tuned) == sorted(set(self.tuned)),
@@ -176,9 +185,10 @@ class RunSpec:
     def conditions(self) -> dict[str, Any]:
         """What must be equal for two runs at one place to compare, whatever their methods.
 
-        The hash of the data, the version of the protocol, and the settings of trainer and backbone
-        as ``train.l2`` and ``widedeep.hidden``. Those that were tuned for this row stand at their
-        defaults, which of a backbone are left out, as they are of any spec.
+        The hash of the data, whether the seed draws their split, the version of the protocol, and
+        the settings of trainer and backbone as ``train.l2`` and ``widedeep.hidden``. Those that
+        were tuned for this row stand at their defaults, which of a backbone are left out, as they
+        are of any spec.
         """
         train = {
             f"train.{name}": getattr(TrainConfig(), name)
@@ -193,6 +203,7 @@ class RunSpec:
         }
         return {
             "data": self.data_hash[:16],
+            **({"split": "drawn by the seed"} if self.drawn else {}),
             "protocol": self.protocol,
             "final_dim": self.final_dim,
             **train,
@@ -246,5 +257,6 @@ def _is_of_protocol(name: str) -> bool:
     return owner == "backbone" and bool(setting)
 
 
-_LATER = {"retrain": True, "inherit": False, "scores": 0, "protocol": 1, "tuned": []}
+_LATER = {"retrain": True, "inherit": False, "scores": 0, "drawn": False,
+          "protocol": 1, "tuned": []}  # fmt: skip
 """Settings younger than the first records, whose ids must stay what they are."""

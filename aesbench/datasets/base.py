@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -108,6 +108,8 @@ class Dataset:
         manifest: everything written at preparation (``store.py`` describes it).
         probabilities: {split: (rows,) float32}, the true probability of a positive label, for
             generated data only.
+        draw: returns the data with a draw of the split, those themselves for 0; None where the seed
+            of a run draws none.
     """
 
     name: str
@@ -119,6 +121,16 @@ class Dataset:
     manifest: Mapping[str, Any] = field(repr=False)
     folder: Path = field(repr=False)
     probabilities: Mapping[str, NDArray[np.float32]] = field(default_factory=dict, repr=False)
+    draw: Callable[[int], Dataset] | None = field(default=None, repr=False, compare=False)
+
+    def of_seed(self, seed: int) -> Dataset:
+        """Return the data of a run with a seed: with its draw of the split, if it draws one.
+
+        Raises:
+            ConfigError: the seed is below 0, where it would draw a split.
+            DataError: the draw cannot be prepared.
+        """
+        return self if self.draw is None else self.draw(seed)
 
     @property
     def truth(self) -> Mapping[str, Any] | None:

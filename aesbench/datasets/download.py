@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from rich.console import Console
@@ -36,9 +36,14 @@ def existing_files(
 
 
 def files_by_hand(
-    folder: str, data_dir: Path | None, cache: Path, url: str, *layouts: Mapping[str, str]
+    folder: str,
+    data_dir: Path | None,
+    cache: Path,
+    url: str,
+    *layouts: Mapping[str, str],
+    reason: str = "its owner hands it out to registered users only, so aesbench cannot download it",
 ) -> dict[str, Path]:
-    """Find one of several layouts {role: file} that the user has to fetch.
+    """Find one of several layouts {role: file} that the user has to fetch, for this reason.
 
     Looks in ``data_dir/folder`` and in ``data_dir`` itself, without it in ``cache/raw/folder``.
 
@@ -52,9 +57,8 @@ def files_by_hand(
             return found
     wanted = ", or else ".join(", ".join(names.values()) for names in layouts)
     raise DataError(
-        f"{place} lacks {wanted}; its owner hands it out to registered users only, so aesbench"
-        f" cannot download it: fetch it from {url}, put it there, or name the folder that holds"
-        f" {folder}/ with --data-dir"
+        f"{place} lacks {wanted}; {reason}: fetch it from {url}, put it there, or name the folder"
+        f" that holds {folder}/ with --data-dir"
     )
 
 
@@ -68,9 +72,23 @@ def _find(names: Mapping[str, str], *places: Path) -> dict[str, Path] | None:
 
 
 def download_zip(
-    names: Mapping[str, str], folder: str, url: str, md5: str, cache: Path
+    names: Mapping[str, str],
+    folder: str,
+    url: str,
+    checksum: str,
+    cache: Path,
+    *,
+    inside: str | None = None,
 ) -> dict[str, Path]:
-    """Download an archive on first use and take ``names`` {role: file} out of its ``folder``.
+    """Download an archive on first use and take ``names`` {role: file} out of it.
+
+    Args:
+        names: the files.
+        folder: their folder in the cache.
+        url: the archive.
+        checksum: of the archive, as ``md5:...`` or ``sha256:...``.
+        cache: where downloads go.
+        inside: the files' folder in the archive if that is another, "" for none.
 
     Raises:
         DataError: it cannot be downloaded, or is not the archive it should be; the message says
@@ -86,12 +104,12 @@ def download_zip(
     try:
         archive = pooch.retrieve(
             url,
-            known_hash=f"md5:{md5}",
+            known_hash=checksum,
             fname=Path(url).name,
             path=raw,
             downloader=pooch.HTTPDownloader(progressbar=bar),
         )
-        _extract(Path(archive), raw, [f"{folder}/{name}" for name in names.values()])
+        _extract(Path(archive), folder if inside is None else inside, names.values(), raw / folder)
     # requests' errors are OSErrors; pooch reports a wrong checksum as a ValueError.
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise DataError(
@@ -104,14 +122,14 @@ def download_zip(
     return {role: raw / folder / name for role, name in names.items()}
 
 
-def _extract(archive: Path, folder: Path, members: list[str]) -> None:
-    """Take the members out; each appears under its name only when it is whole."""
+def _extract(archive: Path, inside: str, names: Iterable[str], folder: Path) -> None:
+    """Take files out of an archive's folder; each appears under its name only when it is whole."""
+    folder.mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(archive) as opened:
-        for member in members:
-            target = folder / member
-            target.parent.mkdir(parents=True, exist_ok=True)
+        for name in names:
+            target = folder / name
             partial = target.with_name(f".{target.name}.{os.getpid()}")
-            partial.write_bytes(opened.read(member))
+            partial.write_bytes(opened.read(f"{inside}/{name}" if inside else name))
             partial.replace(target)
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
+from aesbench.datasets.splits import SplitRule
 from aesbench.datasets.writer import DatasetWriter
 
 
@@ -29,6 +31,27 @@ class Source(ABC):
 
     def __init__(self, config: Any = None) -> None:
         self.config = self.Config() if config is None else config
+
+    def split_rule(self) -> SplitRule | None:
+        """Return how the rows are dealt to the splits; None for a split of the source's own.
+
+        By default the ``rule`` of the settings, if they have one. A random one of seed None is
+        drawn by the seed of each run, by way of ``drawn``.
+        """
+        rule = getattr(self.config, "rule", None)
+        return rule if isinstance(rule, SplitRule) else None
+
+    @property
+    def is_drawn(self) -> bool:
+        """Whether the seed of a run draws the split."""
+        rule = self.split_rule()
+        return rule is not None and rule.is_drawn
+
+    def drawn(self, draw: int) -> Self:
+        """Return the source with one draw of the split: with it for the setting ``split_seed``."""
+        source = type(self)(dataclasses.replace(self.config, split_seed=draw))
+        source.provider = self.provider
+        return source
 
     @abstractmethod
     def files(self, data_dir: Path | None, cache: Path) -> Mapping[str, Path]:

@@ -36,6 +36,8 @@ _KEYS = {
     "given": (GIVEN,),
 }
 
+_SEEDED = ("random", "group")
+
 
 @dataclass(frozen=True)
 class SplitRule:
@@ -45,12 +47,13 @@ class SplitRule:
         rule: ``user-time`` (each user's rows by time), ``time`` (all rows by time), ``order``
             (rows as the file has them), ``random`` (seeded), ``group`` (whole groups of rows,
             such as days or patients, at random, seeded) or ``given`` (by the data set's authors).
-        seed: of the random splits; the other rules ignore it.
+        seed: of the random splits; the other rules ignore it. None leaves it to the seed of each
+            run (``Source.drawn``); nothing can be dealt before there is one.
         shares: of train, validation and test, in rows, of ``group`` in groups; any whole numbers.
     """
 
     rule: str
-    seed: int = 0
+    seed: int | None = 0
     shares: tuple[int, int, int] = (8, 1, 1)
 
     def __post_init__(self) -> None:
@@ -59,14 +62,21 @@ class SplitRule:
                 f"unknown split rule '{self.rule}'{did_you_mean(self.rule, _KEYS)}"
                 f" Known rules: {', '.join(_KEYS)}"
             )
-        if type(self.seed) is not int or self.seed < 0:
-            raise ConfigError(f"a split seed is a whole number from 0 on, got {self.seed!r}")
+        if self.seed is not None and (type(self.seed) is not int or self.seed < 0):
+            raise ConfigError(
+                f"a split seed is a whole number from 0 on, or none, got {self.seed!r}"
+            )
         whole = all(type(share) is int and share > 0 for share in self.shares)
         if len(self.shares) != len(SPLITS) or not whole:
             raise ConfigError(
                 f"split shares are three whole numbers above 0, such as 8, 1, 1;"
                 f" got {list(self.shares)}"
             )
+
+    @property
+    def is_drawn(self) -> bool:
+        """Whether it takes a seed to deal the rows, and there is none yet."""
+        return self.seed is None and self.rule in _SEEDED
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -116,6 +126,8 @@ class SplitRule:
         sizes = np.diff([0, *(self._boundary(rows, n) for n in (1, 2)), rows])
         ordered = np.repeat(np.arange(len(SPLITS), dtype=np.uint8), sizes)
         if self.rule == "random":
+            if self.seed is None:
+                raise ConfigError("a split that each run draws has no rows before it is drawn")
             return np.random.default_rng(self.seed).permutation(ordered)
         return ordered
 

@@ -9,6 +9,7 @@
         <split>.probabilities.npy       (rows,) float32, generated data only
         counts.npy                      (sum of cardinalities,) int64, train counts field by field
         vocabulary/<number>.parquet     value and train count of each id, in the order of the ids
+        draws/<draw>/                   the same of another draw of the split, where runs draw it
 
 ``key`` hashes the raw files, the source's settings, ``FORMAT`` and the provider of a source that is
 not ours: change any and a new folder is prepared. Folders are written under a temporary name and
@@ -18,14 +19,16 @@ renamed: a random one, or, for a source that can go on after an interruption,
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import os
 import secrets
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +68,9 @@ def prepare(
 ) -> Dataset:
     """Return the prepared data set, building it only when these files and settings are new.
 
+    Where the seeds of runs draw the split it is that of draw 0, and prepares the others when they
+    are asked for.
+
     Args:
         source: the data set.
         data_dir: where its raw files lie.
@@ -87,15 +93,51 @@ def prepare(
         identity["provider"] = source.provider
     key = hashlib.sha256(canonical(identity)).hexdigest()[:16]
     target = cache / "processed" / f"{source.name}-{key}"
+
+    writer = partial(DatasetWriter, name=source.name, raw=raw, provider=source.provider)
+    if not source.is_drawn:
+        _ensure(source, files, partial(writer, settings=settings, progress=progress), target)
+        return open_dataset(target)
+    of_first = partial(writer, settings=settings, progress=progress, is_drawn=True)
+    _ensure(source.drawn(0), files, of_first, target)
+    first = open_dataset(target)
+
+    @lru_cache(maxsize=_DRAWS_AT_HAND)
+    def draw(number: int) -> Dataset:
+        if number == 0:
+            return first
+        own, folder = source.drawn(number), _draw_folder(target, number)
+        _ensure(own, files, partial(writer, settings=asdict(own.config)), folder)
+        return open_dataset(folder)
+
+    return dataclasses.replace(first, draw=draw)
+
+
+_DRAWS_AT_HAND = 2
+"""Draws of a split that stay open: on a GPU each lies there whole."""
+
+
+def _draw_folder(folder: Path, draw: int) -> Path:
+    return folder / "draws" / str(draw)
+
+
+def _ensure(
+    source: Source,
+    files: Mapping[str, Path],
+    writer_of: Callable[[Path], DatasetWriter],
+    target: Path,
+) -> None:
+    """Prepare a source in a folder, unless that has been done.
+
+    Raises:
+        DataError: a file is malformed, or the disk is full.
+    """
     if not _is_whole(target):
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
             with (_kept if source.resumable else _discarded)(target) as scratch:
                 if not _is_whole(target):
-                    writer = DatasetWriter(
-                        scratch, source.name, raw, settings, progress, source.provider
-                    )
-                    _build(source, files, writer, target)
+                    _build(source, files, writer_of(scratch), target)
         except OSError as error:
             left = (
                 "what is done is kept: run the same command again"
@@ -106,7 +148,6 @@ def prepare(
                 f"cannot prepare '{source.name}' under {target.parent}: {error.strerror or error};"
                 f" free space or name another folder with --cache-dir; {left}"
             ) from error
-    return open_dataset(target)
 
 
 def _is_whole(folder: Path) -> bool:
@@ -158,7 +199,7 @@ def _build(source: Source, files: Mapping[str, Path], writer: DatasetWriter, tar
 
 
 def open_dataset(folder: Path) -> Dataset:
-    """Open a prepared data set without reading its rows.
+    """Open a prepared data set without reading its rows; of its draws those that are prepared.
 
     Raises:
         DataError: the folder holds no prepared data set of this format.
@@ -189,19 +230,27 @@ def open_dataset(folder: Path) -> Dataset:
         stop = start + entry["cardinality"]
         fields.append(Field(**entry, counts=counts[start:stop]))
         start = stop
-    return Dataset(
+
+    @lru_cache(maxsize=_DRAWS_AT_HAND)
+    def draw(number: int) -> Dataset:
+        return open_dataset(_draw_folder(folder, number)) if number else opened
+
+    opened = Dataset(
         name=manifest["name"],
         hash=manifest["hash"],
         fields=tuple(fields),
-        **splits,
+        train=splits["train"],
+        validation=splits["validation"],
+        test=splits["test"],
         manifest=manifest,
         folder=folder,
         probabilities=probabilities,
     )
+    return dataclasses.replace(opened, draw=draw) if manifest.get("drawn") else opened
 
 
 def verify(dataset: Dataset) -> None:
-    """Check that a prepared data set still holds the bytes that were written.
+    """Check that a prepared data set still holds the bytes that were written, every draw of it.
 
     Raises:
         DataError: its hash has changed.
@@ -212,3 +261,5 @@ def verify(dataset: Dataset) -> None:
             f"{dataset.folder} has changed since it was prepared: its hash is {found[:16]}, the"
             f" manifest says {dataset.hash[:16]}; delete the folder and prepare it again"
         )
+    for folder in sorted(dataset.folder.glob("draws/[0-9]*")):
+        verify(open_dataset(folder))

@@ -47,13 +47,15 @@ class DatasetWriter:
         settings: Mapping[str, Any],
         progress: Progress | None = None,
         provider: str = "",
+        *,
+        is_drawn: bool = False,
     ) -> None:
         self.folder = folder
         """A folder for the data set; temporary files may be put there and must be removed."""
         self.progress: Progress = progress or silent
         """To be told what is being done, the rows done so far, and their share of all rows."""
         self._name, self._raw, self._settings = name, raw, settings
-        self._provider = provider
+        self._provider, self._is_drawn = provider, is_drawn
 
     @property
     def is_finished(self) -> bool:
@@ -188,6 +190,7 @@ class DatasetWriter:
             "truth": dict(truth) if truth is not None else None,
             "aesbench": __version__,
             **({"provider": self._provider} if self._provider else {}),
+            **({"drawn": True} if self._is_drawn else {}),
         }
         (self.folder / MANIFEST).write_text(to_json(manifest) + "\n")
 

@@ -33,7 +33,7 @@ from aesbench.core.settings import build_config
 from aesbench.datasets.base import Dataset, Field
 from aesbench.errors import AesbenchError, ConfigError, RecordError
 from aesbench.export.allocation_file import found_allocation
-from aesbench.harness.stages import checked_device, retrain, score_test
+from aesbench.harness.stages import checked_device, data_of, retrain, score_test
 from aesbench.models.backbones import Backbone
 from aesbench.models.embedding import MixedEmbedding
 from aesbench.models.training import Progress, predict
@@ -75,7 +75,7 @@ def export_model(
         RecordError: the run has no allocation.
     """
     spec, allocation = record.spec, found_allocation(record)
-    check_data(record, dataset)
+    own = data_of(spec, dataset)
     if spec.inherit:
         raise ConfigError(
             f"run {spec.run_id} started from the weights of its search, which are not kept; export"
@@ -84,9 +84,9 @@ def export_model(
     threads = torch.get_num_threads()
     torch.set_num_threads(record.environment.get("threads", threads))
     try:
-        model, result = retrain(spec, dataset, allocation, checked_device(device), progress)
+        model, result = retrain(spec, own, allocation, checked_device(device), progress)
         measured = {"validation": dataclasses.asdict(result.validation)}
-        measured |= score_test(dataset, predict(model, dataset.test))
+        measured |= score_test(own, predict(model, own.test))
     finally:
         torch.set_num_threads(threads)
     weights = {name: tensor.cpu().contiguous() for name, tensor in model.state_dict().items()}
@@ -104,11 +104,11 @@ def export_model(
         "final_dim": spec.final_dim,
         "fields": [
             {"name": field.name, "cardinality": field.cardinality, "columns": field.columns}
-            for field in dataset.fields
+            for field in own.fields
         ],
         "allocation": allocation.to_dict(),
     }
-    vocabulary = sorted((dataset.folder / "vocabulary").glob("*.parquet"))
+    vocabulary = sorted((own.folder / "vocabulary").glob("*.parquet"))
     files = {
         WEIGHTS_FILE: safetensors.torch.save(weights),
         MODEL_FILE: (to_json(document) + "\n").encode(),
@@ -160,18 +160,3 @@ def _build(backbone: type[Backbone], document: dict[str, Any]) -> Backbone:
     )
     config: Any = build_config(backbone.Config, document["backbone_config"], backbone.name)
     return backbone(fields, embedding, config, generator)
-
-
-def check_data(record: RunRecord, dataset: Dataset) -> None:
-    """Check that a data set is the one that a run was made on.
-
-    Raises:
-        ConfigError: its hash is another one.
-    """
-    spec = record.spec
-    if dataset.hash != spec.data_hash:
-        raise ConfigError(
-            f"run {spec.run_id} was made on {spec.dataset} {spec.data_hash[:16]}, and"
-            f" '{dataset.name}' is {dataset.hash[:16]}; give the same files, --dataset and --set as"
-            " for the run"
-        )

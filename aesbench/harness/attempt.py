@@ -24,6 +24,7 @@ from aesbench.errors import ConfigError
 from aesbench.harness.environment import describe_environment
 from aesbench.harness.stages import (
     check_allocation,
+    data_of,
     make_context,
     prepare_key_of,
     retrain,
@@ -101,6 +102,7 @@ class Attempt:
     Attributes:
         spec: what is run.
         prepare_id: of its prepared state, once there is one.
+        dataset: its data, with its own draw of the split.
         watch: its seconds by phase.
         environment: what a record says of how it was run, besides where.
     """
@@ -131,16 +133,12 @@ class Attempt:
                 f"the spec is of protocol {spec.protocol}, this version of aesbench runs"
                 f" {PROTOCOL}; plan it again"
             )
-        if dataset.hash != spec.data_hash:
-            raise ConfigError(
-                f"the spec is for data {spec.data_hash[:16]}, '{dataset.name}' has"
-                f" {dataset.hash[:16]}; make the spec from the data set at hand"
-            )
         self.spec, self.watch = spec, Stopwatch(device)
         self.prepare_id = ""
         self.progress = progress or _silent
         self.environment: dict[str, Any] = {}
-        self._dataset, self._device, self._test = dataset, device, test
+        self.dataset = data_of(spec, dataset)
+        self._device, self._test = device, test
         self._phase, self._peak_bytes = "setup", 0
         self._method: Method | None = None
         self._facts: dict[str, Any] = {}
@@ -188,7 +186,7 @@ class Attempt:
         """Prepare and search; return the sizes that are left to be retrained, if any are."""
         allocation = None
         with self.guarded():
-            self._titles = titles_of(self.spec, self._dataset)
+            self._titles = titles_of(self.spec, self.dataset)
             method = self._prepare(cache)
             if self.spec.scores:
                 self._score(method, cache)
@@ -213,7 +211,7 @@ class Attempt:
             with self.timed("retrain"):
                 begin = inherit if self.spec.inherit else None
                 model, result = retrain(
-                    self.spec, self._dataset, allocation, self._device, self.progress, begin
+                    self.spec, self.dataset, allocation, self._device, self.progress, begin
                 )
             self._measure(model, result)
 
@@ -255,7 +253,7 @@ class Attempt:
             seconds=self.watch.seconds,
             cpu_seconds=self.watch.cpu_seconds,
             peak_memory_bytes=max(self._peak_bytes, peak_memory_bytes(self._device)),
-            providers=providers_of(self.spec, self._dataset),
+            providers=providers_of(self.spec, self.dataset),
             environment=describe_environment(self._device) | self.environment,
             titles=self._titles,
             traces=self._traces,
@@ -301,9 +299,9 @@ class Attempt:
         measured = {"validation": dataclasses.asdict(result.validation)}
         if self._test:
             with self.timed("evaluate"):
-                measured |= score_test(self._dataset, predict(model, self._dataset.test))
+                measured |= score_test(self.dataset, predict(model, self.dataset.test))
         self._phase = "accounting"
-        samples = torch.from_numpy(self._dataset.train.ids[:FLOPS_SAMPLES])
+        samples = torch.from_numpy(self.dataset.train.ids[:FLOPS_SAMPLES])
         self._facts |= {
             "metrics": measured,
             "epochs": {
@@ -317,7 +315,7 @@ class Attempt:
         }
 
     def _context(self, stage: str) -> Context:
-        return make_context(self.spec, self._dataset, self._device, stage, self.progress)
+        return make_context(self.spec, self.dataset, self._device, stage, self.progress)
 
 
 def _method_of(spec: RunSpec) -> Method:

@@ -212,6 +212,7 @@ def plan(
                     retrain=retrain and not scores,
                     inherit=inherit,
                     scores=scores,
+                    drawn=dataset.draw is not None,
                     protocol=PROTOCOL,
                     tuned=tuple(sorted(tuned)),
                 )
@@ -319,15 +320,17 @@ def execute(
         ConfigError: a value is out of range, the device is missing, or runs are done that another
             plugin file or package version made.
         RecordError: a record cannot be written; those written so far are kept.
+        DataError: a draw of the split cannot be prepared; records written so far are kept.
     """
     require(workers >= 1, "jobs", workers, "at least 1")
     known = recorded(results, specs, force=force)
     write_datasheet(results, dataset.manifest)
     size = checked_pack(pack, dataset, device)
     groups = packed_groups(by_prepared_state(known.waiting), size, dataset.fields)
-    jobs = [Job(tuple(group), dataset.folder, pack=size) for group in groups]
+    # As workers ask for them: draws of the split are prepared one by one.
+    jobs = (Job.on(dataset, group, pack=size) for group in groups)
     outcome = Outcome()
-    if jobs:
+    if groups:
         pool = WorkerSettings(device, threads, tuple(plugins), limits or Limits())
         events = executor(jobs, workers, pool)
         try:

@@ -89,7 +89,7 @@ def run_packed(
         ConfigError: a spec is for other data or another protocol, or the device is missing.
     """
     place, cache = checked_device(device), cache or PreparedCache()
-    waiting: dict[str, list[tuple[Attempt, Allocation]]] = defaultdict(list)
+    waiting: dict[tuple[str, int, int], list[tuple[Attempt, Allocation]]] = defaultdict(list)
     alike: dict[tuple[str, Allocation], list[Attempt]] = {}
     for spec in specs:
         told = None if progress is None else progress(spec)
@@ -104,11 +104,12 @@ def run_packed(
             alike[attempt.prepare_id, allocation].append(attempt)
         else:
             alike[attempt.prepare_id, allocation] = []
-            waiting[protocol_of(spec)].append((attempt, allocation))
+            rows = len(attempt.dataset.train), len(attempt.dataset.validation)
+            waiting[protocol_of(spec), *rows].append((attempt, allocation))
     for found in waiting.values():
         are_given = all(given_sizes(attempt.spec, dataset.fields) for attempt, _ in found)
         for members in similar(found, pack, are_given=are_given):
-            for attempt, allocation in _trained(members, dataset, place, cache):
+            for attempt, allocation in _trained(members, place, cache):
                 yield attempt.record()
                 known = attempt.retrained()
                 for other in alike[attempt.prepare_id, allocation]:
@@ -131,7 +132,6 @@ class _Built(NamedTuple):
 
 def _trained(
     members: Sequence[tuple[Attempt, Allocation]],
-    dataset: Dataset,
     device: torch.device,
     cache: PreparedCache,
 ) -> Iterator[tuple[Attempt, Allocation]]:
@@ -144,7 +144,7 @@ def _trained(
             model: Backbone | None = None
             with attempt.guarded("retrain"), global_generators(seed):
                 context, model = fresh_model(
-                    attempt.spec, dataset, allocation, device, attempt.progress
+                    attempt.spec, attempt.dataset, allocation, device, attempt.progress
                 )
                 dropout = torch.Generator(device).manual_seed(seed)
                 if device.type == "cpu":  # It goes on where a plugin's initialisation stopped.
@@ -154,7 +154,7 @@ def _trained(
                 left.remove((attempt, allocation))
                 yield attempt, allocation
         try:
-            for attempt, allocation in _trained_as_one(built, dataset, device):
+            for attempt, allocation in _trained_as_one(built, device):
                 left.remove((attempt, allocation))
                 yield attempt, allocation
         except NotPackableError:
@@ -174,7 +174,6 @@ def _trained(
 
 def _trained_as_one(
     built: Sequence[_Built],
-    dataset: Dataset,
     device: torch.device,
 ) -> Iterator[tuple[Attempt, Allocation]]:
     """Train models as one, test each when it stops and yield it.
@@ -194,9 +193,8 @@ def _trained_as_one(
             attempt.progress(what, done, total)
 
     progress("retrain", 0, 1)
-    training = fit_pack(
-        models, dataset.train, dataset.validation, spec.train, generators, dropout, progress
-    )
+    data = [(attempt.dataset.train, attempt.dataset.validation) for attempt in attempts]
+    training = fit_pack(models, data, spec.train, generators, dropout, progress)
     for done in training:
         attempt = attempts[done.number]
         training_still.remove(attempt)

@@ -30,6 +30,28 @@ from aesbench.plugins.method import Context, Method
 from aesbench.plugins.registry import BACKBONES
 
 
+def data_of(spec: RunSpec, dataset: Dataset) -> Dataset:
+    """Return the data of a run: with the draw of its seed, where that draws the split.
+
+    Raises:
+        ConfigError: the spec is for other data.
+        DataError: the draw cannot be prepared.
+    """
+    if dataset.hash != spec.data_hash:
+        raise ConfigError(
+            f"run {spec.run_id} is of {spec.dataset} {spec.data_hash[:16]}, and '{dataset.name}' is"
+            f" {dataset.hash[:16]}; give the same files, --dataset and --set as for the run"
+        )
+    if not spec.drawn:
+        return dataset
+    if dataset.draw is None:
+        raise ConfigError(
+            f"run {spec.run_id} has the split that its seed draws, and '{dataset.name}' has one for"
+            " all seeds; give it without a split seed"
+        )
+    return dataset.of_seed(spec.seed)
+
+
 def make_context(
     spec: RunSpec, dataset: Dataset, device: torch.device, stage: str, progress: Progress
 ) -> Context:

@@ -69,5 +69,9 @@ BOARDS: Mapping[str, Mapping[str, Published]] = {
         "widedeep": _x4(0.792869, 0.371969, _AVAZU, l2=1e-9, dropout=0.1),
         "deepfm": _x4(0.792990, 0.371901, _AVAZU, l2=0.0, dropout=0.0),
     },
+    "frappe_x1": {
+        "widedeep": _x1(0.983073, 0.153978, l2=0.1, dropout=0.6),
+        "deepfm": _x1(0.983947, 0.149462, l2=0.05, dropout=0.2),
+    },
 }
 """{data set: {backbone: what is published}}; for the x4 splits the settings called _001."""

@@ -85,6 +85,11 @@ class FieldLayout:
     start: int
     number: int | None
 
+    @property
+    def rows(self) -> int:
+        """Its ids."""
+        return self.blocks[-1][1]
+
 
 class MixedEmbedding(FieldEmbedding):
     """The embedding of an allocation, as it is retrained (section 3.3).

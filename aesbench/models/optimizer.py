@@ -4,6 +4,10 @@ A step touches the table rows of its batch only, values, moments and weight deca
 Adam). Dense Adam would move every row that ever had a gradient through its momentum, and on a table
 of 7.6 million rows it would move gigabytes per step. ``torch.optim.SparseAdam`` is lazy too, but
 has no weight decay, which the protocol asks for on these rows.
+
+Inside such a row the decay is on the values that have a gradient. A value without one, which a mask
+or the choice of a smaller size leaves out, would have the decay for its whole gradient, and Adam,
+which divides a gradient by its own size, would move it by the full learning rate every step.
 """
 
 from __future__ import annotations
@@ -122,7 +126,7 @@ class RowSparseAdam:
                 groups = group_rows(ids)
             gradient = groups.sums(table.grad._values())
             values, first, second = (whole.take(groups.rows) for whole in wholes)
-            gradient = gradient.view_as(values).add_(values, alpha=self.l2)
+            gradient = decayed(gradient.view_as(values), values, self.l2)
             moved.append(_Moved(wholes, groups.rows, values, gradient, first, second, steps))
         if moved:
             _, _, *columns = map(list, zip(*moved, strict=True))
@@ -147,6 +151,13 @@ class RowSparseAdam:
                     moment[rows] = 0
                 return
         raise ConfigError("these rows belong to no table of the optimizer; build it on the model")
+
+
+def decayed(gradient: Tensor, values: Tensor, l2: float) -> Tensor:
+    """Return gradients with ``l2`` times the values added, in place, wherever they are not zero."""
+    if not l2:
+        return gradient
+    return gradient.add_(values.masked_fill(gradient == 0, 0), alpha=l2)
 
 
 class TableRows:

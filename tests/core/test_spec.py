@@ -100,6 +100,7 @@ def test_a_spec_survives_json_with_its_id(spec):
         {"inherit": True},
         {"scores": 5, "retrain": False},
         {"tuned": ("train.l2",)},
+        {"drawn": True},
     ],
     ids=lambda change: next(iter(change)),
 )
@@ -236,12 +237,13 @@ def test_any_change_of_the_protocol_changes_the_run_id(change, spec):
 def test_every_field_of_a_spec_is_in_its_id(spec):
     """The changes above name every field but the label, and the label counts too."""
     fields = {f.name for f in dataclasses.fields(RunSpec)}
-    later = {"retrain", "inherit", "scores", "protocol", "tuned"}
+    later = {"retrain", "inherit", "scores", "drawn", "protocol", "tuned"}
     assert spec.to_dict().keys() == fields - later
     for change in (
         {"retrain": False},
         {"inherit": True},
         {"retrain": False, "scores": 5},
+        {"drawn": True},
         {"protocol": 2},
         {"tuned": ("train.l2",)},
     ):

@@ -428,7 +428,7 @@ def test_a_missing_file_says_where_to_fetch_it_and_put_it(tmp_path):
         ({"split": "time"}, "split = 'time': expected order or random"),
         ({"on_bad_row": "ignore"}, "on_bad_row = 'ignore': expected stop or skip"),
         ({"min_count": 0}, "whole number from 1 on, got 0"),
-        ({"split_seed": -1}, "whole number from 0 on, got -1"),
+        ({"split_seed": -1}, "whole number from 0 on, or none, got -1"),
     ],
 )
 def test_a_wrong_setting_is_named(settings, message):

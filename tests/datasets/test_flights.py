@@ -56,16 +56,6 @@ def of_split(request, prepared):
     return request.param, prepared(split=request.param)
 
 
-def decode(dataset, split):
-    """Return the rows of a split as text, through the stored vocabularies; null is unseen."""
-    ids = getattr(dataset, split).ids
-    columns = {}
-    for number, field in enumerate(dataset.fields):
-        values = pl.read_parquet(dataset.folder / "vocabulary" / f"{number}.parquet")["value"]
-        columns[field.name] = values.gather(ids[:, number])
-    return pl.DataFrame(columns)
-
-
 def as_text(rows):
     """Return the fields of the shipped rows as the vocabularies have them."""
     return rows.select(pl.col(FIELDS).cast(pl.String))
@@ -109,10 +99,10 @@ def test_every_split_has_eleven_fields_and_all_rows(of_split):
     assert sum(part["positives"] for part in facts) == 77_630
 
 
-def test_vocabulary_and_counts_come_from_train_alone(of_split):
+def test_vocabulary_and_counts_come_from_train_alone(of_split, decoded):
     """Each id's count is its value's in train; unseen values elsewhere have the last id."""
     _, dataset = of_split
-    train, test = decode(dataset, "train"), decode(dataset, "test")
+    train, test = decoded(dataset, "train"), decoded(dataset, "test")
     for number, field in enumerate(dataset.fields):
         assert train[field.name].n_unique() == field.cardinality - 1
         assert np.bincount(dataset.train.ids[:, number]).tolist() == field.counts[:-1].tolist()
@@ -130,24 +120,24 @@ def test_rare_values_share_an_id_where_asked_for(prepared):
     assert trimmed.fields[number].counts[-1] == counts[counts < 5].sum()
 
 
-def test_random_deals_rows(prepared, rows):
+def test_random_deals_rows(prepared, rows, decoded):
     """As the house's rule deals so many rows; each part keeps the order of the file."""
     dealt = SplitRule("random", 0).deal(rows.height)
     dataset = prepared()
-    assert decode(dataset, "train").equals(as_text(rows.filter(dealt == 0)))
+    assert decoded(dataset, "train").equals(as_text(rows.filter(dealt == 0)))
     for place, split in enumerate(SPLITS):
         part = getattr(dataset, split)
         assert part.labels.tolist() == rows.filter(dealt == place)["late"].to_list()
     assert [len(getattr(dataset, split)) for split in SPLITS] == [261_877, 32_734, 32_735]
 
 
-def test_day_holds_whole_days_out(prepared, rows):
+def test_day_holds_whole_days_out(prepared, rows, decoded):
     """292, 37 and 36 days, none in two parts; each day has all its flights."""
     dataset = prepared(split="day")
     flights = dict(as_text(rows).group_by("month", "day").len().select(key(), "len").rows())
     seen = []
     for split in SPLITS:
-        found = decode(dataset, split).group_by("month", "day").len().select(key(), "len").rows()
+        found = decoded(dataset, split).group_by("month", "day").len().select(key(), "len").rows()
         assert all(flights[day] == count for day, count in found)
         seen.append({day for day, _ in found})
     assert [len(days) for days in seen] == [292, 37, 36]
@@ -159,13 +149,13 @@ def key():
     return pl.concat_str("month", "day", separator="-").alias("key")
 
 
-def test_time_goes_on_where_the_part_before_ends(prepared, rows):
+def test_time_goes_on_where_the_part_before_ends(prepared, rows, decoded):
     """Train, validation and test, one after the other, are the rows in time order."""
     dataset = prepared(split="time")
-    assert decode(dataset, "train").equals(as_text(rows.head(261_877)))
+    assert decoded(dataset, "train").equals(as_text(rows.head(261_877)))
     labels = np.concatenate([getattr(dataset, split).labels for split in SPLITS])
     assert labels.tolist() == rows["late"].to_list()
-    moments = decode(dataset, "train").select(pl.col("month", "day", "hour", "minute").cast(int))
+    moments = decoded(dataset, "train").select(pl.col("month", "day", "hour", "minute").cast(int))
     assert moments.rows() == sorted(moments.rows())
 
 
@@ -212,7 +202,7 @@ def test_the_command_line_sets_the_split(prepared, cache_dir):
     ("settings", "message"),
     [
         ({"split": "days"}, "split = 'days': expected random, day or time"),
-        ({"split_seed": -1}, "whole number from 0 on, got -1"),
+        ({"split_seed": -1}, "whole number from 0 on, or none, got -1"),
         ({"min_count": 0}, "a whole number from 1 on, got 0"),
     ],
 )

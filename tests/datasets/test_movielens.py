@@ -1,14 +1,11 @@
 """The MovieLens sources: the official files read exactly, and every damage to them named."""
 
 import hashlib
-import http.server
 import os
 import re
-import threading
 import zipfile
 from collections import Counter, defaultdict
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 
 import polars as pl
@@ -266,7 +263,7 @@ def test_a_damaged_parquet_file_is_an_error(tmp_path, cache_dir):
         ({"split": "given"}, "unknown split 'given' for MovieLens"),
         ({"genres": "single"}, "'combined' or 'multi', got 'single'"),
         ({"min_count": 0}, "whole number from 1 on, got 0"),
-        ({"split_seed": -1}, "whole number from 0 on, got -1"),
+        ({"split_seed": -1}, "whole number from 0 on, or none, got -1"),
     ],
 )
 def test_a_wrong_setting_is_named(settings, message):
@@ -275,29 +272,11 @@ def test_a_wrong_setting_is_named(settings, message):
         MovieLensConfig(**settings)
 
 
-class QuietHandler(http.server.SimpleHTTPRequestHandler):
-    """Serves files without a word."""
-
-    def log_message(self, *arguments):
-        """Say nothing."""
-
-
 @pytest.fixture
-def served(tmp_path, monkeypatch):
-    """A local server in GroupLens's place and an empty cache; yields the folder that it serves."""
-    folder = tmp_path / "served"
-    folder.mkdir()
-    server = http.server.ThreadingHTTPServer(
-        ("127.0.0.1", 0), partial(QuietHandler, directory=folder)
-    )
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    monkeypatch.setattr(ml1m, "URL", f"http://127.0.0.1:{server.server_port}/ml-1m.zip")
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    yield folder
-    server.shutdown()
-    thread.join()
-    server.server_close()
+def archives(served, monkeypatch):
+    """The folder that a local server offers in GroupLens's place."""
+    monkeypatch.setattr(ml1m, "URL", f"{served.url}/ml-1m.zip")
+    return served.folder
 
 
 def zip_official(official, archive, monkeypatch):
@@ -309,25 +288,25 @@ def zip_official(official, archive, monkeypatch):
     monkeypatch.setattr(ml1m, "MD5", digest.hexdigest())
 
 
-def test_files_are_downloaded_on_first_use(official, served, monkeypatch, cache_dir):
+def test_files_are_downloaded_on_first_use(official, archives, monkeypatch, cache_dir):
     """Without a data folder the archive is fetched, unpacked, and not fetched again."""
-    zip_official(official, served / "ml-1m.zip", monkeypatch)
+    zip_official(official, archives / "ml-1m.zip", monkeypatch)
     downloaded = prepare(ML1M(), cache_dir=cache_dir)
     assert downloaded.hash == prepare(ML1M(), data_dir=official, cache_dir=cache_dir).hash
-    (served / "ml-1m.zip").unlink()
+    (archives / "ml-1m.zip").unlink()
     assert prepare(ML1M(), cache_dir=cache_dir).hash == downloaded.hash
 
 
-def test_without_a_connection_the_error_says_what_to_put_where(served, tmp_path):
+def test_without_a_connection_the_error_says_what_to_put_where(archives, tmp_path):
     """It names the address, the files, the folder and --data-dir."""
     expected = r"cannot download http.*ml-1m.zip.*users.dat, movies.dat, ratings.dat.*--data-dir"
     with pytest.raises(DataError, match=expected + f".*{tmp_path / 'cache' / 'raw'}"):
         ML1M().files(None, tmp_path / "cache")
 
 
-def test_a_damaged_download_is_not_used(official, served, monkeypatch, tmp_path):
+def test_a_damaged_download_is_not_used(official, archives, monkeypatch, tmp_path):
     """A wrong checksum is an error and leaves no file behind."""
-    zip_official(official, served / "ml-1m.zip", monkeypatch)
+    zip_official(official, archives / "ml-1m.zip", monkeypatch)
     monkeypatch.setattr(ml1m, "MD5", "0" * 32)
     with pytest.raises(DataError, match="cannot download .*hash"):
         ML1M().files(None, tmp_path / "cache")

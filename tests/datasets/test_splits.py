@@ -139,7 +139,7 @@ def test_a_row_without_its_key_is_an_error(column):
     ("arguments", "message"),
     [
         ({"rule": "randon"}, "unknown split rule 'randon'; did you mean 'random'"),
-        ({"rule": "random", "seed": -1}, "whole number from 0 on, got -1"),
+        ({"rule": "random", "seed": -1}, "whole number from 0 on, or none, got -1"),
         ({"rule": "random", "shares": (8, 2)}, r"three whole numbers above 0.*\[8, 2\]"),
         ({"rule": "random", "shares": (8, 2, 0)}, r"three whole numbers above 0.*\[8, 2, 0\]"),
         ({"rule": "random", "shares": (0.8, 0.1, 0.1)}, "three whole numbers above 0"),

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from aesbench import Field, Source, load_dataset
+from aesbench.datasets.splits import SplitRule
 from aesbench.datasets.store import (
     FORMAT,
     DatasetWriter,
@@ -27,6 +28,13 @@ class ToyConfig:
 
     seed: int = 0
     fail: str = ""
+
+
+@dataclass(frozen=True)
+class DrawnConfig:
+    """What the source with a drawn split can be told."""
+
+    split_seed: int | None = None
 
 
 class Toy(Source):
@@ -76,6 +84,50 @@ def test_a_data_set_is_built_once_for_the_same_files_and_settings(tmp_path):
     assert [f.counts.tolist() for f in first.fields] == [[1, 1, 1], [2, 1]]
     assert first.train.ids.tolist() == [[0, 0], [1, 0], [2, 1]]
     assert first.manifest["facts"] == {"said": "so"}
+
+
+class Drawn(Toy):
+    """The same, whose split the seed of a run draws unless one is given."""
+
+    name = "drawn"
+    Config = DrawnConfig
+
+    def split_rule(self):
+        return SplitRule("random", self.config.split_seed)
+
+    def build(self, files, writer):
+        toy = Toy(ToyConfig(seed=self.config.split_seed))
+        toy.build(files, writer)
+
+
+def test_draws_of_a_split_are_prepared_when_they_are_asked_for(tmp_path):
+    """The data set is draw 0; the others lie in its folder, and an open one finds them there."""
+    dataset = prepare(Drawn(), cache_dir=tmp_path)
+    before = Toy.built
+    assert dataset.of_seed(0).hash == dataset.hash
+    assert dataset.of_seed(1).hash != dataset.hash
+    assert dataset.of_seed(1).folder == dataset.folder / "draws" / "1"
+    again = prepare(Drawn(), cache_dir=tmp_path)
+    assert again.of_seed(1).hash == dataset.of_seed(1).hash and Toy.built == before + 1
+    opened = open_dataset(dataset.folder)
+    assert opened.of_seed(1).hash == dataset.of_seed(1).hash
+    assert opened.of_seed(0) is not None and opened.hash == opened.of_seed(0).hash
+    with pytest.raises(DataError, match="holds no readable data set"):
+        opened.of_seed(2)
+    verify(dataset)
+    with (dataset.folder / "draws" / "1" / "test.labels.npy").open("r+b") as file:
+        file.seek(-1, os.SEEK_END)
+        file.write(b"\0")
+    with pytest.raises(DataError, match=r"draws.1 has changed since it was prepared"):
+        verify(dataset)
+
+
+def test_a_given_split_seed_is_the_same_for_every_run(tmp_path):
+    """Equal to the draw of that number, but of one data set of its own."""
+    dataset = prepare(Drawn(DrawnConfig(split_seed=1)), cache_dir=tmp_path)
+    assert dataset.draw is None and dataset.of_seed(7) is dataset
+    drawn = prepare(Drawn(), cache_dir=tmp_path)
+    assert drawn.of_seed(1).hash == dataset.hash != drawn.hash
 
 
 def test_changed_raw_files_are_prepared_anew(tmp_path):

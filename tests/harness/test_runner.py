@@ -172,7 +172,7 @@ def test_runs_of_one_state_with_other_sizes_are_retrained_each(planted_tiny):
 def test_a_spec_for_other_data_is_refused(planted_tiny):
     """A result must not be filed under data that did not give it."""
     spec = dataclasses.replace(spec_of(planted_tiny, "ues:2"), data_hash="0" * 64)
-    with pytest.raises(ConfigError, match="make the spec from the data set at hand"):
+    with pytest.raises(ConfigError, match="is of planted-tiny 0{16}, and 'planted-tiny' is"):
         run(spec, planted_tiny)
 
 

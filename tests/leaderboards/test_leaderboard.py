@@ -22,7 +22,14 @@ from aesbench.core import processors
 from aesbench.core.metrics import Metrics
 from aesbench.core.settings import plain_settings
 from aesbench.datasets.base import SPLITS
-from aesbench.datasets.sources.bars_splits import AvazuX1, AvazuX4, CriteoX1, CriteoX4, Part
+from aesbench.datasets.sources.bars_splits import (
+    AvazuX1,
+    AvazuX4,
+    CriteoX1,
+    CriteoX4,
+    FrappeX1,
+    Part,
+)
 from aesbench.datasets.store import prepare
 from aesbench.errors import ConfigError, DataError
 from aesbench.harness.load_data import find_source
@@ -90,6 +97,7 @@ def miniatures(tmp_path_factory, generated):
         CriteoX1: scaled,
         AvazuX4: generated["avazu"],
         AvazuX1: features,
+        FrappeX1: [row[:11] for row in features],
     }
     made = {}
     for source, values in rows.items():
@@ -110,18 +118,24 @@ def prepared(miniatures, cache_dir):
 
 def test_boards_and_splits_belong_together():
     """Each split with published numbers is a data set, and its parts are all rows there are."""
+    rows = {"criteo": 45_840_617, "avazu": 40_428_967, "frappe": 3 * 96_203}
     for name in BOARDS:
         source = find_source(name)
         assert source.folder.lower() == name
-        total = 45_840_617 if "criteo" in name else 40_428_967
-        assert sum(part.rows for part in source.parts) == total
+        assert sum(part.rows for part in source.parts) == rows[name.split("_")[0]]
         assert all(len(part.md5) == 32 for part in source.parts)
         assert {*BOARDS[name]} == {"widedeep", "deepfm"}
 
 
 @pytest.mark.parametrize(
     ("name", "fields", "min_count"),
-    [("criteo_x4", 39, 10), ("criteo_x1", 39, 1), ("avazu_x4", 24, 2), ("avazu_x1", 22, 1)],
+    [
+        ("criteo_x4", 39, 10),
+        ("criteo_x1", 39, 1),
+        ("avazu_x4", 24, 2),
+        ("avazu_x1", 22, 1),
+        ("frappe_x1", 10, 1),
+    ],
 )
 def test_each_split_is_read_as_published(prepared, name, fields, min_count):
     """Rows of the three files, fields, and values as rare as the published minimum count."""
@@ -202,6 +216,17 @@ def test_other_files_than_the_published_ones_are_refused(miniatures, tmp_path):
     other = type("Other", (source,), {"parts": (train, Part(999, validation.md5), test)})
     with pytest.raises(DataError, match=r"valid.csv has 1,000 rows, published are 999; fetch it"):
         prepare(other(), data_dir=tmp_path, cache_dir=tmp_path / "cache")
+
+
+def test_files_that_are_not_there_are_asked_for(tmp_path):
+    """Where they are to be had and where they belong; nobody has to register for them."""
+    with pytest.raises(DataError) as caught:
+        prepare(FrappeX1(), data_dir=tmp_path, cache_dir=tmp_path / "cache")
+    assert str(caught.value) == (
+        f"{tmp_path / 'Frappe_x1'} lacks train.csv, valid.csv, test.csv; aesbench does not download"
+        " it: fetch it from https://huggingface.co/datasets/reczoo/Frappe_x1, put it there, or"
+        " name the folder that holds Frappe_x1/ with --data-dir"
+    )
 
 
 def test_a_split_that_nobody_published_is_named():
@@ -330,6 +355,30 @@ def test_the_learning_rate_falls_to_a_tenth_on_a_plateau_and_two_end_it(prepared
     assert (result.epochs, result.best_epoch, result.validation.auc) == (5, 3, 0.72)
     assert rates == pytest.approx([1e-3, 1e-3, 1e-4, 1e-4, 1e-5])
     assert torch.equal(model.mlp[0].weight, states[2])
+
+
+def test_the_learning_rate_falls_no_further_than_to_a_millionth(prepared, monkeypatch):
+    """Each second epoch is worse: from .001 to 1e-6, where the published runs leave it."""
+    dataset = prepared("avazu_x1")
+    model = build_model(dataset, "widedeep", SETTINGS, torch.Generator().manual_seed(0))
+    told = iter([0.5, 0.4, 0.6, 0.4, 0.7, 0.4, 0.8, 0.4, 0.9])
+    rates, optimizers = [], []
+
+    def recorded(model, l2):
+        optimizers.append(dense_adam(model, l2))
+        return optimizers[0]
+
+    def scored(labels, logits):
+        rates.append(optimizers[0].param_groups[1]["lr"])
+        return Metrics(next(told), 0.5)
+
+    monkeypatch.setattr(training, "dense_adam", recorded)
+    monkeypatch.setattr(training.metrics, "score", scored)
+    few = Split(dataset.train.ids[:256], dataset.train.labels[:256])
+    generator = torch.Generator().manual_seed(0)
+    fit_as_published(model, few, dataset.validation, SETTINGS, generator, epochs=9)
+    expected = [1e-3, 1e-3, 1e-4, 1e-4, 1e-5, 1e-5, 1e-6, 1e-6, 1e-6]
+    assert rates == pytest.approx(expected, rel=1e-9)
 
 
 def test_new_settings_of_backbones_leave_the_old_ids_alone():

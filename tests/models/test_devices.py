@@ -253,7 +253,7 @@ def test_no_step_of_a_pack_waits(backbone, unification, dims):
                 config = BackboneConfig((8,), batch_norm=True)
                 models.append(backbone(fields, embedding, config, generators[-1]).to(device))
             config = TrainConfig(batch_size=batch_size, epochs=1)
-            done = list(fit_pack(models, split, split, config, generators, []))
+            done = list(fit_pack(models, [(split, split)] * len(models), config, generators, []))
             assert [one.number for one in done] == list(range(len(dims)))
             logits.append([predict(model, split) for model in models])
         waits.append(pretend.waits)

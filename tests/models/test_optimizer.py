@@ -219,11 +219,12 @@ def test_with_every_row_it_is_adam_to_twelve_digits_also_where_eps_matters():
     start = table().weight.detach().double()
     ours, theirs = start.clone().requires_grad_(), start.clone().requires_grad_()
     optimizer = RowSparseAdam([ours], learning_rate=0.1, l2=1e-9, eps=1e-4)
-    reference = torch.optim.Adam([theirs], lr=0.1, weight_decay=1e-9, eps=1e-4)
+    reference = torch.optim.Adam([theirs], lr=0.1, eps=1e-4)
     everything = list(range(ROWS))
     for rows, values in random_gradients(30):
         ours.grad = sparse(everything + rows, torch.cat([torch.zeros(ROWS, DIM), values]).double())
         theirs.grad = ours.grad.to_dense()
+        theirs.grad += 1e-9 * theirs.detach() * (theirs.grad != 0)
         optimizer.step()
         reference.step()
     torch.testing.assert_close(ours, theirs, rtol=1e-12, atol=1e-12)
@@ -252,6 +253,20 @@ def test_decay_counts_a_row_once_however_often_the_batch_holds_it():
     first, second = optimizer.moments[0]
     assert first[:, 0].tolist() == pytest.approx([0.4, 0.4])
     assert second[:, 0].tolist() == pytest.approx([0.016, 0.016])
+
+
+def test_values_of_a_row_without_gradient_stay_bit_for_bit():
+    """The decay moves what the loss moves: not what a mask or a smaller size leaves out."""
+    weight = torch.randn(ROWS, DIM, generator=torch.Generator().manual_seed(0)).requires_grad_()
+    before = weight.detach().clone()
+    optimizer = RowSparseAdam([weight], learning_rate=0.1, l2=0.5)
+    for _ in range(3):
+        gradient = torch.ones(2, DIM)
+        gradient[:, 1:] = 0
+        weight.grad = sparse([1, 4], gradient, ROWS)
+        optimizer.step()
+    assert torch.equal(weight[:, 1:], before[:, 1:])
+    assert not torch.isclose(weight[[1, 4], 0], before[[1, 4], 0]).any()
 
 
 def test_tables_of_one_step_do_not_disturb_each_other():

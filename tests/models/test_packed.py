@@ -249,6 +249,24 @@ def test_dropout_and_batch_normalisation_are_each_models_own(backbone, unificati
         assert_same_weights(model, twin)
 
 
+@pytest.mark.parametrize(("backbone", "unification"), KINDS)
+def test_models_of_other_draws_of_a_split_have_other_values(backbone, unification):
+    """Each has the values of its own train split; a field may be of few values in one alone."""
+    of_each = [
+        SINGLE,
+        *(tuple(Field(f.name, f.cardinality + more) for f in SINGLE) for more in (3, 40)),
+    ]
+    models = [
+        build(backbone, unification, fields, [Allocation.uniform(fields, 24)])[0]
+        for fields in of_each
+    ]
+    batches = draw_batches(SINGLE, len(models), 24)
+    pack, found = trained_as_one(models, batches)
+    assert_same_training(found, trained_alone(models, batches), batches)
+    for model, twin in zip(models, written(pack, models), strict=True):
+        assert_same_weights(model, twin)
+
+
 @st.composite
 def packs(draw):
     """Fields of any kind, and several allocations of them in which some field has a vector."""

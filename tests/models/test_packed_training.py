@@ -47,8 +47,8 @@ def build(dims=DIMS, backbone=WideDeep, dtype=torch.float64, **changes):
 def fitted(models, generators, config=CONFIG, **more):
     """What became of each model, in the order in which they ended."""
     dropout = [torch.Generator().manual_seed(number) for number in range(len(models))]
-    train, validation = CONTEXT.train, CONTEXT.validation
-    return list(fit_pack(models, train, validation, config, generators, dropout, **more))
+    data = [(CONTEXT.train, CONTEXT.validation)] * len(models)
+    return list(fit_pack(models, data, config, generators, dropout, **more))
 
 
 def fitted_alone(models, generators, config=CONFIG):

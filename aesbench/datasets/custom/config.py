@@ -10,6 +10,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from pathlib import Path
+from types import NoneType, UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
 from aesbench.datasets.custom.timestamps import PARTS
@@ -127,7 +128,8 @@ class CustomSplit:
             ``random``.
         user, timestamp, group: columns, for the rules that need them.
         format: of timestamps whose text does not sort by time, such as ``%d/%m/%Y``.
-        seed: of the random split and of that by groups.
+        seed: of the random split and of that by groups; without it the seed of each run draws its
+            own.
         shares: of the three splits.
         train, validation, test: the files of a given split, instead of ``files`` under [rows].
     """
@@ -137,7 +139,7 @@ class CustomSplit:
     timestamp: str = ""
     group: str = ""
     format: str = ""
-    seed: int = 0
+    seed: int | None = None
     shares: tuple[int, int, int] = (8, 1, 1)
     train: tuple[str, ...] = ()
     validation: tuple[str, ...] = ()
@@ -254,6 +256,8 @@ def _parse(kind: Any, value: Any, file: str, place: str) -> Any:
         if rest != [Ellipsis] and len(entries) != 1 + len(rest):
             raise ConfigError(f"{where}expected {1 + len(rest)} values, got {value!r}")
         return tuple(_parse(member, entry, file, place) for entry in entries)
+    if isinstance(kind, UnionType):  # TOML has no null: None is what is left out.
+        (kind,) = (one for one in get_args(kind) if one is not NoneType)
     if type(value) is not kind:
         expected = {str: "text in quotes", int: "a whole number", bool: "true or false"}[kind]
         raise ConfigError(f"{where}expected {expected}, got {value!r}")

@@ -1,8 +1,8 @@
 """Strict reading of separated text: every line whole, every line with the right columns.
 
-The official MovieLens files have no header and no quoting, and some separate columns by ``::``,
-which no csv reader takes. They fit in memory. A file that was cut short must not pass as a smaller
-data set, so the last line must end as the others do.
+The official files of MovieLens, Last.fm and UCI have no quoting, and some separate columns by
+``::``, which no csv reader takes. They fit in memory. A file that was cut short must not pass as a
+smaller data set, so the last line must end as the others do.
 """
 
 from __future__ import annotations
@@ -23,10 +23,12 @@ def read_delimited(
     separator: str,
     *,
     encoding: str = "utf-8",
+    header: bool = False,
 ) -> pl.DataFrame:
-    """Read a whole file without a header as the named columns, each of its type.
+    """Read a whole file as the named columns, each of its type.
 
-    Empty lines at the end are ignored.
+    Empty lines at the end are ignored. With a header, the first line must be the columns' names in
+    their order.
 
     Raises:
         DataError: the file is missing, cut short, in another encoding, or a line does not hold
@@ -50,6 +52,15 @@ def read_delimited(
             f" got {found[number]}: {lines[_LINE][number][:80]!r};"
             " the file is damaged or of another format: fetch it again"
         )
+    before = 1  # Lines before the first row, and one since lines are counted from 1.
+    if header:
+        before, names = 2, separator.join(columns)
+        if lines[_LINE][0] != names:
+            raise DataError(
+                f"{path}:1: expected the header {names[:80]!r}, got {lines[_LINE][0][:80]!r};"
+                " the file is of another format: fetch it again"
+            )
+        lines = lines[1:]
     parts = lines.select(
         pl.col(_LINE).str.split_exact(separator, len(columns) - 1).struct.rename_fields([*columns])
     ).unnest(_LINE)
@@ -58,7 +69,7 @@ def read_delimited(
         lost = (table[name].is_null() & parts[name].is_not_null()).arg_true()
         if len(lost):
             raise DataError(
-                f"{path}:{int(lost[0]) + 1}: '{name}' must be a number ({dtype.__name__}),"
+                f"{path}:{int(lost[0]) + before}: '{name}' must be a number ({dtype.__name__}),"
                 f" got {parts[name][int(lost[0])]!r}; the file is damaged: fetch it again"
             )
     return table

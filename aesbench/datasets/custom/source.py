@@ -6,6 +6,7 @@ compressed with gzip or zstd or not), except those with a separator of several c
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -30,7 +31,7 @@ from aesbench.datasets.custom.tables import check_lines, first_line, scan
 from aesbench.datasets.custom.timestamps import PARTS
 from aesbench.datasets.encode import LABEL, FieldSpec, encode
 from aesbench.datasets.source import Source
-from aesbench.datasets.splits import GIVEN, GROUP, TIMESTAMP, USER
+from aesbench.datasets.splits import GIVEN, GROUP, TIMESTAMP, USER, SplitRule
 from aesbench.datasets.writer import DatasetWriter
 from aesbench.errors import ConfigError, DataError, did_you_mean
 
@@ -70,10 +71,22 @@ class CustomSource(Source):
                 found[name] = paths[0]
         return found
 
+    def split_rule(self) -> SplitRule:
+        """Return the rule of the part ``[split]``."""
+        return self.config.split.resolved
+
+    def drawn(self, draw: int) -> CustomSource:
+        """Return the source with one draw of the split."""
+        split = dataclasses.replace(self.config.split, seed=draw)
+        config = dataclasses.replace(self.config, split=split)
+        source = CustomSource(config, name=self.name, folder=self._folder)
+        source.provider = self.provider
+        return source
+
     def build(self, files: Mapping[str, Path], writer: DatasetWriter) -> None:
         """Read, join, split and encode the files."""
         config = self.config
-        rule = config.split.resolved
+        rule = self.split_rule()
         for table, names in self._tables():
             check_lines(table, names, files)
         rows = self._joined(files)

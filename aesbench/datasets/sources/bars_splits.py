@@ -3,7 +3,7 @@
 Each is three files with headers, ``train.csv``, ``valid.csv`` and ``test.csv``, whose md5 sums and
 row counts the leaderboard's owners publish (reczoo/Datasets) and which are checked here: a number
 is only comparable on the very same rows. Fields, minimum counts and the treatment of numbers are
-those of the runs that ``leaderboard/boards.py`` cites.
+those of the runs that ``leaderboards/boards.py`` cites.
 
 The description of Criteo_x4 rounds log2 of a number down; the code that made its published numbers
 (FuxiCTR 1.0.2, ``convert_to_bucket``) takes floor(ln(v)^2) for v > 2, the bucket used elsewhere,
@@ -33,6 +33,7 @@ from aesbench.datasets.writer import MANIFEST, DatasetWriter
 from aesbench.errors import DataError
 
 FILES = {"train": "train.csv", "validation": "valid.csv", "test": "test.csv"}
+_PUBLIC = "aesbench does not download it"
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ class LeaderboardSplit(Source):
     def files(self, data_dir: Path | None, cache: Path) -> Mapping[str, Path]:
         """Find the three files."""
         url = f"https://huggingface.co/datasets/reczoo/{self.folder}"
-        return files_by_hand(self.folder, data_dir, cache, url, FILES)
+        return files_by_hand(self.folder, data_dir, cache, url, FILES, reason=_PUBLIC)
 
     def build(self, files: Mapping[str, Path], writer: DatasetWriter) -> None:
         """Check the files and encode them."""
@@ -215,4 +216,31 @@ class AvazuX1(LeaderboardSplit):
         Part(28_300_276, "f1114a07aea9e996842c71648e0f6395"),
         Part(4_042_897, "d9568f246357d156c4b8030fadb8b623"),
         Part(8_085_794, "9e2fe9c48705c9315ae7a0953eb57acf"),
+    )
+
+
+_FRAPPE_COLUMNS = (
+    *("user", "item", "daytime", "weekday", "isweekend", "homework", "cost", "weather"),
+    *("country", "city"),
+)
+
+
+class FrappeX1(LeaderboardSplit):
+    """Frappe, apps used and not used in context, as AFN's authors split it, 7:2:1."""
+
+    name = "frappe_x1"
+    title = "Frappe_x1"
+    folder = "Frappe_x1"
+    layout = LogFormat(
+        columns=("label", *_FRAPPE_COLUMNS),
+        label="label",
+        fields=tuple(LogField(name, name) for name in _FRAPPE_COLUMNS),
+        separator=",",
+        header=True,
+    )
+    min_count = 1
+    parts = (
+        Part(202_027, "ba7306e6c4fc19dd2cd84f2f0596d158"),
+        Part(57_722, "88d51bf2173505436d3a8f78f2a59da8"),
+        Part(28_860, "3470f6d32713dc5f7715f198ca7c612a"),
     )

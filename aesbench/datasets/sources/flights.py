@@ -61,12 +61,12 @@ class FlightsConfig:
     Attributes:
         split: ``random`` (rows), ``day`` (whole days are held out, drawn by the seed) or ``time``
             (the first 80 % of the year's flights, the next 10 %, the last); 8:1:1.
-        split_seed: of ``random`` and ``day``.
+        split_seed: of ``random`` and ``day``; None: the seed of each run draws its own.
         min_count: rarer values of the train split share the out-of-vocabulary id.
     """
 
     split: str = "random"
-    split_seed: int = 0
+    split_seed: int | None = None
     min_count: int = 1
 
     def __post_init__(self) -> None:
@@ -89,6 +89,10 @@ class Flights(Source):
             raise DataError(f"{FILE}, a part of aesbench, is missing; install aesbench again")
         return {"flights": FILE}
 
+    def split_rule(self) -> SplitRule:
+        """Return the rule of the setting ``split``."""
+        return SplitRule(_RULES[self.config.split], self.config.split_seed)
+
     def build(self, files: Mapping[str, Path], writer: DatasetWriter) -> None:
         """Check and encode the rows."""
         config = self.config
@@ -100,7 +104,7 @@ class Flights(Source):
                 (pl.col("month").cast(pl.Int32) * 100 + pl.col("day")).alias(GROUP),
             ),
             [FieldSpec(name) for name in FIELDS],
-            SplitRule(_RULES[config.split], config.split_seed),
+            self.split_rule(),
             writer,
             min_count=config.min_count,
         )

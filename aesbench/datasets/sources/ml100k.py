@@ -45,15 +45,19 @@ class ML100K(Source):
     def files(self, data_dir: Path | None, cache: Path) -> Mapping[str, Path]:
         """Find the four official files, or download them."""
         if data_dir is None:
-            return download_zip(FILES, FOLDER, URL, MD5, cache)
+            return download_zip(FILES, FOLDER, URL, f"md5:{MD5}", cache)
         return existing_files(FOLDER, data_dir, URL, FILES)
+
+    def split_rule(self) -> SplitRule:
+        """Return the rule of the setting ``split``."""
+        return SplitRule(self.config.split, self.config.split_seed)
 
     def build(self, files: Mapping[str, Path], writer: DatasetWriter) -> None:
         """Join and encode the files."""
         build(
             read(files).lazy(),
             (*STATIC_FIELDS, *TIME_FIELDS),
-            SplitRule(self.config.split, self.config.split_seed),
+            self.split_rule(),
             writer,
             genres=self.config.genres,
             min_count=self.config.min_count,

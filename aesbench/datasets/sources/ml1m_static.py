@@ -31,7 +31,7 @@ _NAMES = {"user_id": "user", "zip_code": "zip", "movie_id": "movie"}
 class ML1MStaticConfig:
     """Settings of ``ml1m-static``; see ``MovieLensConfig`` for their meaning."""
 
-    split_seed: int = 0
+    split_seed: int | None = None
     genres: str = "combined"
     min_count: int = 1
 
@@ -52,8 +52,12 @@ class ML1MStatic(Source):
     def files(self, data_dir: Path | None, cache: Path) -> Mapping[str, Path]:
         """Find the three official files or the joined one, or download the official ones."""
         if data_dir is None:
-            return download_zip(FILES, FOLDER, URL, MD5, cache)
+            return download_zip(FILES, FOLDER, URL, f"md5:{MD5}", cache)
         return existing_files(FOLDER, data_dir, URL, FILES, JOINED)
+
+    def split_rule(self) -> SplitRule:
+        """Return the random split of rows."""
+        return SplitRule("random", self.config.split_seed)
 
     def build(self, files: Mapping[str, Path], writer: DatasetWriter) -> None:
         """Order and encode the ratings."""
@@ -62,7 +66,7 @@ class ML1MStatic(Source):
         build(
             rows.select(*STATIC_FIELDS, "rating").sort(numbers, maintain_order=True).lazy(),
             STATIC_FIELDS,
-            SplitRule("random", self.config.split_seed),
+            self.split_rule(),
             writer,
             genres=self.config.genres,
             min_count=self.config.min_count,

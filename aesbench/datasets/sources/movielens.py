@@ -31,13 +31,13 @@ class MovieLensConfig:
 
     Attributes:
         split: ``user-time``, ``time`` or ``random``.
-        split_seed: of the random split.
+        split_seed: of the random split; None: the seed of each run draws its own.
         genres: ``combined``, a movie's genres as one value, or ``multi``, a multi-valued field.
         min_count: rarer values of the train split share the out-of-vocabulary id.
     """
 
     split: str = "user-time"
-    split_seed: int = 0
+    split_seed: int | None = None
     genres: str = "combined"
     min_count: int = 1
 

@@ -36,7 +36,7 @@ from aesbench.harness.attempt import PreparedCache
 from aesbench.harness.executors.places import Places, make_current
 from aesbench.harness.openmp import threads_at_most, waiting_briefly
 from aesbench.harness.runner import run, run_packed
-from aesbench.harness.stages import checked_device
+from aesbench.harness.stages import checked_device, data_of
 from aesbench.plugins.registry import load_plugin
 
 if TYPE_CHECKING:
@@ -64,6 +64,19 @@ class Job:
     dataset_folder: Path
     test: bool = True
     pack: int = 1
+
+    @classmethod
+    def on(
+        cls, dataset: Dataset, specs: Sequence[RunSpec], *, test: bool = True, pack: int = 1
+    ) -> Job:
+        """Return a job on a data set, of which the draws that the runs need are then prepared.
+
+        Raises:
+            DataError: a draw cannot be prepared.
+        """
+        for spec in specs:
+            data_of(spec, dataset)
+        return cls(tuple(specs), dataset.folder, test, pack)
 
 
 @dataclass(frozen=True)

@@ -100,7 +100,7 @@ class RayWorker:
                 " set AESBENCH_CACHE where its Ray is started, or name a folder for every node with"
                 " --cache-dir"
             ) from error
-        self.folder = dataset.folder
+        self._dataset, self._cache = dataset, cache
         self.events = run_jobs(self._jobs(), 1, replace(orders.settings, plugins=plugins))
 
     def _check_version(self) -> None:
@@ -112,7 +112,9 @@ class RayWorker:
 
     def begin(self, job: Job) -> Event:
         """Begin the next job, wherever the driver has its data, and return the first event."""
-        self._given.append(replace(job, dataset_folder=self.folder))
+        with _node_lock(self._cache, self._dataset.name):
+            own = Job.on(self._dataset, job.specs)
+        self._given.append(replace(job, dataset_folder=own.dataset_folder))
         return next(self.events)
 
     def go_on(self) -> Event:
@@ -140,7 +142,7 @@ def prepare_on_node(orders: Orders, cache: Path) -> Dataset:
         raise ConfigError(
             f"the data set's plugin is missing there ({error}); install it on every node"
         ) from error
-    with FileLock(cache / f".{source.name}.node.lock"):
+    with _node_lock(cache, source.name):
         dataset = prepare(source, data_dir=raw_folder(orders.data_dir), cache_dir=cache)
     if dataset.hash != orders.data_hash:
         raise DataError(
@@ -149,3 +151,8 @@ def prepare_on_node(orders: Orders, cache: Path) -> Dataset:
             f" as this machine, delete {dataset.folder} there, and run the same command again"
         )
     return dataset
+
+
+def _node_lock(cache: Path, name: str) -> FileLock:
+    """Return the lock of one worker of a node that prepares data, for which its others wait."""
+    return FileLock(cache / f".{name}.node.lock")

@@ -212,7 +212,7 @@ def _run_trials(
         while (claim := study.claim()) is not None:
             spec = setting.spec(tunable, backbone, claim)
             claims[spec.run_id] = claim
-            yield Job((spec,), setting.dataset.folder, test=False)
+            yield Job.on(setting.dataset, [spec], test=False)
 
     def end(run_id: str, record: RunRecord | None, now: float) -> None:
         claim = claims.pop(run_id)

@@ -250,7 +250,7 @@ def alike(embeddings: Sequence[MixedEmbedding], batch_size: int) -> list[PartFie
         )
         dim, width = max(map(max, ([0, *own] for own in classes))), max(o.width for o in layouts)
         has_columns = first.last - first.first > 1
-        has_few_values = first.blocks[-1][1] * ROWS_PER_VALUE <= batch_size
+        has_few_values = max(own.rows for own in layouts) * ROWS_PER_VALUE <= batch_size
         by_value = not has_columns and has_few_values and width >= LEAST_WIDTH
         has_blocks = any(len(own.blocks) > 1 for own in layouts)
         needs_classes = dim > 0 and (has_blocks or (normalised and () in classes))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from aesbench.models.optimizer import FusedAdam, TableRows
+from aesbench.models.optimizer import FusedAdam, TableRows, decayed
 from aesbench.models.packed.embedding import PackedEmbedding
 from aesbench.models.packed.parts import Looked
 
@@ -118,7 +118,7 @@ class PackedAdam:
     def _move(self, moved: _MovedRows, steps: Tensor, rows: Tensor, gradients: Tensor) -> None:
         """Move rows ``(groups,)`` of a tensor ``(models, rows, ...)``, counted through."""
         parts = [whole.take(rows) for whole in moved.rows]
-        gradients = gradients.add_(parts[0], alpha=self._l2)
+        gradients = decayed(gradients, parts[0], self._l2)
         self._adam.update(parts[:1], [gradients], parts[1:2], parts[2:], [steps])
         for whole, part in zip(moved.rows, parts, strict=True):
             whole.put(rows, part)

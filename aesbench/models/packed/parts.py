@@ -67,12 +67,12 @@ class Part(nn.Module):
         super().__init__()
         self.own = own
         layouts = [[one.layout[field] for field in own.fields] for one in embeddings]
-        sizes = [layout.blocks[-1][1] for layout in layouts[0]]
+        # Of the most values that any model's data have: another draw of the split has others.
+        sizes = [max(layout.rows for layout in of_field) for of_field in zip(*layouts, strict=True)]
         # By value, all fields get as many rows as the largest: one product for all of them.
         places = [max(sizes)] * len(sizes) if own.by_value else sizes
         models, rows = len(embeddings), sum(places)
         self._starts = [sum(places[:number]) for number in range(len(places))]
-        self._sizes = sizes
         sample = wides[0].weights.weight
         columns = [number for one in layouts[0] for number in range(one.first, one.last)]
         self.columns_each = layouts[0][0].last - layouts[0][0].first
@@ -206,7 +206,8 @@ class Part(nn.Module):
         """Copy a model's vectors and first-order weights to or from its own tables."""
         before = _rows_before(embedding.layout)
         weights, first = self.weights.detach()[model], self.wide.detach()[model]
-        for field, start, size in zip(self.own.fields, self._starts, self._sizes, strict=True):
+        for field, start in zip(self.own.fields, self._starts, strict=True):
+            size = embedding.layout[field].rows
             theirs = wide.weights.weight.detach()[before[field] :][:size, 0]
             _copy(first[start : start + size], theirs, back=back)
             for first_id, last_id, dim, row in embedding.layout[field].blocks:
@@ -356,5 +357,5 @@ def _rows_before(layout: Sequence[FieldLayout]) -> list[int]:
     before, rows = [], 0
     for field in layout:
         before.append(rows)
-        rows += field.blocks[-1][1]
+        rows += field.rows
     return before

@@ -34,12 +34,16 @@ class Member:
     Attributes:
         number: among the models that were given.
         model: its own modules; they get its weights in the end.
+        train: the rows to learn from.
+        validation: the rows that decide when to stop.
         generator: of the order of its rows.
         course: of its training.
     """
 
     number: int
     model: Backbone
+    train: Split
+    validation: Split
     generator: torch.Generator
     course: Course
 
@@ -63,8 +67,7 @@ class Done:
 
 def fit_pack(
     models: Sequence[Backbone],
-    train: Split,
-    validation: Split,
+    data: Sequence[tuple[Split, Split]],
     config: TrainConfig,
     generators: Sequence[torch.Generator],
     dropout: Sequence[torch.Generator],
@@ -74,8 +77,8 @@ def fit_pack(
 
     Args:
         models: backbones of one kind and settings.
-        train: the rows to learn from.
-        validation: the rows that decide when to stop.
+        data: of each model, the rows to learn from and those that decide when to stop; as many of
+            each as any other model's, be they the same or another draw of the split.
         config: the protocol.
         generators: of each model, a CPU generator for the order of its rows.
         dropout: of each model, on its device, for dropout.
@@ -90,25 +93,27 @@ def fit_pack(
     )
     device = next(pack.parameters()).device
     members = [
-        Member(number, model, generator, Course(config))
-        for number, (model, generator) in enumerate(zip(models, generators, strict=True))
+        Member(number, model, *rows, generator, Course(config))
+        for number, (model, rows, generator) in enumerate(
+            zip(models, data, generators, strict=True)
+        )
     ]
     take_step = make_step(pack, optimizer, device)
     share = [0.0, 0.0]
     for epoch in range(1, config.epochs + 1):
         clocks = time.perf_counter(), time.process_time()
         pack.train()
-        for ids, labels in _batches(train, members, config.batch_size, device):
+        for ids, labels in _batches(members, config.batch_size, device):
             take_step(ids, labels)
         if progress is not None:
             progress("epoch", epoch, config.epochs)
-        logits = predict(pack, validation, len(members), device)
+        logits = predict(pack, [member.validation for member in members], device)
         for number, clock in enumerate((time.perf_counter(), time.process_time())):
             share[number] += (clock - clocks[number]) / len(members)
         seconds, staying = (share[0], share[1]), []
         for place, member in enumerate(members):
             try:
-                current = metrics.score(validation.labels, logits[place])
+                current = metrics.score(member.validation.labels, logits[place])
             except AesbenchError as error:
                 yield Done(member.number, error, seconds, pack.width)
                 continue
@@ -129,24 +134,23 @@ def fit_pack(
 
 
 @torch.no_grad()
-def predict(pack: Pack, split: Split, models: int, device: torch.device) -> NDArray[np.float32]:
-    """Return the logits ``(models, rows)`` of a split, in file order, in eval mode."""
+def predict(pack: Pack, splits: Sequence[Split], device: torch.device) -> NDArray[np.float32]:
+    """Return each model's logits ``(models, rows)`` of its split, in file order, in eval mode."""
     pack.eval()
-    batch = max(1, EVALUATION_BATCH // models)  # As much at a time as of one model.
-    logits = [
-        pack(ids.unsqueeze(0).expand(models, -1, -1))
-        for ids, _ in split.batches(batch, device=device)
-    ]
+    batch = max(1, EVALUATION_BATCH // len(splits))  # As much at a time as of one model.
+    each = [split.batches(batch, device=device) for split in splits]
+    logits = [pack(torch.stack([ids for ids, _ in own])) for own in zip(*each, strict=True)]
     joined: NDArray[np.float32] = torch.cat(logits, 1).cpu().numpy()
     return joined
 
 
 def _batches(
-    train: Split, members: Sequence[Member], batch_size: int, device: torch.device
+    members: Sequence[Member], batch_size: int, device: torch.device
 ) -> Generator[tuple[Tensor, Tensor], None, None]:
     """Yield each member's own batches of an epoch, side by side."""
     each = [
-        train.batches(batch_size, device=device, shuffle=member.generator) for member in members
+        member.train.batches(batch_size, device=device, shuffle=member.generator)
+        for member in members
     ]
     for batches in zip(*each, strict=True):
         ids, labels = zip(*batches, strict=True)
