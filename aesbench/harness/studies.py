@@ -148,6 +148,7 @@ def plan_studies(
                 retrain=part.retrain,
                 scores=part.scores,
             ):
+                spec = replace(spec, drawn=spec.drawn and part.drawn)
                 names = {spec.method, spec.called.method, spec.label}
                 if options.methods is None or not names.isdisjoint(options.methods):
                     specs.setdefault(spec.run_id, spec)

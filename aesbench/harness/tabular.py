@@ -24,10 +24,14 @@ GIVEN = "fixed"
 
 def _trainings(dataset: Dataset, options: Options) -> list[Part]:
     draws = draw_allocations(dataset.name, dataset.fields, options.allocations)
-    return [
-        Part([f"{GIVEN}:{sizes_text(one.sizes)}" for one in draws if seed in one.seeds], (seed,))
-        for seed in SEEDS
-    ]
+    texts = {seed: [called(one.sizes) for one in draws if seed in one.seeds] for seed in SEEDS}
+    # All on one draw of the split, so that they differ by their sizes.
+    return [Part(methods, (seed,), drawn=False) for seed, methods in texts.items()]
+
+
+def called(sizes: Sequence[int]) -> str:
+    """Return what the command line calls a training with these sizes."""
+    return f"{GIVEN}:{sizes_text(sizes)}"
 
 
 TABULAR = Study(

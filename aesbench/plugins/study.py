@@ -54,7 +54,11 @@ class Options:
 
 @dataclass(frozen=True)
 class Part:
-    """Runs that one call of ``plan`` names; ``seeds`` None means the study's."""
+    """Runs that one call of ``plan`` names; ``seeds`` None means the study's.
+
+    Where a run's seed draws the split, ``drawn`` False gives all of them draw 0: they differ by
+    what else the seed decides, and by their sizes.
+    """
 
     methods: Sequence[str]
     seeds: Iterable[int] | None = None
@@ -63,6 +67,7 @@ class Part:
     searches: int = 1
     retrain: bool = True
     scores: int = 0
+    drawn: bool = True
 
 
 @dataclass(frozen=True)

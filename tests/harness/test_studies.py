@@ -6,6 +6,7 @@ import pytest
 
 from aesbench.core.allocation import Allocation
 from aesbench.errors import ConfigError
+from aesbench.harness.load_data import load_dataset
 from aesbench.harness.studies import choose_studies, every_method, known_studies, plan_studies
 from aesbench.plugins.method import Method
 from aesbench.plugins.paper import Paper
@@ -162,3 +163,11 @@ def test_a_wrong_wish_is_an_error_that_helps(planted_tiny, name, options, words)
     with pytest.raises(ConfigError) as caught:
         specs_of(name, planted_tiny, **options)
     assert words in str(caught.value)
+
+
+def test_a_part_may_keep_one_draw_of_the_split(cache_dir):
+    """The tabular benchmark's trainings differ by their sizes, not by their rows."""
+    flights = load_dataset("flights", cache_dir=cache_dir)
+    assert flights.draw is not None
+    assert all(spec.drawn for spec in specs_of("matched", flights, seeds=(0,)))
+    assert not any(spec.drawn for spec in specs_of("tabular", flights, allocations=3))
