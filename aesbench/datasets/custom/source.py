@@ -74,19 +74,46 @@ class CustomSource(Source):
     def build(self, files: Mapping[str, Path], writer: DatasetWriter) -> None:
         """Read, join, split and encode the files."""
         config = self.config
-        rule = config.split.resolved
         for table, names in self._tables():
             check_lines(table, names, files)
+        final, raw, conversions = self._taken(files)
+        try:
+            encode(final, self.specs, config.split.resolved, writer, min_count=config.min_count)
+        except pl.exceptions.PolarsError as error:
+            check_conversions(raw, conversions)
+            raise DataError(
+                f"cannot read data set '{self.name}': {first_line(error)}; check the label"
+                f" ({config.label!r}), the expressions and the files"
+            ) from error
+
+    @property
+    def specs(self) -> list[FieldSpec]:
+        """The fields, for the encoder."""
+        return [
+            FieldSpec(field.name, multi=field.kind == "multi", allow_constant=field.allow_constant)
+            for field in self.config.field
+        ]
+
+    def values(self, files: Mapping[str, Path]) -> pl.LazyFrame:
+        """Return what is encoded: a column per field, ``LABEL``, and the keys of the split rule.
+
+        Raises:
+            ConfigError: the TOML file names what the files do not have.
+            DataError: the files do not agree.
+        """
+        return self._taken(files)[0]
+
+    def _taken(
+        self, files: Mapping[str, Path]
+    ) -> tuple[pl.LazyFrame, pl.LazyFrame, list[Conversion]]:
+        """Return ``values``, the raw rows, and how the one is made of the other."""
+        config = self.config
         rows = self._joined(files)
         conversions = [self._conversion(field, rows) for field in config.field]
         keys = self._keys(rows)
         label, kept = self._label(rows), self._condition(rows)
         views = self._views(rows, label, kept)
         self._check_condition(rows, kept, views)
-        specs = [
-            FieldSpec(field.name, multi=field.kind == "multi", allow_constant=field.allow_constant)
-            for field in config.field
-        ]
         if config.sort_by:
             self._check_columns(config.sort_by, rows, "sort_by")
             types = number_types(rows, config.sort_by)
@@ -94,28 +121,21 @@ class CustomSource(Source):
                 [pl.col(name).cast(types[name]) for name in config.sort_by], maintain_order=True
             )
         # The label's columns become numbers under their own names, so the fields are taken first.
-        numbered = [f"__field_{place}__" for place in range(len(specs))]
+        names = [field.name for field in config.field]
+        numbered = [f"__field_{place}__" for place in range(len(names))]
         taken = rows.select(
             *(c.convert(True).alias(n) for c, n in zip(conversions, numbered, strict=True)),
             *(c.convert(True).alias(c.name) for c in keys),
             *(c.convert(True).alias(c.name) for c in views),
         )
         final = taken.filter(kept).select(
-            *(pl.col(n).alias(spec.name) for n, spec in zip(numbered, specs, strict=True)),
-            *rule.keys,
+            *(pl.col(n).alias(name) for n, name in zip(numbered, names, strict=True)),
+            *config.split.resolved.keys,
             label.alias(LABEL),
         )
         if config.deduplicate:
-            same = [spec.name for spec in specs] + [LABEL]
-            final = final.unique(same, keep="first", maintain_order=True)
-        try:
-            encode(final, specs, rule, writer, min_count=config.min_count)
-        except pl.exceptions.PolarsError as error:
-            check_conversions(rows, [*conversions, *keys, *views])
-            raise DataError(
-                f"cannot read data set '{self.name}': {first_line(error)}; check the label"
-                f" ({config.label!r}), the expressions and the files"
-            ) from error
+            final = final.unique([*names, LABEL], keep="first", maintain_order=True)
+        return final, rows, [*conversions, *keys, *views]
 
     def _tables(self) -> Iterable[tuple[Table, Sequence[str]]]:
         """Yield each table with the names of its files, those of a given split among them."""

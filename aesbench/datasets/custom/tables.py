@@ -62,6 +62,16 @@ def scan_each(table: Table, names: Sequence[str], files: Mapping[str, Path]) -> 
         ) from error
 
 
+def columns_of(table: Table, path: Path) -> list[str]:
+    """Return the names of a file's columns.
+
+    Raises:
+        ConfigError: its format cannot be told.
+        DataError: it cannot be read.
+    """
+    return _columns(_scan_file(table, path), str(path))
+
+
 def check_lines(table: Table, names: Sequence[str], files: Mapping[str, Path]) -> None:
     """Check that every line of the text files has the right columns.
 
