@@ -105,6 +105,50 @@ def data_verify(name: str, **options: Any) -> None:
     click.echo(f"{dataset.name} is whole: {dataset.hash}")
 
 
+@data.command("sketch")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--label", help="The label's column, or a rule: 'rating > 3'.")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The .toml file to write; default: the name of FILE, in this folder.",
+)
+@click.option("--columns", default="", help="Names, for a file without a header: user,item,time.")
+@click.option("--separator", default="", help="Between columns, where it cannot be told.")
+@click.option("--encoding", default="", help="Of a text file that is neither UTF-8 nor Latin-1.")
+@click.option("--force", is_flag=True, help="Write over an existing file.")
+def data_sketch(
+    file: Path,
+    label: str | None,
+    output: Path | None,
+    columns: str,
+    separator: str,
+    encoding: str,
+    force: bool,
+) -> None:
+    """Write a first description (.toml) of a data set of your own.
+
+    Kinds of fields, the label's rule, a split, and columns that tell too much are guessed from the
+    rows; comments say why, and what to check. Files called valid and test beside one called train
+    become a given split.
+    """
+    from aesbench.datasets.sketch.sketch import sketch
+    from aesbench.datasets.sketch.target import check_target, default_target, write_target
+    from aesbench.terminal.sketch import show_sketch
+    from aesbench.terminal.written import show_written
+
+    target = output or default_target(file)
+    check_target(target, force=force)
+    found = sketch(
+        file, label, target, separator=separator.replace("\\t", "\t"), columns=names(columns),
+        encoding=encoding,
+    )  # fmt: skip
+    write_target(target, found.text)
+    console = Console(highlight=False)
+    show_written(console, [target])
+    show_sketch(console, found, target)
+
+
 def _dataset(
     name: str,
     data_dir: Path | None,

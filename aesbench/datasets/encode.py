@@ -113,7 +113,8 @@ def _check_labels(table: pl.LazyFrame) -> None:
         shown = ", ".join(sorted("missing" if v is None else repr(v) for v in wrong)[:5])
         raise DataError(
             f"a label is 0 or 1, but the rows also have {shown}; give a rule that is true or"
-            " false for every row, such as rating > 3"
+            " false for every row, such as rating > 3, and leave out rows for which it cannot be"
+            ' told: where = "rating IS NOT NULL"'
         )
 
 

@@ -115,6 +115,7 @@ def main() -> None:
     means.to_csv(arguments.results / f"{arguments.dataset}-grid.csv", lineterminator="\n")
     table.to_csv(arguments.results / f"{arguments.dataset}.csv", index=False, lineterminator="\n")
     print(means.round(4).to_markdown())
+    table["l2"] = table["l2"].map("{:g}".format)
     print(table.round(4).to_markdown(index=False))
 
 

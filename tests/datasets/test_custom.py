@@ -2,6 +2,7 @@
 
 import gzip
 import os
+import zipfile
 from pathlib import Path
 
 import polars as pl
@@ -63,6 +64,13 @@ def zstd(content):
     return header + (len(content) << 3 | 1).to_bytes(3, "little") + content
 
 
+def zipped(path, contents):
+    """Write an archive of these files."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, text in contents.items():
+            archive.writestr(name, text)
+
+
 def change_csv(tmp_path, change):
     """Rewrite the rows' bytes."""
     path = tmp_path / "data.csv"
@@ -98,6 +106,7 @@ def test_rows_are_split_and_text_stays_text(run):
         ("d.tsv", "", lambda f, p: f.write_csv(p, separator="\t")),
         ("d.csv.gz", "", lambda f, p: p.write_bytes(gzip.compress(f.write_csv().encode()))),
         ("d.csv.zst", "", lambda f, p: p.write_bytes(zstd(f.write_csv().encode()))),
+        ("d.csv.zip", "", lambda f, p: zipped(p, {"inner.csv": f.write_csv()})),
         ("d.parquet", "", lambda f, p: f.write_parquet(p)),
         (
             "d.parquet",
@@ -194,6 +203,88 @@ def test_whole_groups_are_held_out(run, tmp_path, rule):
     assert len(set(decoded(dataset, "train", 1))) == 8
     unseen = dataset.fields[1].cardinality - 1
     assert unseen == 8 and (dataset.test.ids[:, 1] == unseen).all()
+
+
+def test_rows_that_agree_in_several_columns_are_one_group(run, tmp_path):
+    """Ten pairs, of which no column alone tells which row belongs where."""
+    columns = {"a": [f"{n // 10}" for n in range(20)], "b": [f"{n // 2 % 5}" for n in range(20)]}
+    pl.DataFrame(COLUMNS | columns).write_csv(tmp_path / "data.csv")
+    toml = BASIC.replace('user = "who"\ntimestamp = "when"', 'group = ["a", "b"]')
+    dataset = run(toml.replace('"who"', '"a"').replace('"item"', '"b"'))
+    assert [len(split) for split in (dataset.train, dataset.validation, dataset.test)] == [16, 2, 2]
+    pairs = [
+        {*zip(*(decoded_or_unseen(dataset, split, n) for n in (0, 1)), strict=True)}
+        for split in ("train", "validation", "test")
+    ]
+    assert [len(found) for found in pairs] == [8, 1, 1]
+    assert not pairs[0] & pairs[1] and not pairs[0] & pairs[2]
+
+
+def decoded_or_unseen(dataset, split, column):
+    """Return a field's values in a split, those of no train row as None."""
+    names = [*values(dataset, column), None]
+    return [names[i] for i in getattr(dataset, split).ids[:, column]]
+
+
+def test_rows_can_be_left_out_by_a_condition(run, tmp_path):
+    """Those without a rating, which is no label, and those for which it cannot be told."""
+    frame = pl.concat([pl.DataFrame(COLUMNS)] * 6)
+    ratings = [r if n % 5 else "" for n, r in enumerate(frame["rating"])]
+    frame.with_columns(pl.Series("rating", ratings)).write_csv(tmp_path / "data.csv")
+    with pytest.raises(DataError, match="also have missing; .*where = "):
+        run(ORDER)
+    dataset = run('where = "rating IS NOT NULL AND price > 1"\n' + ORDER)
+    kept = [n for n in range(120) if n % 5 and float(frame["price"][n] or 0) > 1]
+    rows = [*dataset.train.labels, *dataset.validation.labels, *dataset.test.labels]
+    assert rows == [n % 2 for n in kept]
+
+
+@pytest.mark.parametrize(
+    ("where", "message"),
+    [
+        ("ratng > 3", "where .*'ratng', .*did you mean 'rating'"),
+        ("rating >", "where is no SQL expression"),
+        ("rating", "where .*true or false for every row, such as rating IS NOT NULL"),
+    ],
+)
+def test_a_condition_that_is_none_is_named(run, where, message):
+    """An unknown column, no SQL, or no condition."""
+    with pytest.raises(ConfigError, match=message):
+        run(f'where = "{where}"\n' + ORDER)
+
+
+def test_rows_that_repeat_can_be_kept_once(run, tmp_path):
+    """Equal in all fields and in the label: no row of a split then stands in another."""
+    rows = [(f"{n % 7}", f"{n % 3}|x", f"{n % 2}") for n in range(420)]  # Ten times each of 42.
+    frame = pl.DataFrame(rows, schema=["who", "tags", "click"], orient="row")
+    frame.write_csv(tmp_path / "data.csv")
+    toml = ORDER.replace("rating > 3", "click").replace("item", "tags").replace("order", "random")
+    toml += 'kind = "multi"\n'
+
+    def shared(dataset):
+        found = [
+            {(*map(int, ids), int(label)) for ids, label in zip(s.ids, s.labels, strict=True)}
+            for s in (dataset.train, dataset.validation, dataset.test)
+        ]
+        return len(found[0] & (found[1] | found[2]))
+
+    assert shared(run(toml)) > 30
+    once = run("deduplicate = true\n" + toml)
+    assert shared(once) == 0
+    assert sum(len(s) for s in (once.train, once.validation, once.test)) == 42
+    in_order = run("deduplicate = true\n" + toml.replace("random", "order"))
+    assert decoded(in_order, "train") == [row[0] for row in rows[:34]]
+
+
+def test_a_row_of_train_is_not_tested_again(run, tmp_path):
+    """Of a given split, the first part keeps it."""
+    frame = pl.DataFrame(COLUMNS)
+    for name, part in (("a", frame[:12]), ("b", frame[10:16]), ("c", frame[8:])):
+        part.write_csv(tmp_path / f"{name}.csv")
+    toml = ORDER.replace('rule = "order"', 'train = "a.csv"\nvalidation = "b.csv"\ntest = "c.csv"')
+    toml = toml.replace('files = ["data.csv"]', "") + '[[field]]\nname = "when"\n'
+    dataset = run("deduplicate = true\n" + toml)
+    assert [len(s) for s in (dataset.train, dataset.validation, dataset.test)] == [12, 4, 4]
 
 
 def test_multi_valued_fields_are_split_at_their_separator(run, tmp_path):
@@ -352,6 +443,21 @@ def test_a_cut_gzip_file_is_an_error(run, tmp_path):
     (tmp_path / "data.csv.gz").write_bytes(raw[: len(raw) // 2])
     with pytest.raises(DataError, match="data.csv.gz"):
         run(ORDER.replace("data.csv", "data.csv.gz"))
+
+
+def test_a_zip_archive_of_other_than_one_file_is_an_error(run, tmp_path):
+    """Two files, or what is no archive; what macOS adds does not count; a bad line has a number."""
+    rows, path = pl.DataFrame(COLUMNS).write_csv(), tmp_path / "data.csv.zip"
+    toml = ORDER.replace("data.csv", "data.csv.zip")
+    zipped(path, {"a.csv": rows, "b.csv": rows})
+    with pytest.raises(DataError, match="data.csv.zip must hold one file .* holds 2: a.csv, b.csv"):
+        run(toml)
+    path.write_bytes(b"no archive")
+    with pytest.raises(DataError, match="cannot read .*data.csv.zip: .*unpack it"):
+        run(toml)
+    zipped(path, {"a.csv": rows.replace("u1,00,3,", "u1,00,", 1), "__MACOSX/a.csv": ""})
+    with pytest.raises(DataError, match="data.csv.zip:5: expected 5 columns .*, got 4"):
+        run(toml)
 
 
 def test_a_gap_in_the_last_column_is_no_damage(run, tmp_path):

@@ -126,7 +126,9 @@ class CustomSplit:
         rule: ``user-time``, ``time``, ``order``, ``random``, ``group`` or ``given``; by default the
             first for which the columns are named: ``user-time``, ``time``, ``group``, else
             ``random``.
-        user, timestamp, group: columns, for the rules that need them.
+        user, timestamp: columns, for the rules that need them.
+        group: a column, or several: rows that agree in all of them are one group, a missing value
+            among several counting as one of its own.
         format: of timestamps whose text does not sort by time, such as ``%d/%m/%Y``.
         seed: of the random split and of that by groups; without it the seed of each run draws its
             own.
@@ -137,7 +139,7 @@ class CustomSplit:
     rule: str = ""
     user: str = ""
     timestamp: str = ""
-    group: str = ""
+    group: tuple[str, ...] = ()
     format: str = ""
     seed: int | None = None
     shares: tuple[int, int, int] = (8, 1, 1)
@@ -184,6 +186,10 @@ class CustomConfig:
         field: the fields, in the order of their ids.
         split: how rows are dealt to the splits.
         join: side tables.
+        where: an SQL condition; rows for which it is not true are left out.
+        deduplicate: keep rows that are equal in all fields, as they are encoded, and in the label
+            once: the first of them, in the order of the files or of ``sort_by``, train's before
+            validation's before test's. So no row of a split stands in another one.
         min_count: rarer values of the train split share the out-of-vocabulary id.
         sort_by: columns to order the rows by before they are split; numbers by their size.
     """
@@ -193,6 +199,8 @@ class CustomConfig:
     rows: Table = Table()
     split: CustomSplit = CustomSplit()
     join: tuple[Join, ...] = ()
+    where: str = ""
+    deduplicate: bool = False
     min_count: int = 1
     sort_by: tuple[str, ...] = ()
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import polars as pl
 
 from aesbench.datasets.buckets import bucket
+from aesbench.datasets.custom.agreement import whole_as_integers
 from aesbench.datasets.custom.config import (
     CustomConfig,
     CustomField,
@@ -27,7 +28,7 @@ from aesbench.datasets.custom.conversions import (
     moment,
     number_types,
 )
-from aesbench.datasets.custom.tables import check_lines, first_line, scan
+from aesbench.datasets.custom.tables import check_lines, first_line, scan, scan_each
 from aesbench.datasets.custom.timestamps import PARTS
 from aesbench.datasets.encode import LABEL, FieldSpec, encode
 from aesbench.datasets.source import Source
@@ -86,17 +87,46 @@ class CustomSource(Source):
     def build(self, files: Mapping[str, Path], writer: DatasetWriter) -> None:
         """Read, join, split and encode the files."""
         config = self.config
-        rule = self.split_rule()
         for table, names in self._tables():
             check_lines(table, names, files)
+        final, raw, conversions = self._taken(files)
+        try:
+            encode(final, self.specs, self.split_rule(), writer, min_count=config.min_count)
+        except pl.exceptions.PolarsError as error:
+            check_conversions(raw, conversions)
+            raise DataError(
+                f"cannot read data set '{self.name}': {first_line(error)}; check the label"
+                f" ({config.label!r}), the expressions and the files"
+            ) from error
+
+    @property
+    def specs(self) -> list[FieldSpec]:
+        """The fields, for the encoder."""
+        return [
+            FieldSpec(field.name, multi=field.kind == "multi", allow_constant=field.allow_constant)
+            for field in self.config.field
+        ]
+
+    def values(self, files: Mapping[str, Path]) -> pl.LazyFrame:
+        """Return what is encoded: a column per field, ``LABEL``, and the keys of the split rule.
+
+        Raises:
+            ConfigError: the TOML file names what the files do not have.
+            DataError: the files do not agree.
+        """
+        return self._taken(files)[0]
+
+    def _taken(
+        self, files: Mapping[str, Path]
+    ) -> tuple[pl.LazyFrame, pl.LazyFrame, list[Conversion]]:
+        """Return ``values``, the raw rows, and how the one is made of the other."""
+        config = self.config
         rows = self._joined(files)
         conversions = [self._conversion(field, rows) for field in config.field]
         keys = self._keys(rows)
-        label, views = self._label(rows)
-        specs = [
-            FieldSpec(field.name, multi=field.kind == "multi", allow_constant=field.allow_constant)
-            for field in config.field
-        ]
+        label, kept = self._label(rows), self._condition(rows)
+        views = self._views(rows, label, kept)
+        self._check_condition(rows, kept, views)
         if config.sort_by:
             self._check_columns(config.sort_by, rows, "sort_by")
             types = number_types(rows, config.sort_by)
@@ -104,25 +134,21 @@ class CustomSource(Source):
                 [pl.col(name).cast(types[name]) for name in config.sort_by], maintain_order=True
             )
         # The label's columns become numbers under their own names, so the fields are taken first.
-        numbered = [f"__field_{place}__" for place in range(len(specs))]
+        names = [field.name for field in config.field]
+        numbered = [f"__field_{place}__" for place in range(len(names))]
         taken = rows.select(
             *(c.convert(True).alias(n) for c, n in zip(conversions, numbered, strict=True)),
             *(c.convert(True).alias(c.name) for c in keys),
             *(c.convert(True).alias(c.name) for c in views),
         )
-        final = taken.select(
-            *(pl.col(n).alias(spec.name) for n, spec in zip(numbered, specs, strict=True)),
-            *rule.keys,
+        final = taken.filter(kept).select(
+            *(pl.col(n).alias(name) for n, name in zip(numbered, names, strict=True)),
+            *config.split.resolved.keys,
             label.alias(LABEL),
         )
-        try:
-            encode(final, specs, rule, writer, min_count=config.min_count)
-        except pl.exceptions.PolarsError as error:
-            check_conversions(rows, [*conversions, *keys, *views])
-            raise DataError(
-                f"cannot read data set '{self.name}': {first_line(error)}; check the label"
-                f" ({config.label!r}), the expressions and the files"
-            ) from error
+        if config.deduplicate:
+            final = final.unique([*names, LABEL], keep="first", maintain_order=True)
+        return final, rows, [*conversions, *keys, *views]
 
     def _tables(self) -> Iterable[tuple[Table, Sequence[str]]]:
         """Yield each table with the names of its files, those of a given split among them."""
@@ -135,13 +161,13 @@ class CustomSource(Source):
         """Return the rows with the columns of their side tables, and ``GIVEN`` if it is given."""
         table, split = self.config.rows, self.config.split
         if split.resolved.rule == "given":
-            parts = [
-                scan(table, names, files).with_columns(pl.lit(place, pl.UInt8).alias(GIVEN))
-                for place, names in enumerate((split.train, split.validation, split.test))
-            ]
-            # Read all files at once to see that they agree.
-            scan(table, (*split.train, *split.validation, *split.test), files)
-            rows = pl.concat(parts)
+            dealt = (split.train, split.validation, split.test)
+            names = [name for part in dealt for name in part]
+            places = [place for place, part in enumerate(dealt) for _ in part]
+            rows = pl.concat(
+                frame.with_columns(pl.lit(place, pl.UInt8).alias(GIVEN))
+                for place, frame in zip(places, scan_each(table, names, files), strict=True)
+            )
         else:
             rows = scan(table, table.files, files)
         for join in self.config.join:
@@ -160,6 +186,9 @@ class CustomSource(Source):
                 f"{what}: the rows have a column '{min(both)}' already; give the side table's"
                 " another name with columns = [...], or leave it out of the file"
             )
+        for column in on:
+            # A gap makes floats of pandas' whole numbers, and 3.0 is no partner of 3.
+            side, rows = (whole_as_integers(frame, column) for frame in (side, rows))
         side, rows = (frame.with_columns(pl.col(on).cast(pl.String)) for frame in (side, rows))
         twice = side.group_by(on).len().filter(pl.col("len") > 1).head(1).collect()
         if twice.height:
@@ -230,14 +259,17 @@ class CustomSource(Source):
         """Return the columns of the split rule."""
         split, keys = self.config.split, []
         needed = split.resolved.keys
-        named = {USER: split.user, TIMESTAMP: split.timestamp, GROUP: split.group}
-        self._check_columns([named[key] for key in needed if key in named], rows, "the split")
+        named = {USER: (split.user,), TIMESTAMP: (split.timestamp,), GROUP: split.group}
+        columns = [name for key in needed for name in named.get(key, ())]
+        self._check_columns(columns, rows, "the split")
         if GIVEN in needed:
             keys.append(Conversion(GIVEN, pl.col(GIVEN), "a split", lambda _: pl.col(GIVEN)))
-        for key in (USER, GROUP):
-            if key in needed:
-                column = pl.col(named[key])
-                keys.append(Conversion(key, column, "text", caster(column, pl.String())))
+        if USER in needed:
+            user = pl.col(split.user)
+            keys.append(Conversion(USER, user, "text", caster(user, pl.String())))
+        if GROUP in needed:
+            group = _together(split.group)
+            keys.append(Conversion(GROUP, group, "text", lambda _: group))
         if TIMESTAMP in needed:
             raw = pl.col(split.timestamp)
             dtype = self._dtype(rows, raw, "the split")
@@ -255,10 +287,28 @@ class CustomSource(Source):
                 keys.append(Conversion(TIMESTAMP, raw, "a number", caster(raw, number)))
         return keys
 
-    def _label(self, rows: pl.LazyFrame) -> tuple[pl.Expr, list[Conversion]]:
-        """Return the label's expression and its columns, as numbers where they hold numbers."""
-        label = self._expression(self.config.label, rows, "the label")
-        names = list(dict.fromkeys(label.meta.root_names()))
+    def _label(self, rows: pl.LazyFrame) -> pl.Expr:
+        return self._expression(self.config.label, rows, "the label")
+
+    def _condition(self, rows: pl.LazyFrame) -> pl.Expr:
+        """Which rows are kept."""
+        if not self.config.where:
+            return pl.lit(True)
+        return self._expression(self.config.where, rows, "where")
+
+    def _check_condition(
+        self, rows: pl.LazyFrame, kept: pl.Expr, views: Iterable[Conversion]
+    ) -> None:
+        seen = rows.select(view.convert(False).alias(view.name) for view in views)
+        if self._dtype(seen, kept, "where") != pl.Boolean:
+            raise ConfigError(
+                f"data set '{self.name}': where is no condition: {self.config.where!r}; give one"
+                " that is true or false for every row, such as rating IS NOT NULL"
+            )
+
+    def _views(self, rows: pl.LazyFrame, *expressions: pl.Expr) -> list[Conversion]:
+        """Return the columns of the expressions, as numbers where they hold numbers."""
+        names = list(dict.fromkeys(n for e in expressions for n in e.meta.root_names()))
         types = number_types(rows, names)
         views = []
         for name in names:
@@ -266,7 +316,21 @@ class CustomSource(Source):
             number = pl.Float64() if types[name] == pl.Int64 else types[name]
             raw = pl.col(name)
             views.append(Conversion(name, raw, "a number", caster(raw, number)))
-        return label, views
+        return views
+
+
+def _together(columns: Sequence[str]) -> pl.Expr:
+    """One text for the values of one or of several columns."""
+    texts = [pl.col(name).cast(pl.String) for name in columns]
+    if len(texts) == 1:
+        return texts[0]
+    # Lengths beside the values: "a", "bc" and "ab", "c" are two groups.
+    parts = [
+        part
+        for text in texts
+        for part in (text.str.len_bytes().cast(pl.String).fill_null("-"), text.fill_null(""))
+    ]
+    return pl.concat_str(parts, separator=" ")
 
 
 def _names(rows: pl.LazyFrame) -> list[str]:

@@ -7,18 +7,20 @@ names no line when it fails, so a file is read line by line, which is slow, once
 from __future__ import annotations
 
 import csv
-import gzip
+import io
+import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import polars as pl
 
+from aesbench.datasets.custom.agreement import agree
+from aesbench.datasets.custom.compressed import COMPRESSED, open_bytes, plain_suffix, unpacked
 from aesbench.datasets.custom.config import Table
 from aesbench.datasets.custom.delimited import read_delimited, read_text
 from aesbench.errors import ConfigError, DataError
 
-_COMPRESSED = (".gz", ".zst")
-_SEPARATORS = {".csv": ",", ".tsv": "\t"}
+SEPARATORS = {".csv": ",", ".tsv": "\t"}
 
 
 def scan(table: Table, names: Sequence[str], files: Mapping[str, Path]) -> pl.LazyFrame:
@@ -28,15 +30,46 @@ def scan(table: Table, names: Sequence[str], files: Mapping[str, Path]) -> pl.La
         ConfigError: a file's format cannot be told.
         DataError: a file is damaged, or the files have different columns.
     """
+    return pl.concat(scan_each(table, names, files))
+
+
+def scan_each(table: Table, names: Sequence[str], files: Mapping[str, Path]) -> list[pl.LazyFrame]:
+    """Return the rows of each named file; all have the same columns, each of one type.
+
+    The first file's order of columns holds for all.
+
+    Raises:
+        ConfigError: a file's format cannot be told.
+        DataError: a file is damaged, or the files have different columns or kinds of values.
+    """
     frames = [_scan_file(table, files[name]) for name in names]
     columns = [_columns(frame, name) for frame, name in zip(frames, names, strict=True)]
     for name, found in zip(names, columns, strict=True):
-        if found != columns[0]:
+        if sorted(found) != sorted(columns[0]):
             raise DataError(
                 f"{names[0]} has the columns {', '.join(columns[0])}, but {name} has"
                 f" {', '.join(found)}; files that are read together must agree"
             )
-    return pl.concat(frames)
+    ordered = [
+        frame if found == columns[0] else frame.select(columns[0])
+        for frame, found in zip(frames, columns, strict=True)
+    ]
+    try:
+        return agree(ordered, names)
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise DataError(
+            f"cannot read {', '.join(names)}: {first_line(error)}; fetch them again"
+        ) from error
+
+
+def columns_of(table: Table, path: Path) -> list[str]:
+    """Return the names of a file's columns.
+
+    Raises:
+        ConfigError: its format cannot be told.
+        DataError: it cannot be read.
+    """
+    return _columns(_scan_file(table, path), str(path))
 
 
 def check_lines(table: Table, names: Sequence[str], files: Mapping[str, Path]) -> None:
@@ -71,10 +104,9 @@ def _read_line_by_line(table: Table, path: Path, separator: str) -> None:
     # zstd has no reader in older Pythons' standard library: polars' own words must do.
     if path.suffix == ".zst":
         return
-    opened = gzip.open if path.suffix == ".gz" else open
     number = 1
     try:
-        with opened(path, "rt", encoding=table.encoding, newline="") as file:
+        with io.TextIOWrapper(open_bytes(path), encoding=table.encoding, newline="") as file:
             reader = csv.reader(file, delimiter=separator)
             expected = len(table.columns)
             for row in reader:
@@ -92,12 +124,12 @@ def _read_line_by_line(table: Table, path: Path, separator: str) -> None:
             f"{path}:{number}: byte 0x{error.object[error.start]:02x} is not {table.encoding};"
             f' save the file as {table.encoding} or name its encoding: encoding = "latin-1"'
         ) from error
-    except (EOFError, OSError, csv.Error) as error:
+    except (EOFError, OSError, csv.Error, zipfile.BadZipFile) as error:
         raise DataError(f"{path}:{number}: {error}; fetch the file again") from error
 
 
 def _undecodable_line(path: Path, encoding: str) -> int:
-    with (gzip.open if path.suffix == ".gz" else open)(path, "rb") as file:
+    with open_bytes(path) as file:
         for number, line in enumerate(file, start=1):
             try:
                 line.decode(encoding)
@@ -117,10 +149,10 @@ def _columns(frame: pl.LazyFrame, name: str) -> list[str]:
 
 def _separator(table: Table, path: Path) -> str:
     """Return the separator of a text file, or nothing for parquet."""
-    stem = path.with_suffix("") if path.suffix in _COMPRESSED else path
-    if stem.suffix == ".parquet":
+    suffix = plain_suffix(path)
+    if suffix == ".parquet":
         return ""
-    separator = table.separator or _SEPARATORS.get(stem.suffix)
+    separator = table.separator or SEPARATORS.get(suffix)
     if separator is None:
         raise ConfigError(
             f"cannot tell the format of '{path.name}' from its name; expected .csv, .tsv or"
@@ -139,12 +171,14 @@ def _scan_file(table: Table, path: Path) -> pl.LazyFrame:
         return _without_gaps(table_rows.lazy(), table)
     source: Path | bytes = path
     if table.encoding.lower().replace("_", "-") not in ("utf-8", "utf8", "ascii"):
-        if path.suffix in _COMPRESSED:
+        if path.suffix in COMPRESSED:
             raise ConfigError(
                 f"'{path.name}' is compressed and in {table.encoding}; unpack it or save it as"
                 " utf-8"
             )
         source = read_text(path, table.encoding).encode()
+    elif path.suffix == ".zip":
+        source = unpacked(path)
     frame = pl.scan_csv(
         source,
         separator=separator,

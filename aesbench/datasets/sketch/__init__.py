@@ -1,0 +1,1 @@
+"""A first description of one's own data, guessed from the data."""
