@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
@@ -14,15 +15,17 @@ from aesbench.errors import DataError
 
 
 def existing_files(
-    folder: str, data_dir: Path, url: str, *layouts: Mapping[str, str]
+    folder: str, data_dir: Path, url: str, *layouts: Mapping[str, str], also: Sequence[str] = ()
 ) -> dict[str, Path]:
     """Find one of several layouts {role: file} in ``data_dir/folder`` or in ``data_dir`` itself.
+
+    ``also`` are other names of the folder, such as the archive's.
 
     Raises:
         DataError: no layout is complete; the message says what to put where.
     """
     for names in layouts:
-        found = _find(names, data_dir / folder, data_dir)
+        found = _find(names, *(data_dir / name for name in (folder, *also)), data_dir)
         if found is not None:
             return found
     lacking = [
@@ -94,32 +97,63 @@ def download_zip(
         DataError: it cannot be downloaded, or is not the archive it should be; the message says
             where to put the files by hand.
     """
-    import pooch
-
     raw = cache / "raw"
     found = _find(names, raw / folder)
-    if found is not None:
-        return found
-    bar = _Bar(Path(url).name)
+    if found is None:
+        archive = Path(url).name
+        with _explained(url, ", ".join(names.values()), folder, raw):
+            _retrieve(url, checksum, raw / archive)
+            _extract(
+                raw / archive, folder if inside is None else inside, names.values(), raw / folder
+            )
+        found = {role: raw / folder / name for role, name in names.items()}
+    return found
+
+
+def download_file(name: str, folder: str, url: str, checksum: str, cache: Path) -> Path:
+    """Download a file on first use into its ``folder`` in the cache; arguments as ``download_zip``.
+
+    Raises:
+        DataError: it cannot be downloaded, or is not the file it should be; the message says where
+            to put it by hand.
+    """
+    raw = cache / "raw"
+    path = raw / folder / name
+    if not path.is_file():
+        with _explained(url, name, folder, raw):
+            _retrieve(url, checksum, path)
+    return path
+
+
+@contextmanager
+def _explained(url: str, files: str, folder: str, raw: Path) -> Iterator[None]:
+    """Turn what goes wrong with a download into an error that says what to do."""
     try:
-        archive = pooch.retrieve(
-            url,
-            known_hash=checksum,
-            fname=Path(url).name,
-            path=raw,
-            downloader=pooch.HTTPDownloader(progressbar=bar),
-        )
-        _extract(Path(archive), folder if inside is None else inside, names.values(), raw / folder)
+        yield
     # requests' errors are OSErrors; pooch reports a wrong checksum as a ValueError.
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise DataError(
             f"cannot download {url} ({type(error).__name__}: {error}); fetch it by other means,"
-            f" unpack {', '.join(names.values())} into a folder {folder}/ and name the folder"
-            f" that holds it with --data-dir, or put {folder}/ into {raw}"
+            f" put {files} into a folder {folder}/ and name the folder that holds it with"
+            f" --data-dir, or put {folder}/ into {raw}"
         ) from error
+
+
+def _retrieve(url: str, checksum: str, path: Path) -> None:
+    """Download to ``path``, which appears only if its checksum is the expected one."""
+    import pooch
+
+    bar = _Bar(path.name)
+    try:
+        pooch.retrieve(
+            url,
+            known_hash=checksum,
+            fname=path.name,
+            path=path.parent,
+            downloader=pooch.HTTPDownloader(progressbar=bar),
+        )
     finally:
         bar.close()
-    return {role: raw / folder / name for role, name in names.items()}
 
 
 def _extract(archive: Path, inside: str, names: Iterable[str], folder: Path) -> None:

@@ -25,6 +25,8 @@ class Source(ABC):
     Config: ClassVar[type]
     resumable: ClassVar[bool] = False
     """Whether ``build`` goes on with what an interrupted call has left in the writer's folder."""
+    sealed: ClassVar[str] = ""
+    """Why no method may run on it, and until when; empty for nearly all. It can be prepared."""
     provider: str = ""
     """Who provides it: a package with its version, a plugin file with its hash, a TOML file. Empty
     for aesbench's own, whose code ``FORMAT`` stands for. Set by whoever finds the source."""

@@ -33,6 +33,7 @@ from aesbench.core.settings import build_config
 from aesbench.datasets.base import Dataset, Field
 from aesbench.errors import AesbenchError, ConfigError, RecordError
 from aesbench.export.allocation_file import found_allocation
+from aesbench.harness.sealed import refuse_sealed
 from aesbench.harness.stages import checked_device, data_of, retrain, score_test
 from aesbench.models.backbones import Backbone
 from aesbench.models.embedding import MixedEmbedding
@@ -71,11 +72,13 @@ def export_model(
     """Train a run's model again, with the record's number of threads, and return its files.
 
     Raises:
-        ConfigError: the data set is another one, or the run started from weights of its search.
+        ConfigError: the data set is another one or sealed, or the run started from weights of its
+            search.
         RecordError: the run has no allocation.
     """
     spec, allocation = record.spec, found_allocation(record)
     own = data_of(spec, dataset)
+    refuse_sealed(dataset.name)
     if spec.inherit:
         raise ConfigError(
             f"run {spec.run_id} started from the weights of its search, which are not kept; export"

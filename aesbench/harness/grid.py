@@ -37,6 +37,7 @@ from aesbench.harness.executors.local import (
 )
 from aesbench.harness.packing import PackSize, checked_pack, packed_groups
 from aesbench.harness.recorded import recorded
+from aesbench.harness.sealed import refuse_sealed
 from aesbench.harness.stages import prepare_key_of
 from aesbench.models.backbones import Backbone
 from aesbench.plugins.method import Method
@@ -163,9 +164,10 @@ def plan(
         choose: reads a method's text; ``Winners.choose`` gives it the settings that were tuned.
 
     Raises:
-        ConfigError: a name or setting is unknown, a value is out of range, or a method has no
-            weights to inherit or to score with.
+        ConfigError: a name or setting is unknown, a value is out of range, the data set is sealed,
+            or a method has no weights to inherit or to score with.
     """
+    refuse_sealed(dataset.name)
     settings = settings or {}
     require_int(searches, "searches", 1)
     choices = [choice for text in methods for choice in choose(text, settings)]

@@ -61,6 +61,8 @@ def read_delimited(
                 " the file is of another format: fetch it again"
             )
         lines = lines[1:]
+        if lines.is_empty():
+            raise DataError(f"{path}: there are no rows after the header; fetch it again")
     parts = lines.select(
         pl.col(_LINE).str.split_exact(separator, len(columns) - 1).struct.rename_fields([*columns])
     ).unnest(_LINE)

@@ -27,6 +27,8 @@ from aesbench.datasets.writer import DatasetWriter
 from aesbench.errors import DataError
 
 FOLDER = "diabetes130"
+ARCHIVE_FOLDERS = ("diabetes+130-us+hospitals+for+years+1999-2008", "dataset_diabetes")
+"""As it unpacks today, and as it did until 2023."""
 FILES = {"admissions": "diabetic_data.csv"}
 URL = (
     "https://archive.ics.uci.edu/static/public/296/"
@@ -82,7 +84,7 @@ class Diabetes130(Source):
         """Find the file of the UCI repository, or download it."""
         if data_dir is None:
             return download_zip(FILES, FOLDER, URL, f"sha256:{SHA256}", cache, inside="")
-        return existing_files(FOLDER, data_dir, URL, FILES)
+        return existing_files(FOLDER, data_dir, URL, FILES, also=ARCHIVE_FOLDERS)
 
     def build(self, files: Mapping[str, Path], writer: DatasetWriter) -> None:
         """Check and encode the rows."""

@@ -18,13 +18,14 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import polars as pl
 
-from aesbench.core.settings import require
-from aesbench.datasets.encode import LABEL, FieldSpec, check_min_count, encode
+from aesbench.datasets.encode import LABEL, FieldSpec, encode
 from aesbench.datasets.source import Source
-from aesbench.datasets.splits import GROUP, SplitRule
+from aesbench.datasets.sources.split_config import SplitConfig
+from aesbench.datasets.splits import GROUP
 from aesbench.datasets.writer import DatasetWriter
 from aesbench.errors import DataError
 
@@ -50,12 +51,9 @@ COLUMNS = {
 """The file's columns: the fields in their order, and the label."""
 FIELDS = tuple(name for name in COLUMNS if name != LATE)
 
-_RULES = {"random": "random", "day": "group", "time": "order"}
-"""{the setting ``split``: the split rule}; the rows lie in time order."""
-
 
 @dataclass(frozen=True)
-class FlightsConfig:
+class FlightsConfig(SplitConfig):
     """Settings of ``flights``.
 
     Attributes:
@@ -65,14 +63,8 @@ class FlightsConfig:
         min_count: rarer values of the train split share the out-of-vocabulary id.
     """
 
-    split: str = "random"
-    split_seed: int | None = None
-    min_count: int = 1
-
-    def __post_init__(self) -> None:
-        require(self.split in _RULES, "split", self.split, "random, day or time")
-        SplitRule(_RULES[self.split], self.split_seed)
-        check_min_count(self.min_count)
+    # The rows lie in time order.
+    RULES: ClassVar[Mapping[str, str]] = {"random": "random", "day": "group", "time": "order"}
 
 
 class Flights(Source):
@@ -89,10 +81,6 @@ class Flights(Source):
             raise DataError(f"{FILE}, a part of aesbench, is missing; install aesbench again")
         return {"flights": FILE}
 
-    def split_rule(self) -> SplitRule:
-        """Return the rule of the setting ``split``."""
-        return SplitRule(_RULES[self.config.split], self.config.split_seed)
-
     def build(self, files: Mapping[str, Path], writer: DatasetWriter) -> None:
         """Check and encode the rows."""
         config = self.config
@@ -104,7 +92,7 @@ class Flights(Source):
                 (pl.col("month").cast(pl.Int32) * 100 + pl.col("day")).alias(GROUP),
             ),
             [FieldSpec(name) for name in FIELDS],
-            self.split_rule(),
+            config.rule,
             writer,
             min_count=config.min_count,
         )
