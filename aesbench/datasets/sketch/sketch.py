@@ -102,7 +102,8 @@ def sketch(
     untrained, remarks = try_on(config, looked)
     guesses = [expected(guess, untrained) for guess in guesses]
     source = CustomSource(config, name=output.stem, folder=output.resolve().parent)
-    said, config = mend_repeats(source, config)
+    said, config, apart = mend_repeats(source, config)
+    split = replace(split, alternatives=(*split.alternatives, *apart))
     return _write(looked, rule, split, guesses, config, said, (*parts.remarks, *remarks))
 
 
@@ -115,6 +116,8 @@ def _look(path: Path, table: Table) -> Looked:
         raise DataError(f"cannot read {path}: {first_line(error)}; fetch it again") from error
     if not looked.rows:
         raise DataError(f"{path} has no rows; fetch it again")
+    if looked.is_all and [*looked.columns.values()][-1].missing:
+        check_lines(table, [path.name], files)  # polars fills lines that are too short.
     return looked
 
 

@@ -102,4 +102,4 @@ def _settings(table: Any) -> list[str]:
 
 def _value(value: Any) -> str:
     """Return a value as TOML writes it; JSON's texts, lists, numbers and truths are TOML's."""
-    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    return json.dumps(value, ensure_ascii=False, allow_nan=False).replace("\x7f", "\\u007f")
