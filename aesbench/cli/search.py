@@ -14,7 +14,10 @@ from aesbench.errors import ConfigError
 
 
 @click.command()
-@click.option("--method", required=True, help="NAME[:PRESET][+UNIFICATION], one of them.")
+@click.option(
+    "--method",
+    help="NAME[:PRESET][+UNIFICATION], one; default: what the first registered paper proposes.",
+)
 @click.option(
     "--dataset", required=True, help="A data set's name, or a .toml file: examples/custom.toml"
 )
@@ -32,7 +35,7 @@ from aesbench.errors import ConfigError
 @results_option
 @data_options
 def search(
-    method: str,
+    method: str | None,
     dataset: str,
     backbone: str,
     budget: float | None,
@@ -56,9 +59,11 @@ def search(
     if out is not None and out.suffix != ".json":
         raise ConfigError(f"--out {out}: expected a file that ends in .json")
     from aesbench.harness.grid import plan, without_budget
+    from aesbench.harness.studies import proposed_method
     from aesbench.terminal.search import show_found, show_next
 
     settings = load_settings(plugins, changes)
+    method = method or proposed_method()
     console = Console()
     data = load(dataset, settings, data_dir=data_dir, cache_dir=cache_dir, on_bad_row=on_bad_row)
     specs = plan(

@@ -47,6 +47,21 @@ def every_method() -> list[str]:
     ]
 
 
+def proposed_method() -> str:
+    """Return the method that the first of the registered papers proposes.
+
+    Raises:
+        ConfigError: none says what it proposes.
+    """
+    proposed = [own for name in PAPERS.names() if (own := PAPERS.get(name).proposes)]
+    if not proposed:
+        raise ConfigError(
+            "no registered paper proposes a method to search with; name one with --method (aesbench"
+            " list methods)"
+        )
+    return proposed[0]
+
+
 def _matched(dataset: Dataset, options: Options) -> list[Part]:
     methods = [c for c in every_method() if METHODS.get(Label.parse(c).name).honours_budget]
     return [Part((UNIFORM,)), *(Part(methods, budget=budget) for budget in BUDGETS)]

@@ -110,6 +110,8 @@ class Paper:
         citation: authors, title, venue, year.
         line_up: the methods of its main table, as ``name:preset``, in its order: each gets a row
             whether it ran or not.
+        proposes: the method that is its own, as ``name:preset``; ``aesbench search`` takes that of the
+            first paper where none is named.
         beside: those of the line-up that the paper does not have: controls and variants of ours,
             which get a row only where they ran.
         titles: what it calls methods, data sets and backbones, for records that do not say.
@@ -131,6 +133,7 @@ class Paper:
     title: str
     citation: str
     line_up: tuple[str, ...]
+    proposes: str = ""
     beside: tuple[str, ...] = ()
     titles: Mapping[str, str] = field(default_factory=dict)
     table: str = ""

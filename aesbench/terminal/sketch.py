@@ -30,6 +30,6 @@ def show_sketch(console: Console, sketch: Sketch, path: Path) -> None:
     for line in lines:
         console.print(line, markup=False, highlight=False)
     name = shlex.quote(str(path))
-    steps = f"aesbench data info {name}, then aesbench search --method METHOD --dataset {name}"
+    steps = f"aesbench data info {name}, then aesbench search --dataset {name}"
     edit = f"read what {name} marks CHECK, then " if sketch.checks else ""
     console.print(f"next: {edit}{steps}", soft_wrap=True, markup=False, highlight=False)

@@ -40,8 +40,7 @@ def test_from_a_file_to_sizes_in_the_commands_that_are_shown(call, tmp_path):
     (proposed,) = (line for line in done.stdout.splitlines() if line.startswith("next: "))
     info, search = (part.strip() for part in proposed.removeprefix("next: ").split(", then "))
     assert call(*shlex.split(info)[1:]).exit_code == 0
-    words = shlex.split(search.replace("METHOD", "random"))[1:]
-    found = call(*words, "--set", "train.epochs=1")
+    found = call(*shlex.split(search)[1:], "--set", "train.epochs=1", "--set", "adass.epochs=1")
     assert found.return_value == 0, found.stdout
     assert "embedding parameters" in found.stdout
 

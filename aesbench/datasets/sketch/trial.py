@@ -39,7 +39,8 @@ def try_on(config: CustomConfig, looked: Looked) -> tuple[set[str], list[str]]:
                 f"what was guessed of the columns does not hold: {first_line(error)}; describe the"
                 " file by hand, as examples/custom.toml does"
             ) from error
-    assigned = pl.Series(split.resolved.assign(values.lazy()))
+    rule = replace(split.resolved, seed=split.seed or 0)  # Of a drawn one the first draw.
+    assigned = pl.Series(rule.assign(values.lazy()))
     train = values.filter(assigned == 0)
     untrained = {
         field.name

@@ -24,6 +24,7 @@ PAPER = Paper(
         *("autodim", "autoemb", "esapn", "sseds"),
         *("adass:r", "adass:e", "adass:greedy", "adass:random", "adass:evolution"),
     ),
+    proposes="adass:r",
     beside=("mde:field", "random", "adass:evolution"),
     titles={
         "mde:value": "MDE",
