@@ -110,8 +110,8 @@ class Paper:
         citation: authors, title, venue, year.
         line_up: the methods of its main table, as ``name:preset``, in its order: each gets a row
             whether it ran or not.
-        proposes: the method that is its own, as ``name:preset``; ``aesbench search`` takes that of the
-            first paper where none is named.
+        proposes: the method that is its own, as ``name:preset``; ``aesbench search`` takes that of
+            the first paper where none is named.
         beside: those of the line-up that the paper does not have: controls and variants of ours,
             which get a row only where they ran.
         titles: what it calls methods, data sets and backbones, for records that do not say.
