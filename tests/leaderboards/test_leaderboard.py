@@ -473,3 +473,25 @@ def test_hidden_layers_are_normalised_before_the_relu_and_dropped_after_it():
         "Linear",
     ]
     assert DeepFM.sums_over_fields
+
+
+KEPT = sorted((Path(__file__).parents[2] / "results" / "leaderboards").glob("*.json"))
+
+
+def test_the_page_shows_the_kept_outcomes():
+    """A row per run, in the order of the files: both metrics, epochs and the data's hash."""
+    page = (Path(__file__).parents[2] / "docs" / "leaderboard.md").read_text()
+    rows = []
+    for path in KEPT:
+        kept = json.loads(path.read_text())
+        name, ours = f"{kept['dataset']}-{kept['backbone']}-seed{kept['seed']}", kept["ours"]
+        assert path.stem == name and kept["data_hash"][:16] in page
+        assert not kept["environment"]["git"]["dirty"]
+        published = BOARDS[kept["split"]][kept["backbone"]]
+        assert kept["published"] == json.loads(json.dumps(dataclasses.asdict(published)))
+        rows.append(
+            f"| `{kept['backbone']}` | ours, seed {kept['seed']} | {ours['auc']:.6f} |"
+            f" {ours['logloss']:.6f} | {kept['validation']['auc']:.6f} |"
+            f" {kept['best_epoch']} of {len(kept['history'])} |"
+        )
+    assert rows and rows == [line for line in page.splitlines() if "| ours, seed" in line]
