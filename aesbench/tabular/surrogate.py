@@ -70,7 +70,7 @@ class Surrogate:
             plain = Surrogate(Shape(KINDS[0], shape.length, shape.noise), sizes, scores)
             worth = np.array([plain.effect(n, sizes[:, n]).var() for n in range(fields)])
             worth = np.maximum(worth, LEAST_WEIGHT * max(float(worth.max()), 1e-300))
-            self._weights = worth / worth.sum()
+            self._weights = np.asarray(worth / worth.sum(), np.float64)
         kernel = self._kernel(self._places)
         kernel[np.diag_indices_from(kernel)] += shape.noise
         self._dual: Array = np.linalg.solve(kernel, scores - self.mean)
