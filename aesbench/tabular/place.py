@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from aesbench.core.allocation import sizes_text
 from aesbench.core.files import from_json
@@ -93,6 +92,7 @@ class TabularPlace:
         for row in table.iter_rows(named=True):
             self._rows.setdefault(tuple(row["sizes"]), {})[row["seed"]] = row
         self._trained = np.array(list(self._rows), float)  # (allocations, fields)
+        self._log_parameters = np.log2(self._trained @ np.array(self.cardinalities, float))
         self._surrogates = {
             score: Surrogate(
                 Shape(**card["surrogates"][score]["shape"]), self._trained, self.scores(score)
@@ -111,6 +111,10 @@ class TabularPlace:
     def trained(self) -> list[Sizes]:
         """The sizes that were trained, uniform ones first, in the order of the draws."""
         return list(self._rows)
+
+    def was_trained(self, sizes: Sequence[int]) -> bool:
+        """Whether an allocation was trained, by any seed."""
+        return tuple(sizes) in self._rows
 
     def query(
         self,
@@ -184,7 +188,7 @@ class TabularPlace:
         parameters = self.parameters(own)
         if own in self._rows:
             return Cost(parameters, self.query(own).seconds)
-        apart = np.abs(np.log2(self._parameters()) - np.log2(parameters))
+        apart = np.abs(self._log_parameters - np.log2(parameters))
         return Cost(parameters, self.query(self.trained[int(apart.argmin())]).seconds)
 
     def parameters(self, sizes: Sequence[int]) -> int:
@@ -221,10 +225,6 @@ class TabularPlace:
         starts = [*self._front.best(budget, STARTS), *within[:STARTS]]
         seen = climb(starts, self.cardinalities, self.candidates, budget, surrogate.predict)
         return sorted(seen, key=lambda one: (-seen[one], one))[:count]
-
-    def _parameters(self) -> NDArray[np.float64]:
-        found: Array = self._trained @ np.array(self.cardinalities, float)
-        return found
 
     def _sizes(self, sizes: Sequence[int] | Mapping[str, int]) -> Sizes:
         """Return sizes in the order of the fields."""
