@@ -10,6 +10,7 @@ import pandas as pd
 
 from aesbench.core.allocation import sizes_text
 from aesbench.core.files import to_json, write_atomically
+from aesbench.core.headroom import Headroom
 from aesbench.core.record import RunRecord, read_record, record_files
 from aesbench.core.spec import RunSpec
 from aesbench.datasets.base import Dataset
@@ -23,7 +24,7 @@ from aesbench.tabular.card import card_of
 from aesbench.tabular.draws import SEEDS, draw_allocations
 from aesbench.tabular.folders import CARD, TABLE, data_name, place_folder
 from aesbench.tabular.headroom import SEEDS as HEADROOM_SEEDS
-from aesbench.tabular.headroom import Headroom, contests
+from aesbench.tabular.headroom import contests
 from aesbench.tabular.place import TabularPlace, load
 
 FOLDER = "tabular"

@@ -7,9 +7,10 @@ from pathlib import Path
 from rich.console import Console
 
 from aesbench.core.allocation import sizes_text
+from aesbench.core.headroom import BudgetHeadroom, Headroom
 from aesbench.core.phrasing import many, span
 from aesbench.errors import ConfigError, did_you_mean
-from aesbench.tabular.headroom import BudgetHeadroom, Headroom, in_results, known_headrooms
+from aesbench.tabular.headroom import in_results, known_headrooms
 from aesbench.terminal.table import make_table
 
 HEADER = (

@@ -7,6 +7,7 @@ import shutil
 import polars as pl
 import pytest
 
+from aesbench.core.headroom import read_headroom
 from aesbench.core.record import read_records, write_record
 from aesbench.errors import ConfigError, RecordError
 from aesbench.harness.grid import execute
@@ -15,7 +16,7 @@ from aesbench.harness.studies import choose_studies, plan_studies
 from aesbench.harness.tabular import name_of_data, write_tables
 from aesbench.plugins.study import Options
 from aesbench.tabular.draws import SIZES
-from aesbench.tabular.headroom import contests, read_headroom
+from aesbench.tabular.headroom import contests
 from aesbench.tabular.place import load
 
 QUICK = {"train": {"epochs": "2"}}

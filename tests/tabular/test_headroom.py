@@ -2,14 +2,9 @@
 
 import pytest
 
+from aesbench.core.headroom import BudgetHeadroom, Headroom, read_headroom
 from aesbench.errors import RecordError
-from aesbench.tabular.headroom import (
-    BudgetHeadroom,
-    Headroom,
-    contests,
-    known_headrooms,
-    read_headroom,
-)
+from aesbench.tabular.headroom import contests, known_headrooms
 
 
 @pytest.fixture

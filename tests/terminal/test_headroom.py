@@ -4,8 +4,8 @@ import pytest
 from click.testing import CliRunner
 
 from aesbench.cli import cli
+from aesbench.core.headroom import BudgetHeadroom, Headroom
 from aesbench.errors import ConfigError
-from aesbench.tabular.headroom import BudgetHeadroom, Headroom
 
 
 def shown(*arguments):

@@ -1,12 +1,28 @@
 """Headroom from retrained allocations, and the share of it that is recovered."""
 
+import dataclasses
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from aesbench.report.statistics.headroom import headrooms, recovered
-from aesbench.tabular.headroom import BudgetHeadroom, Contest
+from aesbench.core.headroom import BudgetHeadroom, Headroom
+from aesbench.core.record import write_record
+from aesbench.core.spec import TrainConfig
+from aesbench.plugins.paper import Place
+from aesbench.report.evidence import evidence_under, gather
+from aesbench.report.exhibits import comparison, overview
+from aesbench.report.statistics.headroom import (
+    NO_HEADROOM,
+    average,
+    headrooms,
+    recovered,
+    shares_everywhere,
+)
+from aesbench.tabular.headroom import Contest
 
+PLACE = Place("tiny", "widedeep")
 SEEDS = (200, 201, 202)
 CARDINALITIES = (10, 2)
 
@@ -84,3 +100,83 @@ def test_without_headroom_there_is_no_share():
     assert recovered([0.01], room(0.01, 0.02, low=-0.001)) is None
     assert recovered([], room(0.01, 0.02)) is None
     assert recovered([0.003], room(0.01, 0.02)).low is None
+
+
+def place_with(*rooms):
+    """A headroom of the records that ``make_record`` makes."""
+    conditions = {
+        "data": "a" * 16, "protocol": 1, "final_dim": 32,
+        **{f"train.{name}": value for name, value in vars(TrainConfig()).items()},
+        "widedeep.hidden": [4],
+    }  # fmt: skip
+    return Headroom("tiny/widedeep", "tiny", "widedeep", "a" * 64, conditions, 170, rooms)
+
+
+@pytest.fixture
+def evidence(make_record):
+    """UES-2 and 8, and a method between them that gains .006 over UES-2; three seeds."""
+    records = [
+        make_record(label, seed, dims=dims, auc=auc + 0.001 * seed * step)
+        for label, dims, auc, step in (
+            ("ues:2", (2, 2), 0.70, 0.0),
+            ("ues:8", (8, 8), 0.72, 0.0),
+            ("mde:value", (2, 8), 0.705, 1.0),
+        )
+        for seed in range(3)
+    ]
+    return gather(records)
+
+
+def room_at(parameters, *differences, low=0.001):
+    """The headroom of a budget."""
+    return dataclasses.replace(room(*differences, low=low), parameters=parameters)
+
+
+def test_a_share_compares_with_the_budget_that_the_row_covers(evidence):
+    """360 parameters: the room of 240, not of 480; and who is smaller than all has none."""
+    known = place_with(room_at(240, 0.011, 0.012, 0.013), room_at(480, 0.1, 0.1, 0.1))
+    assert known.is_of(evidence.runs["record"][0].spec)
+    found = replace(evidence, headroom={PLACE: known})
+    own = shares_everywhere(found)[PLACE]
+    assert set(own) == {"mde:value"} and own["mde:value"].share == pytest.approx(0.5)
+    assert own["mde:value"].low < 0.5 < own["mde:value"].high
+    none = replace(evidence, headroom={PLACE: place_with(room_at(480, 0.1, 0.1, 0.1))})
+    assert shares_everywhere(none)[PLACE] == {"mde:value": None}
+    flat = replace(evidence, headroom={PLACE: place_with(room_at(240, 0.0, 0.1, low=-1.0))})
+    assert shares_everywhere(flat)[PLACE] == {"mde:value": NO_HEADROOM}
+
+
+def test_both_tables_show_it_and_are_as_before_without_it(evidence):
+    """A column of the first table and of the scores."""
+    known = place_with(room_at(240, 0.011, 0.012, 0.013))
+    with_it = replace(evidence, headroom={PLACE: known})
+    first = overview.build(with_it)[0].tables[0]
+    assert first.column("headroom recovered")[0].startswith("50% [")
+    scores = comparison.build(with_it)[0].tables[0]
+    shown = dict(zip(scores.column("method"), scores.column("headroom recovered"), strict=True))
+    assert list(shown.values()).count("–") == len(shown) - 1
+    for build in (overview.build, comparison.build):
+        table = build(evidence)[0].tables[0]
+        assert not [name for name in table.frame.columns if "recovered" in name]
+        assert "eadroom" not in table.caption
+
+
+def test_an_average_is_over_places():
+    """Its interval is that of the mean; without one where one place has none."""
+    one, other = recovered([0.004, 0.006], room(0.01, 0.01)), recovered([0.01], room(0.01, 0.01))
+    both = average([one, one])
+    assert both.share == one.share and (both.low, both.high) == (one.low, one.high)
+    assert average([one, other]).share == pytest.approx(0.75) and average([one, other]).low is None
+    assert average([]) is None
+
+
+def test_headroom_is_found_beside_the_records(evidence, tmp_path):
+    """Of the same data under the same conditions, whoever draws the split; of no other."""
+    for record in evidence.runs["record"]:
+        write_record(tmp_path, record)
+    known = place_with(room_at(240, 0.011, 0.012))
+    known.write(tmp_path / "tabular" / "tiny" / "widedeep")
+    assert evidence_under(tmp_path).headroom == {PLACE: known}
+    other = dataclasses.replace(known, data_hash="b" * 64)
+    other.write(tmp_path / "tabular" / "tiny" / "widedeep")
+    assert evidence_under(tmp_path).headroom == {}
