@@ -21,6 +21,7 @@ from aesbench.cli.report import report
 from aesbench.cli.reproduce import reproduce
 from aesbench.cli.run import run
 from aesbench.cli.search import search
+from aesbench.cli.tabular import tabular
 from aesbench.cli.tune import tune
 from aesbench.cli.verify import verify
 from aesbench.errors import AesbenchError
@@ -76,6 +77,7 @@ COMMANDS = (
     report,
     list_plugins,
     data,
+    tabular,
     verify,
     new_method,
     check,

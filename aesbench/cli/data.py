@@ -8,7 +8,7 @@ from typing import Any
 import click
 from rich.console import Console
 
-from aesbench.cli.options import data_options, load_settings, names
+from aesbench.cli.options import data_options, load_settings, names, results_option
 from aesbench.cli.preparation import load
 
 _MOST_AT_ONCE = 25_000_000
@@ -147,6 +147,20 @@ def data_sketch(
     console = Console(highlight=False)
     show_written(console, [target])
     show_sketch(console, found, target)
+
+
+@data.command("headroom")
+@click.argument("name")
+@results_option
+def data_headroom(name: str, results: Path) -> None:
+    """Print what there is to gain over one size for all fields, at each budget.
+
+    NAME is a data set, with its split for one that is not the default: flights, flights.day.
+    Measured by 'aesbench reproduce headroom', there or in what comes with aesbench.
+    """
+    from aesbench.terminal.headroom import show_headroom
+
+    show_headroom(Console(), name, results)
 
 
 def _dataset(

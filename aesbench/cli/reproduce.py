@@ -93,7 +93,6 @@ def reproduce(
     # Imported here because torch takes a second, which --help should not.
     from aesbench.harness.packing import checked_pack
     from aesbench.harness.studies import choose_studies, plan_studies
-    from aesbench.harness.tabular import write_tables
     from aesbench.plugins.study import Options
     from aesbench.terminal.plans import show_plans, show_what_is_drawn
     from aesbench.terminal.progress import show_outcome
@@ -128,8 +127,8 @@ def reproduce(
         plugins=plugins, executor=place, pack=pack,
     )  # fmt: skip
     show_outcome(console, specs, outcome, folder)
-    if chosen[0].folder:
-        for path in write_tables(folder, data, specs):
+    if chosen[0].finish is not None:
+        for path in chosen[0].finish(folder, data, specs):
             console.print(f"wrote {path}", soft_wrap=True, highlight=False)
     else:
         show_what_is_drawn(console, chosen, plans, specs, outcome.records, results)

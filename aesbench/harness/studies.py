@@ -17,7 +17,7 @@ from aesbench.core.spec import RunSpec
 from aesbench.datasets.base import Dataset
 from aesbench.errors import ConfigError, did_you_mean
 from aesbench.harness.grid import check_owners, choose_methods, plan
-from aesbench.harness.tabular import TABULAR
+from aesbench.harness.tabular import HEADROOM, TABULAR
 from aesbench.plugins.registry import METHODS, PAPERS
 from aesbench.plugins.study import Options, Part, Settings, Study
 from aesbench.report.statistics.scores import PLANTED, RANDOM, REFERENCE, UNIFORM
@@ -79,6 +79,7 @@ STUDIES = (
         needs_truth=True,
     ),
     TABULAR,
+    HEADROOM,
 )
 
 
@@ -155,7 +156,7 @@ def plan_studies(
             for spec in plan(
                 dataset,
                 part.methods,
-                backbones=backbones,
+                backbones=part.backbones or backbones,
                 seeds=part.seeds or options.seeds or range(study.seeds),
                 budget=part.budget,
                 settings=_merged(options.settings, part.settings, own),

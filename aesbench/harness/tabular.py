@@ -1,4 +1,4 @@
-"""The tabular benchmark's trainings, as a study, and its tables, from their records."""
+"""The tabular benchmark's trainings and headroom's, as studies, and what their records make."""
 
 from __future__ import annotations
 
@@ -6,20 +6,29 @@ import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
+import pandas as pd
+
 from aesbench.core.allocation import sizes_text
 from aesbench.core.files import to_json, write_atomically
+from aesbench.core.headroom import Headroom
 from aesbench.core.record import RunRecord, read_record, record_files
 from aesbench.core.spec import RunSpec
 from aesbench.datasets.base import Dataset
+from aesbench.errors import ConfigError
 from aesbench.plugins.registry import SOURCES
 from aesbench.plugins.study import Options, Part, Study
+from aesbench.report.statistics.headroom import headrooms
+from aesbench.report.statistics.scores import GIVEN
 from aesbench.tabular.build import parquet, table_of
 from aesbench.tabular.card import card_of
 from aesbench.tabular.draws import SEEDS, draw_allocations
 from aesbench.tabular.folders import CARD, TABLE, data_name, place_folder
+from aesbench.tabular.headroom import SEEDS as HEADROOM_SEEDS
+from aesbench.tabular.headroom import contests
+from aesbench.tabular.place import TabularPlace, load
 
-GIVEN = "fixed"
-"""The method that has its sizes from the command line."""
+FOLDER = "tabular"
+"""Of a results folder, where the records and the places lie."""
 
 
 def _trainings(dataset: Dataset, options: Options) -> list[Part]:
@@ -29,15 +38,39 @@ def _trainings(dataset: Dataset, options: Options) -> list[Part]:
     return [Part(methods, (seed,), drawn=False) for seed, methods in texts.items()]
 
 
+def _retrainings(dataset: Dataset, options: Options) -> list[Part]:
+    parts = []
+    for backbone in options.backbones or ("widedeep",):
+        place = _place(options.results / FOLDER, dataset, backbone)
+        found = contests(place)
+        fields = len(place.fields)
+        rivals = [(contest.rival,) * fields for contest in found]
+        texts = [called(sizes) for sizes in rivals]
+        texts += [called(sizes) for contest in found for sizes in contest.contenders]
+        seeds = options.seeds or HEADROOM_SEEDS
+        parts.append(Part(list(dict.fromkeys(texts)), seeds, backbones=(backbone,)))
+    return parts
+
+
+def _place(folder: Path, dataset: Dataset, backbone: str) -> TabularPlace:
+    """Return the place of a data set.
+
+    Raises:
+        ConfigError: it has no table, or one of other data.
+    """
+    place = load(f"{name_of_data(dataset)}/{backbone}", folder)
+    if place.card["data_hash"] != dataset.hash:
+        raise ConfigError(
+            f"the table of {place.card['place']} under {folder} is of data"
+            f" {place.card['data_hash'][:16]}, and '{dataset.name}' is {dataset.hash[:16]}; make it"
+            " again with aesbench reproduce tabular"
+        )
+    return place
+
+
 def called(sizes: Sequence[int]) -> str:
     """Return what the command line calls a training with these sizes."""
     return f"{GIVEN}:{sizes_text(sizes)}"
-
-
-TABULAR = Study(
-    *("tabular", "random allocations alone", "the tabular benchmark", ("widedeep",), 1, _trainings),
-    folder="tabular",
-)
 
 
 def name_of_data(dataset: Dataset) -> str:
@@ -60,16 +93,8 @@ def write_tables(folder: Path, dataset: Dataset, specs: Sequence[RunSpec]) -> li
     Raises:
         RecordError: a record or a file cannot be read or written.
     """
-    places = {spec.backbone: spec for spec in specs}
-    wanted = {spec.backbone: _condition(spec) for spec in specs}
-    found: dict[str, list[RunRecord]] = {backbone: [] for backbone in places}
-    for path in record_files(folder, dataset.name):
-        record = read_record(path)
-        backbone = record.spec.backbone
-        if record.ok and wanted.get(backbone) == _condition(record.spec):
-            found[backbone].append(record)
     written = []
-    for backbone, records in found.items():
+    for backbone, records in _records(folder, dataset, specs).items():
         trained = {record.allocation.dims for record in records if record.allocation}
         draws = draw_allocations(dataset.name, dataset.fields, max(len(trained), 2))
         table = table_of(records, draws)
@@ -84,6 +109,76 @@ def write_tables(folder: Path, dataset: Dataset, specs: Sequence[RunSpec]) -> li
     return written
 
 
+def write_headroom(folder: Path, dataset: Dataset, specs: Sequence[RunSpec]) -> list[Path]:
+    """Write the headroom of each place of a study's runs; return the files.
+
+    Args:
+        folder: of the tabular benchmark; its places and records lie there.
+        dataset: the prepared data set.
+        specs: of the study.
+
+    Raises:
+        ConfigError: a place has no table.
+        RecordError: a record or a file cannot be read or written.
+    """
+    written = []
+    for backbone, records in _records(folder, dataset, specs).items():
+        place = _place(folder, dataset, backbone)
+        rows: dict[tuple[int, ...], dict[int, dict[str, float]]] = {}
+        for record in records:
+            if record.allocation is not None and record.allocation.is_field_wise:
+                rows.setdefault(record.allocation.dims, {})[record.spec.seed] = {
+                    f"{split}_auc": record.metrics[split]["auc"] for split in ("validation", "test")
+                }
+        scores = {
+            sizes: pd.DataFrame.from_dict(own, orient="index").sort_index()
+            for sizes, own in rows.items()
+        }
+        conditions = dict(place.card["conditions"])
+        headroom = Headroom(
+            place=place.card["place"],
+            dataset=dataset.name,
+            backbone=backbone,
+            data_hash=dataset.hash,
+            conditions=conditions,
+            trainings=place.card["trainings"],
+            budgets=tuple(headrooms(contests(place), scores, place.cardinalities)),
+        )
+        written.append(headroom.write(place_folder(folder, name_of_data(dataset), backbone)))
+    return written
+
+
+def _records(
+    folder: Path, dataset: Dataset, specs: Sequence[RunSpec]
+) -> dict[str, list[RunRecord]]:
+    """Return ``{backbone: the successful records that were made as some runs are}``.
+
+    With the runs' seeds, on whatever sizes.
+    """
+    wanted = {_condition(spec) for spec in specs}
+    seeds = {spec.seed for spec in specs}
+    found: dict[str, list[RunRecord]] = {}
+    for path in record_files(folder, dataset.name):
+        record = read_record(path)
+        if record.ok and record.spec.seed in seeds and _condition(record.spec) in wanted:
+            found.setdefault(record.spec.backbone, []).append(record)
+    return found
+
+
 def _condition(spec: RunSpec) -> tuple[object, ...]:
     """Return what the trainings of one table share."""
-    return (spec.method, spec.unification, spec.data_hash, repr(sorted(spec.conditions.items())))
+    shared = sorted(spec.conditions.items())
+    return (spec.method, spec.backbone, spec.unification, spec.data_hash, repr(shared))
+
+
+TABULAR = Study(
+    *("tabular", "random allocations alone", "the tabular benchmark", ("widedeep",), 1, _trainings),
+    folder=FOLDER,
+    finish=write_tables,
+)
+HEADROOM = Study(
+    *("headroom", "the best allocations of a table, and the best uniform sizes, retrained"),
+    *("headroom", ("widedeep",), len(HEADROOM_SEEDS), _retrainings),
+    folder=FOLDER,
+    finish=write_headroom,
+)

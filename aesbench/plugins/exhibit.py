@@ -25,6 +25,7 @@ from aesbench.core.label import Label
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
 
+    from aesbench.core.headroom import Headroom
     from aesbench.plugins.paper import Paper, Place
 
 MISSING = "–"
@@ -188,6 +189,7 @@ class Evidence:
         views: the papers whose main tables are shown beside the comparison of all that ran.
         baseline: the label that others are held against; empty for UES-32 and the best uniform
             size.
+        headroom: {place: how much there is to gain there}, where that was measured.
     """
 
     runs: pd.DataFrame
@@ -198,6 +200,7 @@ class Evidence:
     registered: Mapping[str, str] = field(default_factory=dict)
     views: Sequence[Paper] = ()
     baseline: str = ""
+    headroom: Mapping[Place, Headroom] = field(default_factory=dict)
 
     @property
     def apart(self) -> set[str]:

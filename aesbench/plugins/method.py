@@ -20,9 +20,10 @@ There is no test split in a ``Context``: a method cannot leak it.
 
 from __future__ import annotations
 
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 import torch
@@ -37,7 +38,7 @@ from aesbench.datasets.base import Field, Split
 from aesbench.errors import ConfigError, did_you_mean
 from aesbench.models.backbones import Backbone
 from aesbench.models.embedding import FieldEmbedding, MixedEmbedding
-from aesbench.models.training import Progress
+from aesbench.models.training import Progress, fit
 
 FAMILIES = ("given", "heuristic", "pruning", "search", "one-shot", "control", "other")
 """Kinds of methods: sizes given by hand, a rule without training, pruning of a trained model, a
@@ -45,8 +46,33 @@ search whose weights are its own, one whose supernet is searched apart, a contro
 
 
 @dataclass(frozen=True)
+class Evaluation(Metrics):
+    """What an allocation scored on validation.
+
+    Attributes:
+        source: ``trained``, ``looked up`` or ``predicted``: by a training alone, by the table of a
+            place of the tabular benchmark, or by that place's surrogate.
+        seconds: what it cost; where nothing was trained, what its training had cost.
+    """
+
+    source: str
+    seconds: float
+
+
+@dataclass
+class Spent:
+    """What a search has spent on evaluations: how many, and their seconds."""
+
+    evaluations: int = 0
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
 class Context:
     """Everything a method may use.
+
+    On the tabular benchmark there are no rows and no models: whatever asks for them is told so, and
+    a method that asks for evaluations alone runs there unchanged.
 
     Attributes:
         fields: with their cardinalities and train frequencies.
@@ -62,6 +88,8 @@ class Context:
         progress: tell it what is being done, the steps done and the steps in all.
         trace: tell it the values worth seeing later, a few hundred steps at most; the harness
             keeps them beside the record and ``aesbench report --run`` draws them.
+        evaluator: answers ``evaluate`` in place of a training, given the allocation.
+        spent: what ``evaluate`` has cost so far.
     """
 
     fields: tuple[Field, ...]
@@ -77,6 +105,8 @@ class Context:
     backbone: Callable[[FieldEmbedding, torch.Generator], Backbone]
     progress: Progress
     trace: Trace = field(default_factory=Trace)
+    evaluator: Callable[[Allocation], Evaluation] | None = None
+    spent: Spent = field(default_factory=Spent)
 
     def build_model(self, embedding: FieldEmbedding) -> Backbone:
         """Return the run's backbone on an embedding, freshly initialised, on the run's device."""
@@ -92,6 +122,33 @@ class Context:
             table_std=self.train_config.table_std,
             generator=self.generator,
         )
+
+    def evaluate(
+        self, allocation: Allocation, *, fraction: float = 1.0, seed: int = 0
+    ) -> Evaluation:
+        """Return what an allocation scores on validation when it is trained alone; charge its cost.
+
+        Args:
+            allocation: the sizes.
+            fraction: of the protocol's epochs, at least one epoch. The tabular benchmark answers
+                for whole trainings, whatever the fraction.
+            seed: of the initialisation and of the order of the rows; of equal seeds allocations
+                differ by their sizes. The tabular benchmark answers with means over its seeds.
+        """
+        if self.evaluator is not None:
+            found = self.evaluator(allocation)
+        else:
+            start = time.perf_counter()
+            epochs = max(1, round(fraction * self.train_config.epochs))
+            own = replace(self, generator=torch.Generator().manual_seed(seed))
+            model = own.build_model(own.build_embedding(allocation))
+            short = replace(self.train_config, epochs=epochs)
+            scored = fit(model, self.train, self.validation, short, own.generator).validation
+            seconds = time.perf_counter() - start
+            found = Evaluation(scored.auc, scored.logloss, "trained", seconds)
+        self.spent.evaluations += 1
+        self.spent.seconds += found.seconds
+        return found
 
 
 class Method(ABC):

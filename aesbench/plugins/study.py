@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from aesbench.core.settings import require_int
 
 if TYPE_CHECKING:
+    from aesbench.core.spec import RunSpec
     from aesbench.datasets.base import Dataset
     from aesbench.plugins.paper import Place
 
@@ -57,7 +58,7 @@ class Part:
     """Runs that one call of ``plan`` names; ``seeds`` None means the study's.
 
     Where a run's seed draws the split, ``drawn`` False gives all of them draw 0: they differ by
-    what else the seed decides, and by their sizes.
+    what else the seed decides, and by their sizes. ``backbones`` None means all that are asked for.
     """
 
     methods: Sequence[str]
@@ -68,6 +69,7 @@ class Part:
     retrain: bool = True
     scores: int = 0
     drawn: bool = True
+    backbones: Sequence[str] | None = None
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,8 @@ class Study:
         needs_truth: whether it makes sense only where the sizes that fields need are known.
         folder: of the results folder, where its runs lie; such a study is run alone, ``all`` leaves
             it out, and no report draws its runs one by one.
+        finish: what is made of its runs when they are done: given the folder, the data set and the
+            runs, it returns the files that it wrote.
     """
 
     name: str
@@ -94,6 +98,7 @@ class Study:
     parts: Callable[[Dataset, Options], list[Part]]
     needs_truth: bool = False
     folder: str = ""
+    finish: Callable[[Path, Dataset, Sequence[RunSpec]], list[Path]] | None = None
 
 
 def reproduce_commands(study: str, places: Iterable[Place]) -> list[str]:

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
 
 from aesbench.core.datasheet import read_results
 from aesbench.core.frame import records_frame
+from aesbench.core.headroom import Headroom
 from aesbench.core.label import Label
 from aesbench.core.phrasing import natural
 from aesbench.core.record import RunRecord
 from aesbench.errors import AesbenchError, ConfigError, did_you_mean
 from aesbench.plugins.exhibit import Evidence
-from aesbench.plugins.paper import Paper
+from aesbench.plugins.paper import Paper, Place
 from aesbench.plugins.registry import BACKBONES, METHODS, PAPERS, SOURCES
 from aesbench.report.draw.theme import looks_in_order
 from aesbench.report.groups import Groups, grouped
 from aesbench.report.statistics.scores import GIVEN, PLANTED, RANDOM, UNIFORM, uniform_of
+from aesbench.tabular.headroom import in_results, known_headrooms
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,8 @@ def evidence_under(results: Path, view: View | None = None) -> Evidence:
             it.
         ConfigError: the view names what no record has, or a paper that is not registered.
     """
-    return gather(read_results(results), view)
+    found = gather(read_results(results), view)
+    return replace(found, headroom=_headroom(found, known_headrooms(in_results(results))))
 
 
 def gather(records: Iterable[RunRecord], view: View | None = None) -> Evidence:
@@ -85,6 +88,20 @@ def gather(records: Iterable[RunRecord], view: View | None = None) -> Evidence:
         views=[PAPERS.get(name) for name in dict.fromkeys(view.papers)],
         baseline=view.baseline,
     )
+
+
+def _headroom(evidence: Evidence, known: Sequence[Headroom]) -> dict[Place, Headroom]:
+    """Return the headroom of each place whose runs were made as its trainings were."""
+    found = {}
+    first = evidence.runs.drop_duplicates(["dataset", "backbone"])
+    for dataset, backbone, record in first[["dataset", "backbone", "record"]].itertuples(
+        index=False, name=None
+    ):
+        for headroom in known:
+            if headroom.is_of(record.spec):
+                found[Place(dataset, backbone)] = headroom
+                break
+    return found
 
 
 def _viewed(runs: pd.DataFrame, view: View) -> pd.DataFrame:

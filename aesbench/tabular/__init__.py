@@ -1,5 +1,14 @@
 """The tabular benchmark: some hundreds of allocations per place, trained alone, as a table to ask.
 
-``load("flights/widedeep")`` gives a place's table: what was trained, a surrogate for what was not,
-and the best allocations within a budget. Reading it needs no torch.
+>>> from aesbench import tabular
+>>> place = tabular.load("flights/widedeep")
+>>> place.query(place.sample(1)[0]).validation_auc
+>>> place.predict((64, 64, 2, 8, 2, 2, 1, 1, 2, 2, 1))
+>>> place.front(budget=30_000)
+
+Reading it needs no torch.
 """
+
+from aesbench.tabular.place import TabularPlace, known_places, load
+
+__all__ = ["TabularPlace", "known_places", "load"]

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from aesbench.core.record import RunRecord
 from aesbench.core.settings import plain_settings
+from aesbench.tabular.choosing import choose
 from aesbench.tabular.draws import RULE, SIZES
 
 SCHEMA = 1
+
+SCORES = ("validation_auc", "validation_logloss")
+"""What surrogates predict."""
+
+ERRORS = (
+    "error: root mean square of 10-fold cross-validation, over allocations, by which the shape was"
+    " chosen; it holds the noise. noise: standard deviation over the seeds of an allocation"
+)
 
 LICENCE = (
     "Apache-2.0, as aesbench. Measurements only: no row of the data set is in it, whose own licence"
@@ -56,11 +67,46 @@ def card_of(
         "draws": RULE,
         "allocations": drawn["number"].n_unique(),
         "trainings": table.height,
+        "surrogates": surrogates_of(table),
+        "surrogate_errors": ERRORS,
         "seeds": sorted(table["seed"].unique().to_list()),
         "seconds": "of the training; in a pack a share of the pack's",
         "versions": {"aesbench": environment.get("aesbench"), **environment.get("packages", {})},
         "licence": LICENCE,
     }
+
+
+def surrogates_of(table: pl.DataFrame) -> dict[str, Any]:
+    """Return of each score the shape of its surrogate, its errors, and the noise beside them."""
+    by_sizes = table.group_by("sizes", maintain_order=True).agg(pl.col(SCORES).mean())
+    sizes = np.array(by_sizes["sizes"].to_list(), float)
+    found = {}
+    for score in SCORES:
+        own = choose(sizes, by_sizes[score].to_numpy())
+        found[score] = {
+            "shape": dataclasses.asdict(own.shape),
+            "error": own.error,
+            "errors": own.errors,
+            "explained": own.explained,
+            "noise": noise_of(table, score),
+            "spread": float(by_sizes[score].to_numpy().std(ddof=1)),
+        }
+    return found
+
+
+def noise_of(table: pl.DataFrame, score: str) -> float | None:
+    """Return the standard deviation of a score over seeds; None where nothing has two.
+
+    Pooled over the allocations with several seeds, within each about its own mean.
+    """
+    pairs = table.group_by("sizes").agg(
+        pl.col(score).var().alias("variance"), pl.len().alias("seeds")
+    )
+    pairs = pairs.filter(pl.col("seeds") > 1)
+    if pairs.is_empty():
+        return None
+    within = (pairs["variance"] * (pairs["seeds"] - 1)).sum() / (pairs["seeds"] - 1).sum()
+    return float(within**0.5)
 
 
 def _plain(value: Any) -> Any:

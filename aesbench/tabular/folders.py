@@ -14,7 +14,6 @@ from aesbench.core.files import file_name
 
 TABLE = "table.parquet"
 CARD = "card.json"
-HEADROOM = "headroom.json"
 
 _SPLIT = "split"
 

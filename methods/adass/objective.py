@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import accumulate
 from statistics import fmean, pstdev
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -42,6 +43,14 @@ class Memo:
         return self._rewards[key]
 
 
+class Rewards(Protocol):
+    """Whatever rewards allocations: a supernet's memo, or trainings alone."""
+
+    def reward(self, sizes: Sizes, kind: str) -> float:
+        """Return the reward of an allocation."""
+        ...
+
+
 class Objective:
     """The objective of one search, which counts the subnets that it scores.
 
@@ -54,7 +63,7 @@ class Objective:
 
     def __init__(
         self,
-        memo: Memo,
+        memo: Rewards,
         space: Space,
         config: AdaSSConfig,
         generator: torch.Generator,

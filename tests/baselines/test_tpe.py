@@ -1,7 +1,6 @@
 """TPE: what it evaluates, within which budgets, and that it finds what there is to find."""
 
 from dataclasses import replace
-from types import SimpleNamespace
 
 import pytest
 import torch
@@ -9,8 +8,9 @@ import torch
 from aesbench.core.metrics import Metrics
 from aesbench.errors import ConfigError
 from aesbench.models.training import FitResult
-from aesbench_baselines import tpe
-from aesbench_baselines.tpe import TPE, TPEConfig, largest_uniform
+from aesbench.plugins import method
+from aesbench.plugins.method import Context, Evaluation, Spent
+from aesbench_baselines.tpe import TPE, TPEConfig
 
 
 @pytest.fixture
@@ -18,17 +18,19 @@ def trained(monkeypatch):
     """Replace training by a formula: the more fields have size 16, the better; keep the sizes."""
     seen = []
 
-    def evaluate(self, context, allocation, seed):
+    def evaluate(self, allocation, *, fraction, seed):
         seen.append(allocation.dims)
-        return allocation.dims.count(16) / len(allocation.dims)
+        self.spent.seconds += 1.5
+        return Evaluation(allocation.dims.count(16) / len(allocation.dims), 0.5, "trained", 1.5)
 
-    monkeypatch.setattr(TPE, "_evaluate", evaluate)
+    monkeypatch.setattr(Context, "evaluate", evaluate)
     return seen
 
 
 def searched(context, seed=0, **settings):
     """The allocation of one seed."""
-    seeded = replace(context, generator=torch.Generator().manual_seed(seed))
+    generator = torch.Generator().manual_seed(seed)
+    seeded = replace(context, generator=generator, spent=Spent())
     return TPE(TPEConfig(**settings)).search(seeded, None)
 
 
@@ -47,7 +49,7 @@ def test_evaluations_are_counted_and_short(context, monkeypatch):
         seen.append((config.epochs, generator.initial_seed()))
         return FitResult(1, 1, Metrics(0.5, 0.6), (0.5,), (0.6,))
 
-    monkeypatch.setattr(tpe, "fit", fit)
+    monkeypatch.setattr(method, "fit", fit)
     long = replace(context, train_config=replace(context.train_config, epochs=20))
     searched(long, evaluations=5, fraction=0.25)
     assert [epochs for epochs, _ in seen] == [5] * 5
@@ -69,16 +71,14 @@ def test_nothing_over_the_parameter_budget_is_trained(make_context, trained, siz
 
 def test_a_budget_below_every_allocation_is_named(context):
     """The error says what the smallest one takes: size 2 for 317 values."""
-    with pytest.raises(ConfigError, match="budget of 633 .*smallest allocation has 634"):
-        largest_uniform(context, 633)
+    with pytest.raises(ConfigError, match="budget of 633 .*the smallest has 634"):
+        searched(replace(context, budget=633))
 
 
-def test_seconds_end_the_search(context, trained, monkeypatch):
-    """By the clock alone, which is read at the start and before each of six evaluations."""
-    now = iter(range(1000))
-    monkeypatch.setattr(tpe, "time", SimpleNamespace(perf_counter=lambda: next(now)))
+def test_seconds_end_the_search(context, trained):
+    """Those of its evaluations: five of a second and a half pass seven."""
     searched(context, evaluations=None, seconds=7.0)
-    assert len(trained) == 6
+    assert len(trained) == 5
 
 
 def test_a_small_space_ends_the_search(make_context, trained):

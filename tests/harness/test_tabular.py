@@ -2,18 +2,22 @@
 
 import dataclasses
 import json
+import shutil
 
 import polars as pl
 import pytest
 
+from aesbench.core.headroom import read_headroom
 from aesbench.core.record import read_records, write_record
-from aesbench.errors import RecordError
+from aesbench.errors import ConfigError, RecordError
 from aesbench.harness.grid import execute
 from aesbench.harness.load_data import load_dataset
 from aesbench.harness.studies import choose_studies, plan_studies
 from aesbench.harness.tabular import name_of_data, write_tables
 from aesbench.plugins.study import Options
 from aesbench.tabular.draws import SIZES
+from aesbench.tabular.headroom import contests
+from aesbench.tabular.place import load
 
 QUICK = {"train": {"epochs": "2"}}
 
@@ -102,3 +106,43 @@ def test_data_are_named_by_what_is_not_the_default(planted_tiny, tiny_dataset, c
     assert name_of_data(tiny_dataset) == "tiny"
     other = load_dataset("planted-tiny", settings={"seed": "3"}, cache_dir=cache_dir)
     assert name_of_data(other) == "planted-tiny.seed=3"
+
+
+def test_headroom_is_retrained_and_written_beside_the_table(planted_tiny, trained, tmp_path):
+    """The contenders of every budget and its rivals, on fresh seeds with their own draws."""
+    folder, specs = trained
+    write_tables(folder, planted_tiny, specs)
+    results = tmp_path / "results"
+    results.mkdir()
+    (results / "tabular").symlink_to(folder)
+    study = choose_studies(["headroom"], planted_tiny)
+    options = Options(seeds=(200, 201), results=results, settings=QUICK)
+    (own,) = plan_studies(study, planted_tiny, options).values()
+    place = load("planted-tiny/widedeep", folder)
+    expected = {c for one in contests(place) for c in one.contenders}
+    expected |= {(one.rival,) * len(place.fields) for one in contests(place)}
+    assert {tuple(spec.method_config["dims"]) for spec in own} == expected
+    assert {spec.seed for spec in own} == {200, 201}
+    execute(own, planted_tiny, folder, pack=8, threads=1)
+    (path,) = study[0].finish(folder, planted_tiny, own)
+    assert path == folder / "planted-tiny" / "widedeep" / "headroom.json"
+    found = read_headroom(path)
+    assert [one.uniform for one in found.budgets] == list(SIZES)
+    assert all(set(one.differences) == {200, 201} for one in found.budgets)
+    assert found.data_hash == planted_tiny.hash and found.place == "planted-tiny/widedeep"
+    assert found.budgets[0].differences == {200: 0.0, 201: 0.0} and not found.budgets[0].exists
+    # Its trainings are no rows of the table.
+    assert pl.read_parquet(write_tables(folder, planted_tiny, specs)[0]).height == len(specs)
+
+
+def test_headroom_needs_a_table_of_the_same_data(planted_tiny, trained, tmp_path, cache_dir):
+    """It says how to make one."""
+    study = choose_studies(["headroom"], planted_tiny)
+    with pytest.raises(ConfigError, match="There are: none; aesbench reproduce tabular makes one"):
+        plan_studies(study, planted_tiny, Options(results=tmp_path))
+    folder = tmp_path / "tabular" / "planted-tiny" / "widedeep"
+    shutil.copytree(trained[0] / "planted-tiny" / "widedeep", folder)
+    card = json.loads((folder / "card.json").read_text())
+    (folder / "card.json").write_text(json.dumps(card | {"data_hash": "ab" * 32}))
+    with pytest.raises(ConfigError, match="is of data abababababababab, and 'planted-tiny' is"):
+        plan_studies(study, planted_tiny, Options(results=tmp_path))

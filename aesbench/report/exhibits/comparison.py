@@ -35,6 +35,12 @@ from aesbench.report.statistics.contenders import (
     differences,
     line_up,
 )
+from aesbench.report.statistics.headroom import (
+    NO_HEADROOM,
+    RECOVERED,
+    Recovered,
+    shares_everywhere,
+)
 from aesbench.report.statistics.leaders import firsts, leader
 from aesbench.report.statistics.paired import CAPTION, FORMS, Comparison, family
 from aesbench.report.statistics.scores import (
@@ -120,8 +126,15 @@ def _scores(evidence: Evidence, paper: Paper, place: Place, rows: Rows) -> Table
         frame["paper AUC"] = [score.auc for score in beside]
         frame["paper LogLoss"] = [score.logloss for score in beside]
         frame["paper P-R"] = [score.reduction for score in beside]
+    shares = shares_everywhere(evidence).get(place)
+    if shares is not None:
+        found = [shares.get(row.key) for row in rows]
+        known = [one if isinstance(one, Recovered) else None for one in found]
+        frame["headroom recovered"] = [one.share if one else None for one in known]
+        frame["recovered low"] = [one.low if one else None for one in known]
+        frame["recovered high"] = [one.high if one else None for one in known]
     forms = {name: HALF if name.endswith("95 %") else AUC for name in frame.columns[2:8]}
-    forms |= {name: SHARE for name in frame.columns if "P-R" in name}
+    forms |= {name: SHARE for name in frame.columns if "P-R" in name or "recovered" in name}
     return Table(
         name=f"{_name(paper)}-{place.dataset}-{place.backbone}",
         title=f"Scores on {evidence.place(place)}",
@@ -131,6 +144,7 @@ def _scores(evidence: Evidence, paper: Paper, place: Place, rows: Rows) -> Table
             " In bold the best mean over the seeds that methods share. The best UES is chosen by"
             " its mean validation AUC."
             + (f" {paper.title} gives neither n nor spread." if published else "")
+            + (f" {RECOVERED}" if shares is not None else "")
         ),
         frame=frame,
         forms={**forms, "embedding params": COUNT, "paper AUC": AUC, "paper LogLoss": AUC},
@@ -139,6 +153,16 @@ def _scores(evidence: Evidence, paper: Paper, place: Place, rows: Rows) -> Table
             "seeds": [
                 runs_in_words(n, row.failed) for n, row in zip(frame["seeds"], rows, strict=True)
             ],
+            **(
+                {
+                    "headroom recovered": [
+                        NO_HEADROOM if one == NO_HEADROOM else shown(share, SHARE)
+                        for one, share in zip(found, frame["headroom recovered"], strict=True)
+                    ]
+                }
+                if shares is not None
+                else {}
+            ),
         },
         bold={
             "AUC": _marks(rows, firsts(_runs(rows), "test_auc")),

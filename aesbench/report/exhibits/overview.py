@@ -25,6 +25,15 @@ from aesbench.plugins.exhibit import (
 from aesbench.plugins.paper import Place
 from aesbench.report.statistics.contenders import competitions, line_up
 from aesbench.report.statistics.gains import gains
+from aesbench.report.statistics.headroom import (
+    NO_HEADROOM,
+    RECOVERED,
+    Recovered,
+    Shares,
+    average,
+    share_text,
+    shares_everywhere,
+)
 from aesbench.report.statistics.paired import FORMS, clear
 from aesbench.report.statistics.verdicts import tally, verdicts
 
@@ -85,6 +94,16 @@ def _table(evidence: Evidence, found: Found, order: Sequence[str], left_out: int
         texts[name] = [_difference(row) for row in rows]
         notes[name] = [_note(row, evidence.method) for row in rows]
         tints[name] = [_tint(row) for row in rows]
+    shares = {} if evidence.baseline else shares_everywhere(evidence)
+    if shares:
+        means = [average(_known(shares, method)) for method in order]
+        frame["headroom recovered"] = pd.Series(
+            [None if mean is None else mean.share for mean in means], dtype=object
+        )
+        texts["headroom recovered"] = [
+            share_text(mean) if mean is not None else _why_none(shares, method)
+            for mean, method in zip(means, order, strict=True)
+        ]
     against = (
         f"that of {evidence.method(evidence.baseline)}"
         if evidence.baseline
@@ -102,12 +121,25 @@ def _table(evidence: Evidence, found: Found, order: Sequence[str], left_out: int
             " uniform size that ran is held against the smallest of these, which is then named;"
             " a tuned one against tuned sizes, if any ran."
             f" A dash: there is nothing to compare.{hidden}"
+            + (f" {RECOVERED} The mean over the places that have one." if shares else "")
         ),
         frame=frame,
         texts=texts,
         notes=notes,
         tints=tints,
     )
+
+
+def _known(shares: Mapping[Place, Shares], method: str) -> list[Recovered]:
+    """Return the shares of a method at the places where it has one."""
+    found = [own.get(method) for own in shares.values()]
+    return [one for one in found if isinstance(one, Recovered)]
+
+
+def _why_none(shares: Mapping[Place, Shares], method: str) -> str:
+    """Return what stands in place of a share."""
+    is_none = any(own.get(method) == NO_HEADROOM for own in shares.values())
+    return NO_HEADROOM if is_none else shown(None)
 
 
 def _difference(row: Mapping[str, Any]) -> str:

@@ -29,6 +29,9 @@ def build(evidence: Evidence) -> list[Exhibit]:
     called = {name: called.get(name, name) for name in names}
     rows = [{"data set": name} | _ours(runs.get(name)) | _theirs(called[name]) for name in names]
     frame = pd.DataFrame(rows, dtype=object)
+    room = _headroom(evidence)
+    if room:
+        frame["headroom"] = [room.get(name) for name in names]
     frame["data hash"] = [runs[name].spec.data_hash if name in runs else None for name in names]
     theirs = [
         shown(title, "{} (a relative)" if called[name] in RELATIVES else "{}")
@@ -42,6 +45,12 @@ def build(evidence: Evidence) -> list[Exhibit]:
             f" {TITLE} paper may not. Positive: share of positive labels over all splits. The"
             " numbers of rows are from the descriptions kept beside the records; those without one"
             " show a dash until 'aesbench run' is given for the data set again."
+            + (
+                " Headroom: the most test AUC that the best allocations gain over the best uniform"
+                " size of at most as many parameters, over budgets and backbones."
+                if room
+                else ""
+            )
         ),
         frame=frame,
         forms={
@@ -61,6 +70,24 @@ def build(evidence: Evidence) -> list[Exhibit]:
             runs=[record.spec.run_id for record in runs.values()],
         )
     ]
+
+
+def _headroom(evidence: Evidence) -> dict[str, str]:
+    """Return ``{data set: the most there is to gain, with its interval}`` where it was measured."""
+    found: dict[str, str] = {}
+    for name in {place.dataset for place in evidence.headroom}:
+        budgets = [
+            budget
+            for place, own in evidence.headroom.items()
+            if place.dataset == name
+            for budget in own.budgets
+            if budget.exists
+        ]
+        most = max(budgets, key=lambda budget: budget.mean, default=None)
+        found[name] = (
+            "none" if most is None else f"{most.mean:+.4f} [{most.low:+.4f}, {most.high:+.4f}]"
+        )
+    return found
 
 
 def _ours(record: RunRecord | None) -> dict[str, Any]:
