@@ -14,6 +14,7 @@ import pandas as pd
 from aesbench.core.label import Label
 from aesbench.core.phrasing import listed, many
 from aesbench.plugins.exhibit import (
+    AUC,
     COUNT,
     SHARE,
     Evidence,
@@ -23,9 +24,11 @@ from aesbench.plugins.exhibit import (
     shown,
 )
 from aesbench.plugins.paper import Place
-from aesbench.report.statistics.contenders import competitions, line_up
+from aesbench.report.statistics.contenders import BEST, competitions, line_up
 from aesbench.report.statistics.gains import gains
 from aesbench.report.statistics.paired import FORMS, clear
+from aesbench.report.statistics.probes import RATE_TABLE, probes
+from aesbench.report.statistics.scores import mean_over_seeds
 from aesbench.report.statistics.verdicts import tally, verdicts
 
 NAME = "overview"
@@ -85,6 +88,19 @@ def _table(evidence: Evidence, found: Found, order: Sequence[str], left_out: int
         texts[name] = [_difference(row) for row in rows]
         notes[name] = [_note(row, evidence.method) for row in rows]
         tints[name] = [_tint(row) for row in rows]
+    without_model = ""
+    if beside := _rate_tables(evidence, found):
+        last = pd.DataFrame({"method": [RATE_TABLE]}, dtype=object)
+        frame = pd.concat([frame, last], ignore_index=True)
+        texts["method"].append(RATE_TABLE)
+        for place, name in names.items():
+            text, note = beside.get(place, (shown(None), ""))
+            for column, cell in ((texts, text), (notes, note), (tints, "")):
+                column[name].append(cell)
+        without_model = (
+            " The last row is no method and in no ranking or test: the test AUC itself of a table"
+            " of train's rates over the fields named, beside that of the best uniform size."
+        )
     against = (
         f"that of {evidence.method(evidence.baseline)}"
         if evidence.baseline
@@ -101,13 +117,28 @@ def _table(evidence: Evidence, found: Found, order: Sequence[str], left_out: int
             " against UES-32, and the wall seconds of the search. A method smaller than every"
             " uniform size that ran is held against the smallest of these, which is then named;"
             " a tuned one against tuned sizes, if any ran."
-            f" A dash: there is nothing to compare.{hidden}"
+            f" A dash: there is nothing to compare.{hidden}{without_model}"
         ),
         frame=frame,
         texts=texts,
         notes=notes,
         tints=tints,
     )
+
+
+def _rate_tables(evidence: Evidence, found: Found) -> dict[Place, tuple[str, str]]:
+    """Return ``{place: (the AUC of its best rate table, its fields and what a model has)}``."""
+    best = {name: probe.best for name, probe in probes(evidence).items()}
+    texts = {}
+    for place, rows in competitions(evidence).items():
+        table = best.get(place.dataset)
+        if place in found and table is not None:
+            lines = table.title.split(" × ")
+            lines = [f"{text} ×" for text in lines[:-1]] + lines[-1:]
+            uniform = [mean_over_seeds(row.runs, "test_auc") for row in rows if row.key == BEST]
+            lines += [f"best UES {_unsigned(mean)}" for mean in uniform if mean is not None]
+            texts[place] = (f"AUC {_unsigned(table.test_auc)}", "\n".join(lines))
+    return texts
 
 
 def _difference(row: Mapping[str, Any]) -> str:
@@ -133,6 +164,11 @@ def _note(row: Mapping[str, Any], name: Callable[[str], str]) -> str:
 def _signed(value: float) -> str:
     """Return a difference without the zero before its point, as a narrow table has room for."""
     return f"{value:+.4f}".replace("0.", ".", 1).replace("-", "−")
+
+
+def _unsigned(value: float) -> str:
+    """Return a score without the zero before its point."""
+    return shown(value, AUC).removeprefix("0")
 
 
 def _seconds(value: float | None) -> str:
