@@ -55,9 +55,16 @@ def build(evidence: Evidence) -> list[Exhibit]:
             ],
             tables=(table,),
             runs=list(runs["run_id"][runs["dataset"].isin(list(found))]),
-            reproduce=[f"aesbench data probe {probe.name}" for probe in found.values()],
+            reproduce=[f"aesbench data probe {_given(evidence, name)}" for name in found],
         )
     ]
+
+
+def _given(evidence: Evidence, name: str) -> str:
+    """Return how a user names a data set: by its file, where one describes it."""
+    record = evidence.runs["record"][evidence.runs["dataset"] == name].iloc[0]
+    by = str(record.providers.get("dataset", ""))
+    return by if by.endswith(".toml") else str(record.spec.dataset)
 
 
 def _row(name: str, probe: Probe) -> dict[str, Any]:

@@ -51,6 +51,12 @@ def test_a_probe_has_a_row_with_tables_and_twins(records, the_only, values):
     assert len(exhibit.runs) == 8 and exhibit.reproduce == ["aesbench data probe tiny"]
 
 
+def test_the_command_names_the_file_of_ones_own_data(records, the_only):
+    """As `aesbench run` is given it."""
+    own = [dataclasses.replace(r, providers={"dataset": "mine.toml"}) for r in records()]
+    assert the_only(probes.build, own).reproduce == ["aesbench data probe mine.toml"]
+
+
 def test_it_says_what_a_model_has_and_what_twins_are_worth(records, the_only):
     """The best uniform size beside the best table; of twins only if they are worth much."""
     table, twins = the_only(probes.build, records()).findings
