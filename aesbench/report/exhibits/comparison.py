@@ -7,6 +7,7 @@ it is made of the papers that a report was asked for.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 
 import pandas as pd
@@ -43,6 +44,7 @@ from aesbench.report.statistics.headroom import (
 )
 from aesbench.report.statistics.leaders import firsts, leader
 from aesbench.report.statistics.paired import CAPTION, FORMS, Comparison, family
+from aesbench.report.statistics.probes import RATE_TABLE, probes
 from aesbench.report.statistics.scores import (
     REFERENCE,
     by_dataset,
@@ -76,7 +78,10 @@ def _exhibit(evidence: Evidence, paper: Paper, dataset: str, rows: Mapping[Place
     findings: list[str] = []
     for place, of_place in rows.items():
         judged = verdicts(evidence, paper, place, of_place)
-        tables.append(_scores(evidence, paper, place, of_place))
+        scores = _scores(evidence, paper, place, of_place)
+        if paper is EVERYONE:  # A paper's table is its line-up's.
+            scores = _with_rate_table(evidence, place, scores)
+        tables.append(scores)
         if len(judged):
             tables.append(_claims(evidence, paper, place, judged))
         for baseline in of_place:
@@ -168,6 +173,29 @@ def _scores(evidence: Evidence, paper: Paper, place: Place, rows: Rows) -> Table
             "AUC": _marks(rows, firsts(_runs(rows), "test_auc")),
             "LogLoss": _marks(rows, firsts(_runs(rows), "test_logloss", least=True)),
         },
+    )
+
+
+def _with_rate_table(evidence: Evidence, place: Place, scores: Table) -> Table:
+    """Return the scores with a last row for what needs no model, if the data set has a probe."""
+    probe = probes(evidence).get(place.dataset)
+    if probe is None or probe.best is None:
+        return scores
+    known: dict[str, object] = {"method": RATE_TABLE, "AUC": probe.best.test_auc}
+    last = pd.DataFrame([{name: known.get(str(name)) for name in scores.frame}], dtype=object)
+    frame = pd.concat([scores.frame, last], ignore_index=True)
+    return replace(
+        scores,
+        frame=frame,
+        caption=(
+            f"{scores.caption} The last row is no method and in no ranking or test: a table of"
+            f" train's rates over {probe.best.title}, chosen on validation."
+        ),
+        texts={
+            "method": [*scores.texts["method"], RATE_TABLE],
+            "seeds": [*scores.texts["seeds"], shown(None)],
+        },
+        bold={name: [*marks, False] for name, marks in scores.bold.items()},
     )
 
 

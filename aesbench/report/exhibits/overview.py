@@ -14,6 +14,7 @@ import pandas as pd
 from aesbench.core.label import Label
 from aesbench.core.phrasing import listed, many
 from aesbench.plugins.exhibit import (
+    AUC,
     COUNT,
     SHARE,
     Evidence,
@@ -23,7 +24,7 @@ from aesbench.plugins.exhibit import (
     shown,
 )
 from aesbench.plugins.paper import Place
-from aesbench.report.statistics.contenders import competitions, line_up
+from aesbench.report.statistics.contenders import BEST, competitions, line_up
 from aesbench.report.statistics.gains import gains
 from aesbench.report.statistics.headroom import (
     NO_HEADROOM,
@@ -35,6 +36,8 @@ from aesbench.report.statistics.headroom import (
     shares_everywhere,
 )
 from aesbench.report.statistics.paired import FORMS, clear
+from aesbench.report.statistics.probes import RATE_TABLE, probes
+from aesbench.report.statistics.scores import mean_over_seeds
 from aesbench.report.statistics.verdicts import tally, verdicts
 
 NAME = "overview"
@@ -104,6 +107,21 @@ def _table(evidence: Evidence, found: Found, order: Sequence[str], left_out: int
             share_text(mean) if mean is not None else _why_none(shares, method)
             for mean, method in zip(means, order, strict=True)
         ]
+    without_model = ""
+    if beside := _rate_tables(evidence, found):
+        last = pd.DataFrame({"method": [RATE_TABLE]}, dtype=object)
+        frame = pd.concat([frame, last], ignore_index=True)
+        texts["method"].append(RATE_TABLE)
+        if shares:
+            texts["headroom recovered"].append(shown(None))
+        for place, name in names.items():
+            text, note = beside.get(place, (shown(None), ""))
+            for column, cell in ((texts, text), (notes, note), (tints, "")):
+                column[name].append(cell)
+        without_model = (
+            " The last row is no method and in no ranking or test: the test AUC itself of a table"
+            " of train's rates over the fields named, beside that of the best uniform size."
+        )
     against = (
         f"that of {evidence.method(evidence.baseline)}"
         if evidence.baseline
@@ -122,6 +140,7 @@ def _table(evidence: Evidence, found: Found, order: Sequence[str], left_out: int
             " a tuned one against tuned sizes, if any ran."
             f" A dash: there is nothing to compare.{hidden}"
             + (f" {RECOVERED} The mean over the places that have one." if shares else "")
+            + without_model
         ),
         frame=frame,
         texts=texts,
@@ -140,6 +159,21 @@ def _why_none(shares: Mapping[Place, Shares], method: str) -> str:
     """Return what stands in place of a share."""
     is_none = any(own.get(method) == NO_HEADROOM for own in shares.values())
     return NO_HEADROOM if is_none else shown(None)
+
+
+def _rate_tables(evidence: Evidence, found: Found) -> dict[Place, tuple[str, str]]:
+    """Return ``{place: (the AUC of its best rate table, its fields and what a model has)}``."""
+    best = {name: probe.best for name, probe in probes(evidence).items()}
+    texts = {}
+    for place, rows in competitions(evidence).items():
+        table = best.get(place.dataset)
+        if place in found and table is not None:
+            lines = table.title.split(" × ")
+            lines = [f"{text} ×" for text in lines[:-1]] + lines[-1:]
+            uniform = [mean_over_seeds(row.runs, "test_auc") for row in rows if row.key == BEST]
+            lines += [f"best UES {_unsigned(mean)}" for mean in uniform if mean is not None]
+            texts[place] = (f"AUC {_unsigned(table.test_auc)}", "\n".join(lines))
+    return texts
 
 
 def _difference(row: Mapping[str, Any]) -> str:
@@ -165,6 +199,11 @@ def _note(row: Mapping[str, Any], name: Callable[[str], str]) -> str:
 def _signed(value: float) -> str:
     """Return a difference without the zero before its point, as a narrow table has room for."""
     return f"{value:+.4f}".replace("0.", ".", 1).replace("-", "−")
+
+
+def _unsigned(value: float) -> str:
+    """Return a score without the zero before its point."""
+    return shown(value, AUC).removeprefix("0")
 
 
 def _seconds(value: float | None) -> str:

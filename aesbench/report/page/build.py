@@ -11,7 +11,7 @@ from aesbench.errors import AesbenchError, ConfigError, RecordError
 from aesbench.plugins.exhibit import Evidence, Exhibit
 from aesbench.plugins.paper import Paper
 from aesbench.plugins.registry import EXHIBITS
-from aesbench.report.exhibits import comparison, matched, overview, pareto, ranks, truth
+from aesbench.report.exhibits import comparison, matched, overview, pareto, probes, ranks, truth
 
 Builder = Callable[[Evidence], Iterable[Exhibit]]
 
@@ -50,7 +50,12 @@ def as_made(evidence: Evidence) -> Iterator[tuple[int, Exhibit]]:
 
 def _builders(evidence: Evidence) -> list[Builder]:
     """Return what builds the exhibits, in the order of reading."""
-    builders: list[Builder] = [overview.build, comparison.build, truth.build]
+    builders: list[Builder] = [
+        overview.build,
+        comparison.build,
+        probes.build,
+        truth.build,
+    ]
     for paper in evidence.papers:
         builders += [partial(_of_paper, paper, build) for build in paper.exhibits]
     builders += [matched.build, pareto.build, ranks.build]
