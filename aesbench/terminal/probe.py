@@ -104,8 +104,8 @@ def _mended(dataset: Dataset) -> str:
     most = max(dataset.fields, key=lambda field: (field.columns == 1, field.cardinality))
     name = escape(most.name)
     return (
-        "Two ways leave none. Of rows with equal ids keep one before they are split: right where"
-        " one event was logged twice. Or hold whole values of a field out, such as those of"
+        "Two ways leave none. Of rows with equal ids and label keep one before they are split, in a"
+        " TOML file by deduplicate = true: right where one event was logged twice. Or hold whole values of a field out, such as those of"
         rf' {name}; in a TOML file, group = "{name}" under \[split]: right where the question is'
         " about values never seen. A split by time leaves twins that come back later."
     )

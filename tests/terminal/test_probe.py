@@ -44,7 +44,7 @@ def test_twins_worth_remembering_are_warned_of(printed, tiny_dataset):
     assert "warning: to remember the labels of twins" in text
     assert f"about {0.75 * (0.9 - 0.6912):.3f} AUC" in text
     most = max(tiny_dataset.fields, key=lambda f: (f.columns == 1, f.cardinality)).name
-    assert f'group = "{most}" under [split]' in text and "keep one before they are split" in text
+    assert f'group = "{most}" under [split]' in text and "deduplicate = true" in text
 
 
 def test_twins_that_tell_nothing_are_not_warned_of(printed):
