@@ -155,7 +155,7 @@ def data_sketch(
 def data_headroom(name: str, results: Path) -> None:
     """Print what there is to gain over one size for all fields, at each budget.
 
-    NAME is a data set, with its split for one that is not the default: flights, flights.day.
+    NAME is a data set, with its split for one that is not the default: NAME.SPLIT.
     Measured by 'aesbench reproduce headroom', there or in what comes with aesbench.
     """
     from aesbench.terminal.headroom import show_headroom

@@ -20,7 +20,7 @@ def tabular() -> None:
 
 @tabular.command("score")
 @click.option("--method", required=True, help="A search that asks for scores: NAME[:PRESET].")
-@click.option("--place", required=True, help="DATASET/BACKBONE, as in flights/widedeep.")
+@click.option("--place", required=True, help="DATASET[.SPLIT]/BACKBONE, as in planted/widedeep.")
 @click.option("--evaluations", type=int, default=1000, show_default=True, help="Of each search.")
 @click.option("--seeds", default="10", show_default=True, help="How many, or a list: 0,3,7.")
 @click.option("--budget", type=int, help="The most embedding parameters.")

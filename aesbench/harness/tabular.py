@@ -30,6 +30,8 @@ from aesbench.tabular.place import TabularPlace, load
 FOLDER = "tabular"
 """Of a results folder, where the records and the places lie."""
 
+_BACKBONES = ("widedeep",)
+
 
 def _trainings(dataset: Dataset, options: Options) -> list[Part]:
     draws = draw_allocations(dataset.name, dataset.fields, options.allocations)
@@ -40,7 +42,7 @@ def _trainings(dataset: Dataset, options: Options) -> list[Part]:
 
 def _retrainings(dataset: Dataset, options: Options) -> list[Part]:
     parts = []
-    for backbone in options.backbones or ("widedeep",):
+    for backbone in options.backbones or _BACKBONES:
         place = _place(options.results / FOLDER, dataset, backbone)
         found = contests(place)
         fields = len(place.fields)
@@ -172,13 +174,22 @@ def _condition(spec: RunSpec) -> tuple[object, ...]:
 
 
 TABULAR = Study(
-    *("tabular", "random allocations alone", "the tabular benchmark", ("widedeep",), 1, _trainings),
+    "tabular",
+    "random allocations alone",
+    "the tabular benchmark",
+    _BACKBONES,
+    1,
+    _trainings,
     folder=FOLDER,
     finish=write_tables,
 )
 HEADROOM = Study(
-    *("headroom", "the best allocations of a table, and the best uniform sizes, retrained"),
-    *("headroom", ("widedeep",), len(HEADROOM_SEEDS), _retrainings),
+    "headroom",
+    "the best allocations of a table, and the best uniform sizes, retrained",
+    "headroom",
+    _BACKBONES,
+    len(HEADROOM_SEEDS),
+    _retrainings,
     folder=FOLDER,
     finish=write_headroom,
 )

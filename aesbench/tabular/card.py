@@ -99,14 +99,12 @@ def noise_of(table: pl.DataFrame, score: str) -> float | None:
 
     Pooled over the allocations with several seeds, within each about its own mean.
     """
-    pairs = table.group_by("sizes").agg(
-        pl.col(score).var().alias("variance"), pl.len().alias("seeds")
-    )
-    pairs = pairs.filter(pl.col("seeds") > 1)
-    if pairs.is_empty():
-        return None
-    within = (pairs["variance"] * (pairs["seeds"] - 1)).sum() / (pairs["seeds"] - 1).sum()
-    return float(within**0.5)
+    squares, freedom = 0.0, 0
+    for _, own in table.group_by("sizes"):
+        values = own[score].to_numpy()
+        squares += float(((values - values.mean()) ** 2).sum())
+        freedom += len(values) - 1
+    return (squares / freedom) ** 0.5 if freedom else None
 
 
 def _plain(value: Any) -> Any:

@@ -1,6 +1,6 @@
 """Where the files of a place lie: ``<data set>[.<split>]/<backbone>/``, in each a table and a card.
 
-A place is named as its folder: ``flights/widedeep``, ``flights.day/widedeep``. Settings of the data
+A place is named as its folder: ``planted/widedeep``, ``trips.day/widedeep``. Settings of the data
 set that differ from its defaults belong to the name: the split as it is, others as ``name=value``.
 """
 

@@ -258,10 +258,10 @@ class TabularPlace:
 
 def _mean(rows: Sequence[Mapping[str, Any]], epoch: int | None) -> Trained:
     def mean(of: str) -> float:
-        return sum(row[of] for row in rows) / len(rows)
+        return float(sum(row[of] for row in rows) / len(rows))
 
     def at(of: str) -> float:
-        return sum(row[of][epoch - 1] for row in rows) / len(rows)  # type: ignore[operator]
+        return float(sum(row[of][epoch - 1] for row in rows) / len(rows))  # type: ignore[operator]
 
     kept = epoch is None
     return Trained(
@@ -282,7 +282,7 @@ def known_places(folder: Path = SHIPPED) -> list[str]:
 
 
 def load(place: str, folder: str | Path | None = None) -> TabularPlace:
-    """Return the table of a place: ``flights/widedeep``, ``flights.day/widedeep``.
+    """Return the table of a place: ``planted/widedeep``, ``trips.day/widedeep``.
 
     Args:
         place: the data set, with its split if that is not the default, and the backbone.

@@ -65,12 +65,14 @@ class Surrogate:
         self.mean = float(scores.mean())
         self._places = np.log2(sizes)
         fields = sizes.shape[1]
-        self._weights = np.full(fields, 1 / fields)
+        self._weights: Array = np.full(fields, 1 / fields)
         if shape.kind != KINDS[0]:
             plain = Surrogate(Shape(KINDS[0], shape.length, shape.noise), sizes, scores)
-            worth = np.array([plain.effect(n, sizes[:, n]).var() for n in range(fields)])
+            effects = [plain.effect(n, sizes[:, n]) for n in range(fields)]
+            worth = np.array([float(effect.var()) for effect in effects])
             worth = np.maximum(worth, LEAST_WEIGHT * max(float(worth.max()), 1e-300))
-            self._weights = np.asarray(worth / worth.sum(), np.float64)
+            weights: Array = worth / worth.sum()
+            self._weights = weights
         kernel = self._kernel(self._places)
         kernel[np.diag_indices_from(kernel)] += shape.noise
         self._dual: Array = np.linalg.solve(kernel, scores - self.mean)

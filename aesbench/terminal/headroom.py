@@ -24,7 +24,7 @@ def show_headroom(console: Console, name: str, results: Path) -> None:
 
     Args:
         console: where to.
-        name: of the data set, as places call it: every split of ``flights``, or ``flights.day``.
+        name: of the data set, as places call it: all of its splits, or ``NAME.SPLIT``.
         results: the results folder.
 
     Raises:
