@@ -75,7 +75,7 @@ class Surrogate:
             self._weights = weights
         kernel = self._kernel(self._places)
         kernel[np.diag_indices_from(kernel)] += shape.noise
-        self._dual: Array = np.linalg.solve(kernel, scores - self.mean)
+        self._dual = np.asarray(np.linalg.solve(kernel, scores - self.mean), np.float64)
 
     def predict(self, sizes: Array) -> Array:
         """Return the scores expected of allocations ``(allocations, fields)``."""

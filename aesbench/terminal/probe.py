@@ -105,7 +105,8 @@ def _mended(dataset: Dataset) -> str:
     name = escape(most.name)
     return (
         "Two ways leave none. Of rows with equal ids and label keep one before they are split, in a"
-        " TOML file by deduplicate = true: right where one event was logged twice. Or hold whole values of a field out, such as those of"
-        rf' {name}; in a TOML file, group = "{name}" under \[split]: right where the question is'
+        " TOML file by deduplicate = true: right where one event was logged twice. Or hold whole"
+        f" values of a field out, such as those of {name};"
+        rf' in a TOML file, group = "{name}" under \[split]: right where the question is'
         " about values never seen. A split by time leaves twins that come back later."
     )
