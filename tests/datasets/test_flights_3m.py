@@ -133,7 +133,7 @@ def test_a_file_that_is_no_parquet_is_told(official, cache_dir):
     ("settings", "message"),
     [
         ({"split": "days"}, "split = 'days': expected random, day or time"),
-        ({"split_seed": -1}, "whole number from 0 on, got -1"),
+        ({"split_seed": -1}, "whole number from 0 on, or none, got -1"),
         ({"min_count": 0}, "a whole number from 1 on, got 0"),
     ],
 )
@@ -167,7 +167,7 @@ def test_the_page_shows_the_real_rows(cache_dir):
     dataset = prepared(DATA, cache_dir, split="day")
     page = PAGE.read_text()
     for field in dataset.fields:
-        (line,) = (x for x in page.splitlines() if x.startswith(f"| `{field.name}` "))
+        line = next(x for x in page.splitlines() if x.startswith(f"| `{field.name}` "))
         assert f" | {distinct[field.name]:,} | " in line and f" | {field.cardinality:,} | " in line
     (line,) = (x for x in page.splitlines() if dataset.hash[:16] in x)
     assert line.startswith("| `day`")

@@ -242,7 +242,7 @@ def test_damage_is_named_by_file_and_line(official, cache_dir, source, change, m
     [
         ({"negatives_seed": -1}, "negatives_seed = -1: expected an int of at least 0"),
         ({"negatives_seed": True}, "negatives_seed = True: expected an int of at least 0"),
-        ({"split_seed": -1}, "whole number from 0 on, got -1"),
+        ({"split_seed": -1}, "whole number from 0 on, or none, got -1"),
         ({"min_count": 0}, "a whole number from 1 on, got 0"),
     ],
 )

@@ -148,7 +148,7 @@ def test_vocabularies_go_with_the_model(tiny_dataset, tmp_path):
 
 def test_what_cannot_be_trained_again_is_refused(record, planted_tiny):
     """Other data, and weights that were inherited from a search; the message says what to do."""
-    with pytest.raises(ConfigError, match="made on planted abab.*'planted-tiny' is"):
+    with pytest.raises(ConfigError, match="is of planted abab.*'planted-tiny' is"):
         export_model(record, planted_tiny, progress=silent)
     spec = dataclasses.replace(record.spec, inherit=True, data_hash=planted_tiny.hash)
     with pytest.raises(ConfigError, match="weights of its search.*--to json"):

@@ -218,10 +218,10 @@ def test_a_nodes_own_folders_are_used_unless_the_command_line_names_some(
     monkeypatch.setenv("AESBENCH_CACHE", str(tmp_path))
     worker = RayWorker(dataclasses.replace(orders, cache_dir=None))
     worker.start()
-    assert worker.folder.is_relative_to(tmp_path)
+    assert worker.dataset.folder.is_relative_to(tmp_path)
     given = RayWorker(orders)
     given.start()
-    assert given.folder.is_relative_to(orders.cache_dir)
+    assert given.dataset.folder.is_relative_to(orders.cache_dir)
 
 
 def test_a_plugin_file_travels_as_it_is(tmp_path):

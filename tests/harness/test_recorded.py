@@ -117,10 +117,10 @@ def test_what_does_not_compare_is_said_when_the_second_one_starts(planted_tiny, 
     (note,) = recorded(tmp_path, changed).notes
     assert note.startswith(f"{tmp_path} also holds 1 run of planted-tiny, widedeep with")
     assert "train.l2 = 1e-06 (not 0.5)" in note and "widedeep.hidden = " in note
-    other = dataclasses.replace(spec, data_hash="b" * 64, protocol=2)
+    other = dataclasses.replace(spec, data_hash="b" * 64, protocol=1)
     (note,) = recorded(tmp_path, [other]).notes
     assert f"data = {planted_tiny.hash[:16]} (not {'b' * 16})" in note
-    assert "protocol = 1 (not 2)" in note
+    assert "protocol = 2 (not 1)" in note
 
 
 def test_a_file_that_is_no_record_stops_no_other_run(planted_tiny, tmp_path):

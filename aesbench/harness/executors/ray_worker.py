@@ -100,7 +100,7 @@ class RayWorker:
                 " set AESBENCH_CACHE where its Ray is started, or name a folder for every node with"
                 " --cache-dir"
             ) from error
-        self._dataset, self._cache = dataset, cache
+        self.dataset, self._cache = dataset, cache
         self.events = run_jobs(self._jobs(), 1, replace(orders.settings, plugins=plugins))
 
     def _check_version(self) -> None:
@@ -112,8 +112,8 @@ class RayWorker:
 
     def begin(self, job: Job) -> Event:
         """Begin the next job, wherever the driver has its data, and return the first event."""
-        with _node_lock(self._cache, self._dataset.name):
-            own = Job.on(self._dataset, job.specs)
+        with _node_lock(self._cache, self.dataset.name):
+            own = Job.on(self.dataset, job.specs)
         self._given.append(replace(job, dataset_folder=own.dataset_folder))
         return next(self.events)
 
