@@ -13,10 +13,8 @@ from aesbench.errors import ConfigError, did_you_mean
 from aesbench.tabular.headroom import in_results, known_headrooms
 from aesbench.terminal.table import make_table
 
-HEADER = (
-    *("budget", "best allocation", "parameters", "best uniform", "its AUC", "gained", "95 %"),
-    "headroom",
-)
+HEADER = ("budget", "best allocation", "parameters", "best UES", "its AUC", "headroom", "95 %")
+_BREAKS = HEADER[1:4]
 
 
 def show_headroom(console: Console, name: str, results: Path) -> None:
@@ -41,11 +39,11 @@ def show_headroom(console: Console, name: str, results: Path) -> None:
         )
     for one in own:
         rows = [_row(budget) for budget in one.budgets]
-        console.print(make_table(HEADER, rows, title=_title(one), texts=2))
+        console.print(make_table(HEADER, rows, title=_title(one), texts=2, breaks=_BREAKS))
     console.print(
-        "Test AUC that the best allocation gains over the best uniform size of at most as many"
-        " embedding parameters, both retrained on fresh seeds and chosen on validation; Student's"
-        " interval, paired by seed. None: it reaches down to 0.",
+        "Headroom: the test AUC that the best allocation gains over the best uniform size of at most"
+        " as many embedding parameters, both retrained on fresh seeds and chosen on validation;"
+        " Student's interval, paired by seed. None: it reaches down to 0.",
         soft_wrap=True,
     )
 
@@ -64,7 +62,6 @@ def _row(budget: BudgetHeadroom) -> tuple[str, ...]:
         f"{budget.reference_parameters:,}",
         f"size {budget.rival}",
         f"{budget.rival_auc:.4f}",
-        f"{budget.mean:+.4f}",
-        f"[{budget.low:+.4f}, {budget.high:+.4f}]" if known else "one seed",
         f"{budget.mean:+.4f}" if budget.exists else "none",
+        f"[{budget.low:+.4f}, {budget.high:+.4f}]" if known else "one seed",
     )
