@@ -2,7 +2,9 @@
 
 from dataclasses import replace
 
+from aesbench.core.headroom import BudgetHeadroom, Headroom
 from aesbench.plugins.exhibit import MISSING
+from aesbench.plugins.paper import Place
 from aesbench.report.evidence import gather
 from aesbench_methods.adass.paper.exhibits import table2
 
@@ -67,3 +69,21 @@ def test_own_data_of_a_known_name_are_not_the_papers(make_record, the_only):
     (name,) = (name for name in rows if "own data" in name)
     assert rows[name] == (MISSING, "a" * 16) and rows["Avazu"] == ("Avazu", MISSING)
     assert "Avazu" in exhibit.findings[-1]
+
+
+def test_the_headroom_is_that_over_the_largest_uniform_size(make_record, the_only):
+    """Small budgets have more of it; a data set on which none was measured has a dash."""
+    evidence = gather([make_record("ues:32"), make_record("ues:32", dataset="mine")])
+    place = Place("tiny", "widedeep")
+    budgets = tuple(
+        BudgetHeadroom(size, 100 * size, size, 0.7, (1, 2), 90, {1: gain}, gain, low, gain + 0.01)
+        for size, gain, low in ((2, 0.04, 0.03), (64, 0.025, 0.02))
+    )
+    room = Headroom("tiny/widedeep", "tiny", "widedeep", "a" * 64, {}, 9, budgets)
+    (exhibit,) = table2.build(replace(evidence, headroom={place: room}))
+    table = exhibit.tables[0]
+    found = dict(zip(table.column("data set"), table.column("headroom"), strict=True))
+    assert found["tiny"] == "+0.0250 [+0.0200, +0.0350]" and found["mine"] == MISSING
+    none = replace(room, budgets=(budgets[0], replace(budgets[1], low=-0.01)))
+    (exhibit,) = table2.build(replace(evidence, headroom={place: none}))
+    assert "none" in exhibit.tables[0].column("headroom")

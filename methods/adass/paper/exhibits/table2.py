@@ -46,8 +46,8 @@ def build(evidence: Evidence) -> list[Exhibit]:
             " numbers of rows are from the descriptions kept beside the records; those without one"
             " show a dash until 'aesbench run' is given for the data set again."
             + (
-                " Headroom: the most test AUC that the best allocations gain over the best uniform"
-                " size of at most as many parameters, over budgets and backbones."
+                " Headroom: the test AUC that the best allocation gains over the best uniform size, at"
+                " most as large as the largest; of several backbones where it is most."
                 if room
                 else ""
             )
@@ -73,17 +73,18 @@ def build(evidence: Evidence) -> list[Exhibit]:
 
 
 def _headroom(evidence: Evidence) -> dict[str, str]:
-    """Return ``{data set: the most there is to gain, with its interval}`` where it was measured."""
+    """Return ``{data set: what there is to gain over its best uniform size}`` where measured.
+
+    With the interval, at the largest budget; of several backbones the one with the most.
+    """
     found: dict[str, str] = {}
     for name in {place.dataset for place in evidence.headroom}:
-        budgets = [
-            budget
+        largest = [
+            own.budgets[-1]
             for place, own in evidence.headroom.items()
-            if place.dataset == name
-            for budget in own.budgets
-            if budget.exists
+            if place.dataset == name and own.budgets and own.budgets[-1].exists
         ]
-        most = max(budgets, key=lambda budget: budget.mean, default=None)
+        most = max(largest, key=lambda budget: budget.mean, default=None)
         found[name] = (
             "none" if most is None else f"{most.mean:+.4f} [{most.low:+.4f}, {most.high:+.4f}]"
         )
