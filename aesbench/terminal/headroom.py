@@ -41,8 +41,8 @@ def show_headroom(console: Console, name: str, results: Path) -> None:
         rows = [_row(budget) for budget in one.budgets]
         console.print(make_table(HEADER, rows, title=_title(one), texts=2, breaks=_BREAKS))
     console.print(
-        "Headroom: the test AUC that the best allocation gains over the best uniform size of at most"
-        " as many embedding parameters, both retrained on fresh seeds and chosen on validation;"
+        "Headroom: the test AUC that the best allocation gains over the best uniform size of at"
+        " most as many embedding parameters, both retrained on fresh seeds and chosen on validation;"
         " Student's interval, paired by seed. None: it reaches down to 0.",
         soft_wrap=True,
     )

@@ -46,8 +46,8 @@ def build(evidence: Evidence) -> list[Exhibit]:
             " numbers of rows are from the descriptions kept beside the records; those without one"
             " show a dash until 'aesbench run' is given for the data set again."
             + (
-                " Headroom: the test AUC that the best allocation gains over the best uniform size, at"
-                " most as large as the largest; of several backbones where it is most."
+                " Headroom: the test AUC that the best allocation gains over the best uniform size,"
+                " at most as large as the largest; of several backbones where it is most."
                 if room
                 else ""
             )
