@@ -42,8 +42,8 @@ def show_headroom(console: Console, name: str, results: Path) -> None:
         console.print(make_table(HEADER, rows, title=_title(one), texts=2, breaks=_BREAKS))
     console.print(
         "Headroom: the test AUC that the best allocation gains over the best uniform size of at"
-        " most as many embedding parameters, both retrained on fresh seeds and chosen on validation;"
-        " Student's interval, paired by seed. None: it reaches down to 0.",
+        " most as many embedding parameters, both retrained on fresh seeds and chosen on"
+        " validation; Student's interval, paired by seed. None: it reaches down to 0.",
         soft_wrap=True,
     )
 

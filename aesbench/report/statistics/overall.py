@@ -66,7 +66,7 @@ def overall(evidence: Evidence) -> pd.DataFrame:
         is_budgeted = runs["budget"].notna().any()
         for label, group in groups.items():
             takes_none = (group["takes_budget"] == False).any()  # noqa: E712 - None is neither
-            row = _row(group, None if whole.empty else float(whole.iloc[0]))
+            row = _row(group, None if whole.empty else float(whole.mean()))  # Draws differ in it.
             marks = {name: label in first for name, first in lead.items()}
             flags = {"unbudgeted": bool(takes_none and is_budgeted), **marks}
             rows.append({"place": where, **row, **flags})
