@@ -100,9 +100,9 @@ def _table(evidence: Evidence, found: Found, order: Sequence[str], left_out: int
     shares = {} if evidence.baseline else shares_everywhere(evidence)
     if shares:
         means = [average(_known(shares, method)) for method in order]
-        frame["headroom recovered"] = pd.Series(
-            [None if mean is None else mean.share for mean in means], dtype=object
-        )
+        shown_shares = [None if mean is None else mean.share for mean in means]
+        # Beside the methods: it is of all places, and a narrow page shows it without scrolling.
+        frame.insert(1, "headroom recovered", pd.Series(shown_shares, dtype=object))
         texts["headroom recovered"] = [
             share_text(mean) if mean is not None else _why_none(shares, method)
             for mean, method in zip(means, order, strict=True)
