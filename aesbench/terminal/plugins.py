@@ -23,5 +23,6 @@ def show_plugins(console: Console, registry: Registry[Any]) -> None:
             f"{name}:{preset}" for preset in getattr(plugin, "default_presets", ()) if preset
         ]
         shown = f"{name}\n  = {', '.join(presets)}" if presets else name
-        rows.append((shown, plugin.title, registry.provider(name), settings))
+        title = f"{plugin.title} (sealed)" if getattr(plugin, "sealed", "") else plugin.title
+        rows.append((shown, title, registry.provider(name), settings))
     console.print(make_table(_HEADER, rows, texts=len(_HEADER), breaks=_HEADER))

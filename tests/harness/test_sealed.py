@@ -75,3 +75,12 @@ def test_the_data_can_be_looked_at(sealed, cache_dir, command):
     """``aesbench data`` works as ever."""
     done = CliRunner().invoke(cli, ["data", command, "planted-tiny", "--cache-dir", str(cache_dir)])
     assert done.exit_code == 0, done.output
+
+
+def test_a_list_tells_it_from_the_others(sealed):
+    """By its title; the others have theirs as they are."""
+    shown = CliRunner().invoke(
+        cli, ["list", "datasets"], standalone_mode=False, catch_exceptions=False
+    )
+    text = " ".join(shown.output.split())
+    assert text.count("(sealed)") == 2, "planted-tiny here, and lastfm-tags"
