@@ -22,7 +22,6 @@ from aesbench.datasets.sources.movielens import (
     join,
     year_of,
 )
-from aesbench.datasets.splits import SplitRule
 from aesbench.datasets.writer import DatasetWriter
 
 FOLDER = "ml-100k"
@@ -48,16 +47,12 @@ class ML100K(Source):
             return download_zip(FILES, FOLDER, URL, f"md5:{MD5}", cache)
         return existing_files(FOLDER, data_dir, URL, FILES)
 
-    def split_rule(self) -> SplitRule:
-        """Return the rule of the setting ``split``."""
-        return SplitRule(self.config.split, self.config.split_seed)
-
     def build(self, files: Mapping[str, Path], writer: DatasetWriter) -> None:
         """Join and encode the files."""
         build(
             read(files).lazy(),
             (*STATIC_FIELDS, *TIME_FIELDS),
-            self.split_rule(),
+            self.config.rule,
             writer,
             genres=self.config.genres,
             min_count=self.config.min_count,

@@ -36,9 +36,14 @@ class ML1MStaticConfig:
     min_count: int = 1
 
     def __post_init__(self) -> None:
-        SplitRule("random", self.split_seed)
+        _ = self.rule  # Which checks the seed.
         check_genres(self.genres)
         check_min_count(self.min_count)
+
+    @property
+    def rule(self) -> SplitRule:
+        """The rule that deals the rows."""
+        return SplitRule("random", self.split_seed)
 
 
 class ML1MStatic(Source):
@@ -55,10 +60,6 @@ class ML1MStatic(Source):
             return download_zip(FILES, FOLDER, URL, f"md5:{MD5}", cache)
         return existing_files(FOLDER, data_dir, URL, FILES, JOINED)
 
-    def split_rule(self) -> SplitRule:
-        """Return the random split of rows."""
-        return SplitRule("random", self.config.split_seed)
-
     def build(self, files: Mapping[str, Path], writer: DatasetWriter) -> None:
         """Order and encode the ratings."""
         rows = _read_joined(files["joined"]) if "joined" in files else read(files)
@@ -66,7 +67,7 @@ class ML1MStatic(Source):
         build(
             rows.select(*STATIC_FIELDS, "rating").sort(numbers, maintain_order=True).lazy(),
             STATIC_FIELDS,
-            self.split_rule(),
+            self.config.rule,
             writer,
             genres=self.config.genres,
             min_count=self.config.min_count,

@@ -46,9 +46,14 @@ class MovieLensConfig:
             raise ConfigError(
                 f"unknown split '{self.split}' for MovieLens; expected user-time, time or random"
             )
-        SplitRule(self.split, self.split_seed)
+        _ = self.rule  # Which checks the seed.
         check_genres(self.genres)
         check_min_count(self.min_count)
+
+    @property
+    def rule(self) -> SplitRule:
+        """The rule that deals the rows."""
+        return SplitRule(self.split, self.split_seed)
 
 
 def check_genres(genres: str) -> None:

@@ -113,8 +113,8 @@ class RayWorker:
     def begin(self, job: Job) -> Event:
         """Begin the next job, wherever the driver has its data, and return the first event."""
         with _node_lock(self._cache, self.dataset.name):
-            own = Job.on(self.dataset, job.specs)
-        self._given.append(replace(job, dataset_folder=own.dataset_folder))
+            own = Job.on(self.dataset, job.specs, test=job.test, pack=job.pack)
+        self._given.append(own)
         return next(self.events)
 
     def go_on(self) -> Event:
