@@ -22,13 +22,10 @@ from aesbench.report.statistics.scores import GIVEN
 from aesbench.tabular.build import parquet, table_of
 from aesbench.tabular.card import card_of
 from aesbench.tabular.draws import SEEDS, draw_allocations
-from aesbench.tabular.folders import CARD, TABLE, data_name, place_folder
+from aesbench.tabular.folders import CARD, FOLDER, TABLE, data_name, place_folder
 from aesbench.tabular.headroom import SEEDS as HEADROOM_SEEDS
 from aesbench.tabular.headroom import contests
 from aesbench.tabular.place import TabularPlace, load
-
-FOLDER = "tabular"
-"""Of a results folder, where the records and the places lie."""
 
 _BACKBONES = ("widedeep",)
 

@@ -12,6 +12,9 @@ from typing import Any
 
 from aesbench.core.files import file_name
 
+FOLDER = "tabular"
+"""Of a results folder, where the records and the places lie."""
+
 TABLE = "table.parquet"
 CARD = "card.json"
 

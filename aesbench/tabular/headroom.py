@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from aesbench.core.headroom import FILE, Headroom, read_headroom
+from aesbench.tabular.folders import FOLDER
 from aesbench.tabular.front import Sizes
 from aesbench.tabular.place import SHIPPED, TabularPlace
 
@@ -69,4 +70,4 @@ def known_headrooms(folders: Iterable[Path] = (SHIPPED,)) -> list[Headroom]:
 
 def in_results(results: Path) -> Sequence[Path]:
     """Return where the tabular benchmark lies: of a results folder, then what aesbench ships."""
-    return results / "tabular", SHIPPED
+    return results / FOLDER, SHIPPED

@@ -10,7 +10,8 @@ import pytest
 
 from aesbench.datasets.base import SPLITS
 from aesbench.datasets.sources import flights_3m as source
-from aesbench.datasets.sources.flights_3m import FIELDS, SHA256, Flights3M, Flights3MConfig, checked
+from aesbench.datasets.sources.flights import FlightsConfig
+from aesbench.datasets.sources.flights_3m import FIELDS, SHA256, Flights3M, checked
 from aesbench.datasets.store import prepare
 from aesbench.errors import ConfigError, DataError
 
@@ -50,7 +51,7 @@ def official(tmp_path):
 
 def prepared(folder, cache_dir, **settings):
     """Prepare the data set of a folder."""
-    return prepare(Flights3M(Flights3MConfig(**settings)), data_dir=folder, cache_dir=cache_dir)
+    return prepare(Flights3M(FlightsConfig(**settings)), data_dir=folder, cache_dir=cache_dir)
 
 
 def test_fields_come_from_day_and_route(official, cache_dir, decoded):
@@ -140,7 +141,7 @@ def test_a_file_that_is_no_parquet_is_told(official, cache_dir):
 def test_a_wrong_setting_is_named(settings, message):
     """The message shows the value and what is expected."""
     with pytest.raises(ConfigError, match=message):
-        Flights3MConfig(**settings)
+        FlightsConfig(**settings)
 
 
 def test_the_file_is_downloaded_and_checked(official, served, monkeypatch, tmp_path):

@@ -54,16 +54,15 @@ FIELDS = tuple(name for name in COLUMNS if name != LATE)
 
 @dataclass(frozen=True)
 class FlightsConfig(SplitConfig):
-    """Settings of ``flights``.
+    """Settings of ``flights`` and ``flights-3m``, whose rows lie in time order.
 
     Attributes:
         split: ``random`` (rows), ``day`` (whole days are held out, drawn by the seed) or ``time``
-            (the first 80 % of the year's flights, the next 10 %, the last); 8:1:1.
+            (the first 80 % of the flights, the next 10 %, the last); 8:1:1.
         split_seed: of ``random`` and ``day``; None: the seed of each run draws its own.
         min_count: rarer values of the train split share the out-of-vocabulary id.
     """
 
-    # The rows lie in time order.
     RULES: ClassVar[Mapping[str, str]] = {"random": "random", "day": "group", "time": "order"}
 
 

@@ -11,16 +11,14 @@ was due before midnight and left after it lies on the next day; it cannot be tol
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
 
 import polars as pl
 
 from aesbench.datasets.download import download_file, existing_files
 from aesbench.datasets.encode import LABEL, FieldSpec, encode
 from aesbench.datasets.source import Source
-from aesbench.datasets.sources.split_config import SplitConfig
+from aesbench.datasets.sources.flights import FlightsConfig
 from aesbench.datasets.splits import GROUP
 from aesbench.datasets.writer import DatasetWriter
 from aesbench.errors import DataError
@@ -51,27 +49,13 @@ FIELDS = {
 """{field: how it is made of the columns}."""
 
 
-@dataclass(frozen=True)
-class Flights3MConfig(SplitConfig):
-    """Settings of ``flights-3m``.
-
-    Attributes:
-        split: ``random`` (rows), ``day`` (whole days are held out, drawn by the seed) or ``time``
-            (the first 80 % of the flights, the next 10 %, the last); 8:1:1.
-        split_seed: of ``random`` and ``day``; None: the seed of each run draws its own.
-        min_count: rarer values of the train split share the out-of-vocabulary id.
-    """
-
-    RULES: ClassVar[Mapping[str, str]] = {"random": "random", "day": "group", "time": "order"}
-
-
 class Flights3M(Source):
     """Flights of 2001 in the United States, six fields."""
 
     name = "flights-3m"
     title = "Flights-3M"
-    Config = Flights3MConfig
-    config: Flights3MConfig
+    Config = FlightsConfig
+    config: FlightsConfig
 
     def files(self, data_dir: Path | None, cache: Path) -> Mapping[str, Path]:
         """Find the file of vega-datasets, or download it."""
