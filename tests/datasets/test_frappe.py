@@ -88,17 +88,7 @@ def table():
     return pl.concat(parts)
 
 
-def decode(dataset, split):
-    """Return the rows of a split as text, through the stored vocabularies; null is unseen."""
-    ids = getattr(dataset, split).ids
-    columns = {}
-    for number, field in enumerate(dataset.fields):
-        values = pl.read_parquet(dataset.folder / "vocabulary" / f"{number}.parquet")["value"]
-        columns[field.name] = values.gather(ids[:, number])
-    return pl.DataFrame(columns)
-
-
-def test_the_rows_of_three_files_are_the_three_splits(miniature, cache_dir):
+def test_the_rows_of_three_files_are_the_three_splits(miniature, cache_dir, decoded):
     """Labels and values in the order of the files; every value of train has an id."""
     dataset = prepare(FrappeRedrawn(), data_dir=miniature, cache_dir=cache_dir)
     assert tuple(field.name for field in dataset.fields) == FIELDS
@@ -106,7 +96,7 @@ def test_the_rows_of_three_files_are_the_three_splits(miniature, cache_dir):
         rows = small_rows(split)
         assert getattr(dataset, split).labels.tolist() == [row[0] for row in rows]
         expected = [tuple(map(str, row[1:])) for row in rows]
-        assert decode(dataset, split).rows() == expected
+        assert decoded(dataset, split).rows() == expected
 
 
 def test_the_example_describes_the_same_data(miniature, cache_dir):

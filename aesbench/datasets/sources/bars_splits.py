@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -195,6 +195,17 @@ class AvazuX4(LeaderboardSplit):
     )
 
 
+def _as_they_stand(columns: Sequence[str]) -> LogFormat:
+    """Return the layout of a label and columns that each are a field."""
+    return LogFormat(
+        columns=("label", *columns),
+        label="label",
+        fields=tuple(LogField(name, name) for name in columns),
+        separator=",",
+        header=True,
+    )
+
+
 _FEATURES = tuple(f"feat_{n}" for n in range(1, 23))
 
 
@@ -204,13 +215,7 @@ class AvazuX1(LeaderboardSplit):
     name = "avazu_x1"
     title = "Avazu_x1"
     folder = "Avazu_x1"
-    layout = LogFormat(
-        columns=("label", *_FEATURES),
-        label="label",
-        fields=tuple(LogField(name, name) for name in _FEATURES),
-        separator=",",
-        header=True,
-    )
+    layout = _as_they_stand(_FEATURES)
     min_count = 1
     parts = (
         Part(28_300_276, "f1114a07aea9e996842c71648e0f6395"),
@@ -231,13 +236,7 @@ class FrappeX1(LeaderboardSplit):
     name = "frappe_x1"
     title = "Frappe_x1"
     folder = "Frappe_x1"
-    layout = LogFormat(
-        columns=("label", *_FRAPPE_COLUMNS),
-        label="label",
-        fields=tuple(LogField(name, name) for name in _FRAPPE_COLUMNS),
-        separator=",",
-        header=True,
-    )
+    layout = _as_they_stand(_FRAPPE_COLUMNS)
     min_count = 1
     parts = (
         Part(202_027, "ba7306e6c4fc19dd2cd84f2f0596d158"),
