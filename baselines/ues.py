@@ -40,6 +40,7 @@ class UES(Method):
     title = "UES"
     family = "given"
     trains = False
+    drops_fields = True  # Candidates are nothing to it.
     Config = UESConfig
     # The paper's candidates D and, outside D, its baseline UES-24.
     presets = {str(dim): {"dim": dim} for dim in (2, 8, 16, 24, 32, 64)}

@@ -7,6 +7,7 @@ A method *must* define ``name``, ``title``, ``Config`` and ``search``. It *may* 
 - ``given``: the sizes, where the settings are the sizes;
 - ``inherit``: gives the model to be retrained the weights of the search, for ``--inherit``;
 - ``honours_budget = True``: ``search`` then keeps ``allocation.parameters <= context.budget``;
+- ``drops_fields = True``: 0 may then be among ``context.candidates``;
 - ``presets`` and ``default_presets``, or ``preset``: named settings, as in ``ues:32``;
 - ``space``: which settings ``aesbench tune`` may change, and to what;
 - ``family`` and ``titles``: the kind of method, and what tables call its presets.
@@ -77,7 +78,8 @@ class Context:
     Attributes:
         fields: with their cardinalities and train frequencies.
         train, validation: the rows to search with.
-        candidates: the sizes to choose from, ascending (the paper's D).
+        candidates: the sizes to choose from, ascending (the paper's D); 0, to leave a field out,
+            only for methods that say ``drops_fields``.
         final_dim: the width that the transform maps to (the paper's d_f).
         unification: how mixed sizes enter the backbone when the allocation is retrained.
         budget: the most embedding parameters, or None.
@@ -161,10 +163,15 @@ class Method(ABC):
         titles: {preset: its name there}; else the title with the preset in brackets.
         Config: a frozen dataclass of its settings, every default with its source.
         honours_budget: whether ``search`` keeps to ``context.budget``.
+        drops_fields: whether 0 may be among the candidates: size 0 leaves a field out. A method
+            that has a table for each candidate cannot; one that looks at none need not care.
         trains: whether ``prepare`` or ``search`` trains anything. Where they don't, the runs of
             several seeds may be retrained as one (``--pack``): what was found before a run ends is
             lost with it, which must not be hours of search.
         presets: {preset: settings}; ``name:preset`` on the command line.
+        own_share: {preset: the share of UES-32's parameters that it keeps to by itself}, for
+            presets that are another one at that share: under a budget they would be that one once
+            more, and the study of matched budgets leaves them out.
         default_presets: what the bare name stands for; the empty preset is the plain defaults.
         space: {setting: values to choose from, or a ``Range``}; it holds the default.
     """
@@ -175,8 +182,10 @@ class Method(ABC):
     titles: ClassVar[Mapping[str, str]] = {}
     Config: ClassVar[type]
     honours_budget: ClassVar[bool] = False
+    drops_fields: ClassVar[bool] = False
     trains: ClassVar[bool] = True
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    own_share: ClassVar[Mapping[str, float]] = {}
     default_presets: ClassVar[tuple[str, ...]] = ("",)
     space: ClassVar[Space] = {}
 

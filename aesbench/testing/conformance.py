@@ -123,6 +123,12 @@ def check_multi_valued_field(method: type[Method], preset: str) -> None:
     _search_and_build(method, preset, tiny_context(shapes=(*TINY_SHAPES, ("tags", 9, 3))))
 
 
+def check_zero_candidate(method: type[Method], preset: str) -> None:
+    """A method that says it can leave fields out works where 0 is a candidate."""
+    if method.drops_fields:
+        _search_and_build(method, preset, tiny_context(candidates=(0, 2, 8)))
+
+
 def check_reproducible(method: type[Method], preset: str) -> None:
     """Equal seeds give equal allocations, whether prepared anew or searched a second time.
 
@@ -252,6 +258,7 @@ CHECKS: tuple[Check, ...] = (
     check_allocation,
     check_constant_field,
     check_multi_valued_field,
+    check_zero_candidate,
     check_reproducible,
     check_generators,
     check_budget,
