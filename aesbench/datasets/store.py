@@ -35,6 +35,7 @@ from typing import Any
 import numpy as np
 from filelock import FileLock
 
+from aesbench.core.settings import plain_settings
 from aesbench.datasets.arrays import canonical, processed_hash
 from aesbench.datasets.base import SPLITS, Dataset, Field, Split
 from aesbench.datasets.fingerprint import known_hash
@@ -87,7 +88,7 @@ def prepare(
         role: known_hash(path, cache, lambda share: told("hash", 0, share))
         for role, path in sorted(files.items())
     }
-    settings = asdict(source.config)
+    settings = _settings(source)
     identity = {"format": FORMAT, "name": source.name, "files": raw, "settings": settings}
     if source.provider:  # Changed code may make other data of the same files.
         identity["provider"] = source.provider
@@ -107,7 +108,7 @@ def prepare(
         if number == 0:
             return first
         own, folder = source.drawn(number), _draw_folder(target, number)
-        _ensure(own, files, partial(writer, settings=asdict(own.config)), folder)
+        _ensure(own, files, partial(writer, settings=_settings(own)), folder)
         return open_dataset(folder)
 
     return dataclasses.replace(first, draw=draw)
@@ -115,6 +116,12 @@ def prepare(
 
 _DRAWS_AT_HAND = 2
 """Draws of a split that stay open: on a GPU each lies there whole."""
+
+
+def _settings(source: Source) -> dict[str, Any]:
+    """Return a data set's settings; younger ones only where they are changed."""
+    told = plain_settings(source.config)
+    return {name: value for name, value in asdict(source.config).items() if name in told}
 
 
 def _draw_folder(folder: Path, draw: int) -> Path:
