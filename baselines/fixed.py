@@ -44,6 +44,7 @@ class Fixed(Method):
     family = "given"
     trains = False
     Config = FixedConfig
+    supports_histories = True
 
     @classmethod
     def preset(cls, text: str) -> Mapping[str, Any]:

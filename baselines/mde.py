@@ -115,6 +115,7 @@ class MDE(Method):
     trains = False
     titles = {"value": "MDE", "field": "MDE (field-wise)"}
     Config = MDEConfig
+    supports_histories = True
     honours_budget = True
     presets = {"value": {"form": "value"}, "field": {"form": "field"}}
     default_presets = tuple(presets)

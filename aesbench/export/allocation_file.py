@@ -46,6 +46,7 @@ def allocation_json(record: RunRecord) -> str:
         "parameters": allocation.parameters,
         "share_of_ues_32": share_of_reference(allocation),
         "allocation": allocation.to_dict(),
+        **({"ties": dict(record.ties)} if record.ties else {}),
     }
     return to_json(document) + "\n"
 

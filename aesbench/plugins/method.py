@@ -7,6 +7,7 @@ A method *must* define ``name``, ``title``, ``Config`` and ``search``. It *may* 
 - ``given``: the sizes, where the settings are the sizes;
 - ``inherit``: gives the model to be retrained the weights of the search, for ``--inherit``;
 - ``honours_budget = True``: ``search`` then keeps ``allocation.parameters <= context.budget``;
+- ``supports_histories = True``: it may then run on data sets with histories;
 - ``presets`` and ``default_presets``, or ``preset``: named settings, as in ``ues:32``;
 - ``space``: which settings ``aesbench tune`` may change, and to what;
 - ``family`` and ``titles``: the kind of method, and what tables call its presets.
@@ -75,7 +76,7 @@ class Context:
     a method that asks for evaluations alone runs there unchanged.
 
     Attributes:
-        fields: with their cardinalities and train frequencies.
+        fields: with their cardinalities and train frequencies. Each has a size in an allocation.
         train, validation: the rows to search with.
         candidates: the sizes to choose from, ascending (the paper's D).
         final_dim: the width that the transform maps to (the paper's d_f).
@@ -90,6 +91,9 @@ class Context:
             keeps them beside the record and ``aesbench report --run`` draws them.
         evaluator: answers ``evaluate`` in place of a training, given the allocation.
         spent: what ``evaluate`` has cost so far.
+        histories: what users did before each row; their id columns come after those of the fields,
+            and their vectors are those of the field that each shares. Only for a method that
+            ``supports_histories``; it hands them on to the embeddings that it builds.
     """
 
     fields: tuple[Field, ...]
@@ -107,6 +111,7 @@ class Context:
     trace: Trace = field(default_factory=Trace)
     evaluator: Callable[[Allocation], Evaluation] | None = None
     spent: Spent = field(default_factory=Spent)
+    histories: tuple[Field, ...] = ()
 
     def build_model(self, embedding: FieldEmbedding) -> Backbone:
         """Return the run's backbone on an embedding, freshly initialised, on the run's device."""
@@ -121,6 +126,7 @@ class Context:
             final_dim=self.final_dim,
             table_std=self.train_config.table_std,
             generator=self.generator,
+            histories=self.histories,
         )
 
     def evaluate(
@@ -161,6 +167,8 @@ class Method(ABC):
         titles: {preset: its name there}; else the title with the preset in brackets.
         Config: a frozen dataclass of its settings, every default with its source.
         honours_budget: whether ``search`` keeps to ``context.budget``.
+        supports_histories: whether the models that it trains give a backbone the ``sequences`` of a
+            history, as those of ``context.evaluate`` and ``context.build_embedding`` do.
         trains: whether ``prepare`` or ``search`` trains anything. Where they don't, the runs of
             several seeds may be retrained as one (``--pack``): what was found before a run ends is
             lost with it, which must not be hours of search.
@@ -175,6 +183,7 @@ class Method(ABC):
     titles: ClassVar[Mapping[str, str]] = {}
     Config: ClassVar[type]
     honours_budget: ClassVar[bool] = False
+    supports_histories: ClassVar[bool] = False
     trains: ClassVar[bool] = True
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     default_presets: ClassVar[tuple[str, ...]] = ("",)

@@ -73,6 +73,7 @@ class ScoredSearch(Method):
 
     family = "control"
     honours_budget = True
+    supports_histories = True
     presets = {"quick": {"evaluations": 4}}
 
     @abstractmethod

@@ -19,6 +19,7 @@ from torch import Tensor
 from torch.nn.functional import batch_norm, pad
 
 from aesbench import Context, FieldEmbedding
+from aesbench.models.embedding import normed_like, placed
 from aesbench.search.candidates import CandidateTables, SizeTransforms, sent
 from aesbench_methods.adass.config import AdaSSConfig
 from aesbench_methods.adass.sampling import Draw, Observation
@@ -56,6 +57,7 @@ class SubnetEmbedding(FieldEmbedding):
             scheme=config.scheme,
             table_std=context.train_config.table_std,
             generator=context.generator,
+            histories=context.histories,
         )
         self.normalised = context.unification == "transform"
         own_columns = config.columns == "own" and not self.normalised
@@ -66,6 +68,7 @@ class SubnetEmbedding(FieldEmbedding):
         else:
             self._width = sum(sizes) if own_columns else sizes[-1]
         self.widths = (self._width,) * count
+        self.targets = tuple((field * self._width, self._width) for field in self.tables.shared)
         self._at_once = config.scheme == "shared" and not own_columns
         prefixes = torch.arange(sizes[-1]) < torch.tensor(sizes).unsqueeze(1)
         self.register_buffer("prefixes", prefixes.float(), persistent=False)
@@ -90,6 +93,38 @@ class SubnetEmbedding(FieldEmbedding):
             return self._prefixes_of_largest(ids, [len(part) for part in parts])
         vectors = [self._subnet(part, draw) for part, draw in zip(parts, self.draws, strict=False)]
         return torch.cat(vectors)
+
+    def sequences(self, ids: Tensor) -> list[tuple[Tensor, Tensor]]:
+        """Return the vectors of each history's items, in the size of the field that it shares.
+
+        Those of a dropped field are zero, as its own. Eq. 6 observes a field by its own vectors.
+        """
+        parts = list(zip(ids.chunk(len(self.draws)), self.draws, strict=False))
+        found = []
+        for number in range(len(self.tables.shared)):
+            vectors, masks = zip(*(self._items(*part, number) for part in parts), strict=True)
+            found.append((torch.cat(vectors), torch.cat(masks)))
+        return found
+
+    def _items(self, ids: Tensor, draw: Draw, number: int) -> tuple[Tensor, Tensor]:
+        """Return the vectors ``(rows, items, width)`` of a history in one subnet, and its mask."""
+        field = self.tables.shared[number]
+        size = draw.sizes[field]
+        vectors, inside = self.tables.look_up_history(ids, size, number)
+        if not draw.keep[field]:
+            unified = vectors.new_zeros(len(vectors), self._width)
+        elif not self.normalised:
+            start = self._starts[size]
+            unified = pad(vectors, (start, self._width - start - vectors.shape[1]))
+        else:
+            own = self.tables.look_up(ids, size, [field])  # (rows, 1, size)
+            mapped, target = (
+                self.transforms(part, size, [field]).squeeze(1)
+                for part in (vectors.unsqueeze(1), own)
+            )
+            known = (self.means[size, field], self.variances[size, field])
+            unified = normed_like(mapped, target, None if self.training else known, EPSILON)
+        return placed(unified, inside), inside
 
     def _prefixes_of_largest(self, ids: Tensor, lengths: list[int]) -> Tensor:
         """Return the vectors of all parts of a batch, by one lookup.
