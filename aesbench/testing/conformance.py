@@ -147,6 +147,12 @@ def check_history(method: type[Method], preset: str) -> None:
     _search_and_build(method, preset, replace(context, backbone=backbone))
 
 
+def check_zero_candidate(method: type[Method], preset: str) -> None:
+    """A method that says it can leave fields out works where 0 is a candidate."""
+    if method.drops_fields:
+        _search_and_build(method, preset, tiny_context(candidates=(0, 2, 8)))
+
+
 def check_reproducible(method: type[Method], preset: str) -> None:
     """Equal seeds give equal allocations, whether prepared anew or searched a second time.
 
@@ -281,6 +287,7 @@ CHECKS: tuple[Check, ...] = (
     check_constant_field,
     check_multi_valued_field,
     check_history,
+    check_zero_candidate,
     check_reproducible,
     check_generators,
     check_budget,

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 UES = ("ues:2", "ues:8", "ues:16", "ues:24", "ues:32", "ues:64")
 OTHER_UNIFICATION = ("ues:32+plain", "ues:32+transform")  # One of them is the backbone's own.
 SEARCHED = ("autodim", "autoemb", "esapn")
-PAST_METHODS = ("mde:value", "mde:field", *SEARCHED, "sseds")
+PAST_METHODS = ("mde:quarter", "mde:value", "mde:field", *SEARCHED, "sseds")
 ONE_SHOT = ("adass:r", "adass:e")
 CONTROLS = ("adass:greedy", "adass:random")
 
