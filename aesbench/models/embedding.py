@@ -294,12 +294,12 @@ class MixedEmbedding(FieldEmbedding):
         return found
 
     @torch.no_grad()
-    def set_vectors(self, field: int, vectors: Tensor) -> None:
-        """Copy vectors ``(cardinality, dim)`` of a field with a single block into its table.
+    def set_vectors(self, field: int, vectors: Tensor, block: int = 0) -> None:
+        """Copy the vectors ``(rows, dim)`` of a field's block, most often its only one, into place.
 
-        Those of a field without dimensions are nowhere to be copied to.
+        Those of a block without dimensions are nowhere to be copied to.
         """
-        _, _, dim, first = self.layout[field].blocks[0]
+        _, _, dim, first = self.layout[field].blocks[block]
         if dim:
             table: nn.Embedding = self.tables[str(dim)]  # type: ignore[assignment]
             table.weight[first : first + len(vectors)] = vectors
