@@ -339,11 +339,11 @@ def test_a_history_can_be_by_other_columns_than_the_splits(run, tmp_path):
     frame = pl.DataFrame(COLUMNS).with_columns(pl.Series("day", days), pl.lit("x").alias("all"))
     frame.write_csv(tmp_path / "data.csv")
     changed = 'by = "all"\ntime = "day"\nformat = "%m/%d/%Y"\n'
-    dataset = run('where = "item <> 2"\n' + ORDER + HISTORY + changed)
+    shares = ORDER.replace('rule = "order"', 'rule = "order"\nshares = [6, 4, 4]')
+    dataset = run('where = "item <> 2"\n' + shares + HISTORY + changed)
     kept = [item for item in COLUMNS["item"] if item != "02"]
     found = [row for split in ("train", "validation", "test") for row in histories(dataset, split)]
-    rows = len(dataset.train)
-    assert found == [kept[: min(n, rows)] for n in range(len(kept))]
+    assert found == [kept[: min(n, 6)] for n in range(14)]
 
 
 def test_settings_of_a_history_leave_other_data_as_they_are(tmp_path):

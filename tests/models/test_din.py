@@ -190,7 +190,7 @@ def test_dice_without_a_variance_uses_the_averages(rows):
 
 def test_it_needs_a_history():
     """Data without one are refused with what to do."""
-    with pytest.raises(ConfigError, match='the data set has none; use ml100k-history.*"history"'):
+    with pytest.raises(ConfigError, match='the data set has none; take one that has.*"history"'):
         build(histories=())
 
 
