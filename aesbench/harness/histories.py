@@ -24,8 +24,8 @@ def refuse_unfit(
             if backbone.needs_history:
                 raise ConfigError(
                     f"backbone '{backbone.name}' attends to a history, and data set"
-                    f" '{dataset.name}' has none; use ml100k-history or ml1m-history, or give your"
-                    ' own data a field of kind = "history"'
+                    f" '{dataset.name}' has none; take one that has ('aesbench list datasets' says"
+                    ' so), or give your own data a field of kind = "history"'
                 )
         return
     unfit = sorted({method.name for method in methods if not method.supports_histories})

@@ -155,7 +155,7 @@ class DIN(Backbone):
         super().__init__(fields, embedding, config, generator)
         if not embedding.targets:
             raise ConfigError(
-                "din attends to a history, and the data set has none; use ml100k-history, or give"
+                "din attends to a history, and the data set has none; take one that has, or give"
                 ' your own data a field of kind = "history"'
             )
         self.units = nn.ModuleList(

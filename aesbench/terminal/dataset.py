@@ -70,16 +70,18 @@ def _field_table(dataset: Dataset) -> Table:
 
 def _history_table(dataset: Dataset) -> Table:
     """Of each history: its field, its most items, the mean in each split and the rows without."""
-    header = ["history", "of", "most items", *(f"mean in {split}" for split in SPLITS)]
     rows = []
     first = sum(field.columns for field in dataset.fields)
     for history in dataset.histories:
         own = slice(first, first + history.columns)
         first = own.stop
-        lengths = [(getattr(dataset, split).ids[:, own] >= 0).sum(1) for split in SPLITS]
-        shown = (f"{items.mean():.1f} ({np.mean(items == 0):.1%} of rows 0)" for items in lengths)
-        rows.append((history.name, history.shares, str(history.columns), *shown))
-    return make_table(header, rows, breaks=header)
+        named = (history.name, history.shares, str(history.columns))
+        for split in SPLITS:
+            items = (getattr(dataset, split).ids[:, own] >= 0).sum(1)
+            rows.append((*named, split, f"{items.mean():.1f}", f"{np.mean(items == 0):.2%}"))
+            named = ("", "", "")
+    header = ("history", "of", "most items", "split", "mean items", "rows without")
+    return make_table(header, rows)
 
 
 def unseen_share(ids: np.ndarray[Any, Any], cardinality: int) -> float:

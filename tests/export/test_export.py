@@ -19,6 +19,7 @@ from aesbench.cli import cli
 from aesbench.core.pack import PACK_TOLERANCE
 from aesbench.core.record import write_record
 from aesbench.errors import ConfigError, RecordError
+from aesbench.export.allocation_file import allocation_json
 from aesbench.export.fuxictr import fuxictr_files
 from aesbench.export.model import export_model, load_model
 from aesbench.export.torchrec import torchrec_tables, unfused
@@ -223,6 +224,54 @@ def test_torchrec_tables_are_definitions_in_python(record, monkeypatch):
     ] == [("t0_user", ["user"], 30, 8), ("t1_tags", ["tags"], 9, 2), ("t3_a_b", ["a b"], 5, 32)]
     assert {t["pooling"] for t in made["TABLES"]} == {"mean"}
     assert [size.name for size in unfused(record)] == ["tags"]
+
+
+HISTORIES = (Field("seen", 30, 6, shares="user"), Field("raised", 4, 2, shares="flag"))
+
+
+def test_a_history_is_a_feature_of_its_fields_table(record, monkeypatch):
+    """In TorchRec one table has both; a field of size 0 has none, and neither has its history."""
+    ties = {history.name: history.shares for history in HISTORIES}
+    made = {}
+    text = torchrec_tables(dataclasses.replace(record, ties=ties))
+    exec(compile_with_stand_in(text, monkeypatch), made)
+    assert [t["feature_names"] for t in made["TABLES"]] == [["user", "seen"], ["tags"], ["a b"]]
+    document = json.loads(allocation_json(dataclasses.replace(record, ties=ties)))
+    assert document["ties"] == ties and "ties" not in json.loads(allocation_json(record))
+
+
+@pytest.mark.parametrize("backbone", ["widedeep", "din"])
+def test_fuxictr_shares_the_table_of_a_history(record, backbone):
+    """Its rows count once; averaged, or item by item where the backbone attends to it."""
+    spec = dataclasses.replace(record.spec, backbone=backbone)
+    files = fuxictr_files(dataclasses.replace(record, spec=spec), FIELDS, HISTORIES)
+    document = json.loads(files["feature_map.json"])
+    found = {name: f for entry in document["features"] for name, f in entry.items()}
+    # Its layer looks for the table among the features before.
+    assert list(found) == ["user", "tags", "a b", "seen"] and document["num_fields"] == 4
+    seen = found["seen"]
+    assert (seen["type"], seen["max_len"], seen["share_embedding"]) == ("sequence", 6, "user")
+    assert (seen["vocab_size"], seen["embedding_dim"]) == (31, 8)
+    encoder = None if backbone == "din" else ["layers.MaskedAveragePooling()"]
+    assert seen.get("feature_encoder") == encoder
+    assert document["total_features"] == 31 + 10 + 6 and document["input_length"] == 1 + 3 + 1 + 6
+    assert all("share_embedding" not in found[name] for name in ("user", "tags", "a b"))
+    assert (
+        '"name": "seen", "embedding_dim": 8, "share_embedding": "user"'
+        in (files["feature_specs.yaml"])
+    )
+
+
+def test_fuxictr_reads_a_shared_table(record, tmp_path):
+    """In the library itself both features look their vectors up in one table."""
+    library("fuxictr")
+    features, layers = library("fuxictr.features"), library("fuxictr.pytorch.layers")
+    files = fuxictr_files(record, FIELDS, HISTORIES)
+    path = written(files, tmp_path) / "feature_map.json"
+    own = features.FeatureMap(record.spec.dataset, str(tmp_path))
+    own.load(str(path), {"embedding_dim": 10})
+    tables = layers.FeatureEmbedding(own, 10).embedding_layer.embedding_layers
+    assert tables["seen"] is tables["user"]
 
 
 def test_texts_of_a_record_never_run_as_code(record, monkeypatch):

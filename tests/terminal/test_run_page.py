@@ -59,6 +59,13 @@ def shown(record, traces, width=120) -> str:
     return console.file.getvalue()
 
 
+def test_a_history_is_said_to_have_no_size_of_its_own(record, traces):
+    """Below the sizes; of other data nothing is said."""
+    tied = dataclasses.replace(record, ties={"seen [y]": "item [x]"})
+    assert "seen [y] has the table of item [x]" in shown(tied, traces)
+    assert "has the table of" not in shown(record, traces)
+
+
 def line_of(text, name, number=0) -> list[str]:
     """The cells of the line, of those that begin with a name, of this number."""
     lines = [line for line in text.splitlines() if line.strip().startswith(name)]
