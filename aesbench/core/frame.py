@@ -26,6 +26,11 @@ _METRICS = {
     for split, where in _SPLITS.items()
     for metric, name in (("auc", "AUC"), ("logloss", "LogLoss, in nats,"))
 }
+_INT8 = {
+    "auc": "AUC on the test split with the tables in int8, a scale per row",
+    "logloss": "LogLoss, in nats, of the same",
+    "bytes": "of these tables, with their scales",
+}
 _PARTS = ("embedding", "transform", "wide", "dense")
 _PHASES = ("prepare", "search", "score", "retrain", "evaluate")
 _ALONE = {"retrain": "; missing if in a pack"}
@@ -64,6 +69,7 @@ COLUMNS = {
     "prepare_id": "names the prepared state; equal ids shared one",
     "takes_budget": "whether the method can keep to a budget",
     **_METRICS,
+    **{f"int8_{name}": what for name, what in _INT8.items()},
     **{f"{part}_params": f"trainable parameters: {part}" for part in _PARTS},
     "total_params": "all trainable parameters",
     "param_reduction": "share of the embedding parameters of uniform size 32 that is saved",
@@ -87,13 +93,13 @@ COLUMNS = {
 """{column: what it holds}; what a run lacks is missing."""
 
 REALS = (
-    *("budget_share", *_METRICS, "param_reduction"),
+    *("budget_share", *_METRICS, "int8_auc", "int8_logloss", "param_reduction"),
     *(f"{phase}{unit}" for unit in ("_s", "_cpu_s") for phase in _PHASES),
 )
 COUNTS = (
     *("protocol", "budget", "seed", "search_index", "scored"),
     *(*(f"{part}_params" for part in _PARTS), "total_params", "table_rows", "fields"),
-    *("flops", "pack", "best_epoch", "peak_memory_bytes"),
+    *("int8_bytes", "flops", "pack", "best_epoch", "peak_memory_bytes"),
 )
 FLAGS = ("retrained", "inherited", "takes_budget", "git_dirty")
 """Columns that hold numbers, whole numbers and truths; all others hold text."""
@@ -189,6 +195,8 @@ def _row(record: RunRecord) -> dict[str, object]:
     for name in _METRICS:
         split, _, metric = name.rpartition("_")
         row[name] = record.metrics.get(split, {}).get(metric)
+    for name in _INT8:
+        row[f"int8_{name}"] = record.int8.get(name)
     for part in _PARTS:
         row[f"{part}_params"] = record.parameters.get(part)
     row["total_params"] = sum(record.parameters.values()) or None

@@ -45,6 +45,8 @@ class RunRecord:
             that the spec asks for; sizes as ``sizes_text`` writes them.
         metrics: {validation, test} -> {auc, logloss}; for generated data also
             ``test_expected``, scored against the true probabilities.
+        int8: ``auc`` and ``logloss`` on test of the same model with its tables in int8, a scale per
+            row, after training, and the ``bytes`` of these tables; empty in records older than it.
         epochs: ``epochs`` and ``best_epoch`` of the retraining, and validation after each of them:
             ``history``, its AUC, and ``logloss``, which records older than it lack.
         parameters: trainable parameters: embedding, transform, wide, dense.
@@ -73,6 +75,7 @@ class RunRecord:
     takes_budget: bool | None = None
     scores: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     metrics: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    int8: Mapping[str, float] = field(default_factory=dict)
     epochs: Mapping[str, Any] = field(default_factory=dict)
     parameters: Mapping[str, int] = field(default_factory=dict)
     flops: int | None = None
@@ -140,7 +143,12 @@ class RunRecord:
         Raises:
             RecordError: a metric or a score is none; a run that has such ones has failed.
         """
-        for kind, measured in (("metrics", self.metrics), ("scores", self.scores)):
+        compared = (
+            ("metrics", self.metrics),
+            ("scores", self.scores),
+            ("int8", {"int8": self.int8}),
+        )
+        for kind, measured in compared:
             try:
                 bad = [
                     f"{name} of {where} = {value!r}"

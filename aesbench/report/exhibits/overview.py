@@ -39,6 +39,7 @@ from aesbench.report.statistics.paired import FORMS, clear
 from aesbench.report.statistics.probes import RATE_TABLE, probes
 from aesbench.report.statistics.scores import mean_over_seeds
 from aesbench.report.statistics.verdicts import tally, verdicts
+from aesbench.report.statistics.worth import is_not_worth_it, search_gains
 
 NAME = "overview"
 MOST_ROWS = 25
@@ -250,7 +251,10 @@ def _details(evidence: Evidence, found: Found, order: Sequence[str]) -> Table:
 
 
 def _findings(evidence: Evidence, found: Found, *, is_part: bool) -> list[str]:
-    """Say in at most three sentences who gains, who loses, and what became of claims."""
+    """Say in at most four sentences where no search pays, who gains, who loses, what claims became.
+
+    Against a baseline that was asked for, nothing is said of searching as such.
+    """
     against = (
         evidence.method(evidence.baseline)
         if evidence.baseline
@@ -266,7 +270,30 @@ def _findings(evidence: Evidence, found: Found, *, is_part: bool) -> list[str]:
             + " (paired t-test, Holm over the methods of a place, p below .05).",
             _who(evidence, known, "Clearly below it", -1) + ".",
         ]
-    return [*texts, *_claims(evidence)][:3]
+    in_vain = [] if evidence.baseline else _in_vain(evidence)
+    return [*in_vain, *[*texts, *_claims(evidence)][:3]]
+
+
+def _in_vain(evidence: Evidence) -> list[str]:
+    """Say where no search gains anything over what needs none, and how much at most."""
+    parts = []
+    for place, found in search_gains(evidence).items():
+        if is_not_worth_it(found):
+            best = max(found, key=lambda one: one.high or 0.0)
+            gained, low, high = (
+                shown(value, _signed) for value in (best.difference, best.low, best.high)
+            )
+            parts.append(
+                f"{evidence.place(place)} (of {len(found)} at best {evidence.method(best.search)},"
+                f" {gained} [{low}, {high}] against {evidence.method(best.rival or '')}, n ="
+                f" {best.pairs})"
+            )
+    if not parts:
+        return []
+    return [
+        f"The search is not worth it on {'; '.join(parts)}: none is above the best uniform size or"
+        " rule of at most as many parameters by its 95 % interval."
+    ]
 
 
 def _who(evidence: Evidence, known: Found, what: str, sign: int) -> str:
