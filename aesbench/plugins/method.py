@@ -6,7 +6,8 @@ A method *must* define ``name``, ``title``, ``Config`` and ``search``. It *may* 
 - ``score``: metrics of an allocation with inherited weights, for one-shot methods;
 - ``given``: the sizes, where the settings are the sizes;
 - ``inherit``: gives the model to be retrained the weights of the search, for ``--inherit``;
-- ``honours_budget = True``: ``search`` then keeps ``allocation.parameters <= context.budget``;
+- ``honours_budget = True``: ``search`` then keeps to ``context.budget``, which counts
+  ``allocation.memory_parameters``;
 - ``presets`` and ``default_presets``, or ``preset``: named settings, as in ``ues:32``;
 - ``space``: which settings ``aesbench tune`` may change, and to what;
 - ``family`` and ``titles``: the kind of method, and what tables call its presets.
@@ -80,7 +81,8 @@ class Context:
         candidates: the sizes to choose from, ascending (the paper's D).
         final_dim: the width that the transform maps to (the paper's d_f).
         unification: how mixed sizes enter the backbone when the allocation is retrained.
-        budget: the most embedding parameters, or None.
+        budget: the most embedding parameters, the index of masked tables with them at 4 bytes a
+            parameter (``Allocation.memory_parameters``); or None.
         train_config: the protocol of the retraining; a search may train otherwise.
         device: where to compute.
         generator: a CPU generator, seeded for this stage of this run; draw from nothing else.

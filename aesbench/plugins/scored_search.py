@@ -102,7 +102,7 @@ class ScoredSearch(Method):
             except StopIteration:
                 break
             allocation = Allocation.field_wise(context.fields, sizes)
-            if context.budget is not None and allocation.parameters > context.budget:
+            if context.budget is not None and allocation.memory_parameters > context.budget:
                 in_vain += 1
                 answer = None
                 continue

@@ -112,3 +112,17 @@ def test_the_place_of_most_seeds_is_shown_beside(seeds):
     ]
     assert place_of_most_seeds(gather(records)) == Place("tiny", "widedeep")
     assert place_of_most_seeds(gather([])) is None
+
+
+def test_what_masks_keep_and_cost_stands_in_the_cell(records, masked, make_record, the_only, cells):
+    """Under what was saved, which counts the index; the details have columns of it."""
+    own = [masked(make_record("pruned", seed, auc=0.8)) for seed in (0, 1)]
+    exhibit = the_only(overview.build, [*records, *own])
+    table, details = exhibit.tables
+    assert cells(table)["pruned"][WIDE].endswith("; 39% saved, 3 s; 2,240 kept, index 0.4 kB")
+    assert "kept" not in cells(table)["mine"][WIDE]
+    assert "index that finds them" in table.caption
+    assert cells(details)["pruned"]["index bytes"] == "400"
+    plain = the_only(overview.build, records)
+    assert "index" not in plain.tables[0].caption
+    assert "kept values" not in plain.tables[1].frame
