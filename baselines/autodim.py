@@ -115,6 +115,7 @@ class AutoDim(Method):
     title = "AutoDim"
     family = "search"
     Config = AutoDimConfig
+    supports_histories = True
     presets = {"quick": {"epochs": 2, "architecture_every": 2}}
     space = {
         "architecture_every": (1, 3, 10, 30),
@@ -132,6 +133,7 @@ class AutoDim(Method):
             scheme=config.scheme,
             table_std=protocol.table_std,
             generator=context.generator,
+            histories=context.histories,
         )
         embedding = SoftEmbedding(
             tables, context.final_dim, context.generator, own_transforms=config.own_transforms

@@ -76,7 +76,7 @@ def export(
         from aesbench.harness.stages import data_of
 
         data = data_of(record.spec, _load(record, dataset, **options))
-        files = fuxictr_files(record, data.fields)
+        files = fuxictr_files(record, data.fields, data.histories)
     else:
         from aesbench.export.model import export_model
 

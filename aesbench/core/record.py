@@ -60,6 +60,7 @@ class RunRecord:
         environment: versions, hardware, threads, git commit, time; the pack, if it was in one.
         titles: what tables call its ``method`` (with its preset), ``dataset`` and ``backbone``, and
             the ``family`` of the method; empty in records older than it.
+        ties: {history: the field whose table, and so whose size, it shares}; mostly empty.
         traces: {stage: what it traced}; not part of the record's file, read by ``read_traces``.
         datasheet: what its data set is; not part of the file either, read by ``read_datasheet``.
     """
@@ -81,6 +82,7 @@ class RunRecord:
     providers: Mapping[str, str] = field(default_factory=dict)
     environment: Mapping[str, Any] = field(default_factory=dict)
     titles: Mapping[str, str] = field(default_factory=dict)
+    ties: Mapping[str, str] = field(default_factory=dict)
     traces: Mapping[str, Trace] = field(default_factory=dict, compare=False, repr=False)
     datasheet: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
@@ -98,6 +100,8 @@ class RunRecord:
         """Return the record as plain JSON values."""
         plain = {name: getattr(self, name) for name in self.__dataclass_fields__}
         del plain["traces"], plain["datasheet"]
+        if not self.ties:  # As in the records of data without histories from the first on.
+            del plain["ties"]
         plain["spec"] = self.spec.to_dict()
         plain["allocation"] = self.allocation.to_dict() if self.allocation else None
         return {"schema": SCHEMA, "run_id": self.spec.run_id, **plain}

@@ -72,6 +72,7 @@ def _json(record: RunRecord, allocation: Allocation, masks: str | None) -> str:
             else {}
         ),
         "allocation": allocation.to_dict(),
+        **({"ties": dict(record.ties)} if record.ties else {}),
     }
     return to_json(document) + "\n"
 

@@ -2,7 +2,8 @@
 
 ::
 
-    model.json             the fields in the order of the id columns, the sizes, the backbone
+    model.json             the fields (and histories) in the order of the id columns, the sizes, the
+                           backbone
     weights.safetensors    the state of the model; what masks leave out is zero
     masks.npz              the masks, where the sizes have any
     vocabulary/<n>.parquet what each id of field n stands for, where the data set knows it
@@ -112,6 +113,7 @@ def export_model(
             {"name": field.name, "cardinality": field.cardinality, "columns": field.columns}
             for field in own.fields
         ],
+        **_histories(own),
         "allocation": allocation.to_dict(),
     }
     vocabulary = sorted((own.folder / "vocabulary").glob("*.parquet"))
@@ -123,6 +125,20 @@ def export_model(
     }
     expected = {split: dict(scores) for split, scores in record.metrics.items()}
     return ModelExport(files, measured, expected, record.pack)
+
+
+def _histories(dataset: Dataset) -> dict[str, Any]:
+    """Return what a document says of the histories; nothing where there are none."""
+    described = [
+        {
+            "name": history.name,
+            "cardinality": history.cardinality,
+            "columns": history.columns,
+            "shares": history.shares,
+        }
+        for history in dataset.histories
+    ]
+    return {"histories": described} if described else {}
 
 
 def load_model(folder: str | Path) -> Backbone:
@@ -166,6 +182,7 @@ def _build(backbone: type[Backbone], document: dict[str, Any], allocation: Alloc
         final_dim=document["final_dim"],
         table_std=1.0,
         generator=generator,
+        histories=tuple(Field(**entry) for entry in document.get("histories", ())),
     )
     config: Any = build_config(backbone.Config, document["backbone_config"], backbone.name)
     return backbone(fields, embedding, config, generator)

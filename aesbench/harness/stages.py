@@ -79,6 +79,7 @@ def make_context(
         backbone=backbone,
         progress=progress,
         trace=Trace((len(dataset.fields), len(spec.candidates))),
+        histories=dataset.histories,
     )
 
 

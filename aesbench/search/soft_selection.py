@@ -14,7 +14,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from aesbench.models.embedding import FieldEmbedding
+from aesbench.models.embedding import FieldEmbedding, normed_like, placed, population_of
 from aesbench.search.candidates import CandidateTables, SizeTransforms
 
 
@@ -49,6 +49,7 @@ class SoftEmbedding(FieldEmbedding):
         super().__init__()
         fields, sizes = len(tables.fields), len(tables.candidates)
         self.widths = (final_dim,) * fields
+        self.targets = tuple((field * final_dim, final_dim) for field in tables.shared)
         self.tables = tables
         self.transforms = SizeTransforms(
             tables.candidates, final_dim, generator, fields=fields if own_transforms else None
@@ -72,3 +73,22 @@ class SoftEmbedding(FieldEmbedding):
             vectors = self.bound(norm(mapped.flatten(1)))  # (batch, fields * final_dim)
             total = torch.addcmul(total, vectors, by_component[size])
         return total
+
+    def sequences(self, ids: Tensor) -> list[tuple[Tensor, Tensor]]:
+        """Return the vectors of each history's items: the sums, by the weights of their field."""
+        found = []
+        shared = zip(self.tables.shared, self.targets, strict=True)
+        for number, (field, target) in enumerate(shared):
+            total = self.weights.new_zeros(())
+            for size, norm in enumerate(self.norms):
+                items, inside = self.tables.look_up_history(ids, size, number)
+                own = self.tables.look_up(ids, size, [field])  # (batch, 1, size)
+                mapped, of_batch = (
+                    self.transforms(vectors, size, [field]).squeeze(1)
+                    for vectors in (items.unsqueeze(1), own)
+                )
+                population = population_of(norm, *target)  # type: ignore[arg-type]
+                normed = normed_like(mapped, of_batch, population, norm.eps)  # type: ignore[arg-type]
+                total = total + self.weights[field, size] * self.bound(normed)
+            found.append((placed(total, inside), inside))
+        return found

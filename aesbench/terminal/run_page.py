@@ -45,7 +45,7 @@ def run_page(record: RunRecord, traces: Mapping[str, Trace]) -> Group:
     """Return what a person asks of one run, for a rich console."""
     parts: list[RenderableType] = [escape(line) for line in _facts(record)]
     if record.allocation is not None:
-        parts += ["", sizes_table(record.allocation)]
+        parts += ["", sizes_table(record.allocation), *map(escape, tied(record))]
         change = objective_changes(traces)
         if change is not None:
             parts += ["", objective_table(record.allocation, record.spec.candidates, change)]
@@ -123,6 +123,11 @@ def _mask_cells(mask: Mask | None) -> tuple[str, str, str]:
         return "", "", ""
     index = f"{mask.index_bytes:,} B ({mask.index_format})"
     return f"{mask.rows * mask.dim:,}", f"{mask.kept_rows:,}", index
+
+
+def tied(record: RunRecord) -> list[str]:
+    """Return a line for each history: it has no size of its own."""
+    return [f"{history} has the table of {field}" for history, field in record.ties.items()]
 
 
 def objective_changes(traces: Mapping[str, Trace]) -> Sequence[Sequence[float]] | None:

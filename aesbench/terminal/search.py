@@ -17,7 +17,7 @@ from aesbench.export.allocation_file import (
 )
 from aesbench.report.draw.figure_files import draw
 from aesbench.report.draw.sizes_figure import sizes_figure
-from aesbench.terminal.run_page import sizes_table
+from aesbench.terminal.run_page import sizes_table, tied
 from aesbench.terminal.written import show_written
 
 
@@ -31,7 +31,8 @@ def show_found(console: Console, record: RunRecord, path: Path, *, is_new: bool)
         is_new: whether it was made just now, and its seconds matter.
     """
     spec, allocation = record.spec, found_allocation(record)
-    console.print(run_title(spec), sizes_table(allocation), sep="\n", markup=False)
+    shown = (run_title(spec), sizes_table(allocation), *tied(record))
+    console.print(*shown, sep="\n", markup=False)
     source = f"{sum(record.seconds.values()):.1f} s" if is_new else "taken from its record"
     console.print(
         f"{allocation.memory_parameters:,} embedding parameters{allocation.index_note},"

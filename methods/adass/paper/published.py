@@ -37,7 +37,7 @@ class Capability:
 
 
 TABLE1 = (
-    Capability("MDE", ("mde:value", "mde:field"), "Heuristic", True, "✗", True),
+    Capability("MDE", ("mde:quarter", "mde:value", "mde:field"), "Heuristic", True, "✗", True),
     Capability("AutoDim", ("autodim",), "NAS", False, "Sub", False),
     Capability("AutoEmb", ("autoemb",), "NAS", False, "Sub", False),
     Capability("ESAPN", ("esapn",), "NAS", False, "Sub", False),
@@ -56,7 +56,7 @@ TABLE2 = {
 
 
 _METHODS = (
-    *("ues:32", "ues:24", "mde:value", "autodim", "autoemb", "esapn", "sseds"),
+    *("ues:32", "ues:24", "mde:quarter", "autodim", "autoemb", "esapn", "sseds"),
     *("adass:r", "adass:e"),
 )
 
