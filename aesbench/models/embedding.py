@@ -315,7 +315,7 @@ class MixedEmbedding(FieldEmbedding):
         """Keep what the masks keep, in a buffer ``(rows, dim)`` for each table with any."""
         self.masked_out = allocation.dense_parameters - allocation.parameters
         keeps_of: dict[int, Tensor] = {}
-        for layout, mask in zip(self.layout, allocation.masks, strict=False):
+        for layout, mask in zip(self.layout, allocation.field_masks, strict=True):
             if mask is None:
                 continue
             _, _, dim, first = layout.blocks[0]

@@ -6,7 +6,8 @@ A method *must* define ``name``, ``title``, ``Config`` and ``search``. It *may* 
 - ``score``: metrics of an allocation with inherited weights, for one-shot methods;
 - ``given``: the sizes, where the settings are the sizes;
 - ``inherit``: gives the model to be retrained the weights of the search, for ``--inherit``;
-- ``honours_budget = True``: ``search`` then keeps ``allocation.parameters <= context.budget``;
+- ``honours_budget = True``: ``search`` then keeps to ``context.budget``, which counts
+  ``allocation.memory_parameters``;
 - ``supports_histories = True``: it may then run on data sets with histories;
 - ``drops_fields = True``: 0 may then be among ``context.candidates``;
 - ``presets`` and ``default_presets``, or ``preset``: named settings, as in ``ues:32``;
@@ -83,7 +84,8 @@ class Context:
             only for methods that say ``drops_fields``.
         final_dim: the width that the transform maps to (the paper's d_f).
         unification: how mixed sizes enter the backbone when the allocation is retrained.
-        budget: the most embedding parameters, or None.
+        budget: the most embedding parameters, the index of masked tables with them at 4 bytes a
+            parameter (``Allocation.memory_parameters``); or None.
         train_config: the protocol of the retraining; a search may train otherwise.
         device: where to compute.
         generator: a CPU generator, seeded for this stage of this run; draw from nothing else.
