@@ -45,6 +45,7 @@ class Fixed(Method):
     trains = False
     drops_fields = True  # Candidates are nothing to it.
     Config = FixedConfig
+    supports_histories = True
 
     @classmethod
     def preset(cls, text: str) -> Mapping[str, Any]:

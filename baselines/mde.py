@@ -134,6 +134,7 @@ class MDE(Method):
     trains = False
     titles = {"value": "MDE", "field": "MDE (field-wise)", "quarter": "MDE (25 % saved)"}
     Config = MDEConfig
+    supports_histories = True
     honours_budget = True
     drops_fields = True  # It never does, and snaps to the others.
     presets = {

@@ -42,6 +42,7 @@ class RandomAllocation(Method):
     family = "control"
     trains = False
     Config = RandomConfig
+    supports_histories = True
     honours_budget = True
     drops_fields = True
 

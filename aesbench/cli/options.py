@@ -115,12 +115,12 @@ def size_list(text: str | None) -> list[int] | None:
     return [int(size) for size in names(text)]
 
 
-def seed_list(text: str) -> list[int]:
+def seed_list(text: str, option: str = "--seeds") -> list[int]:
     """Read ``10`` as seeds 0 to 9, and ``3,`` or ``0,3,7`` as those seeds."""
     try:
         seeds = [int(part) for part in names(text)] if "," in text else list(range(int(text)))
     except ValueError:
         seeds = []
     if not seeds or min(seeds) < 0:
-        raise ConfigError(f"--seeds {text}: expected a number of at least 1, or a list: 0,3,7")
+        raise ConfigError(f"{option} {text}: expected a number of at least 1, or a list: 0,3,7")
     return seeds

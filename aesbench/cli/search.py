@@ -66,6 +66,7 @@ def search(
     """
     if out is not None and out.suffix != ".json":
         raise ConfigError(f"--out {out}: expected a file that ends in .json")
+    from aesbench.core.record import with_masks
     from aesbench.harness.grid import plan, without_budget
     from aesbench.harness.studies import proposed_method
     from aesbench.terminal.search import show_found, show_next
@@ -90,6 +91,7 @@ def search(
     if not record.ok:
         return FAILED_RUNS
     path = out or results / "exports" / record.spec.run_id / "allocation.json"
+    record = with_masks(results, record)
     show_found(console, record, path, is_new=bool(outcome.ran))
     own_data = dataset if dataset.endswith(".toml") else None
     places = {"dataset": own_data, "results": results, "data-dir": data_dir, "cache-dir": cache_dir}

@@ -23,6 +23,7 @@ from aesbench.core.trace import Trace
 from aesbench.datasets.base import Dataset
 from aesbench.errors import ConfigError
 from aesbench.harness.environment import describe_environment
+from aesbench.harness.histories import refuse_unfit
 from aesbench.harness.stages import (
     check_allocation,
     data_of,
@@ -128,7 +129,8 @@ class Attempt:
             test: False leaves the test split alone, for the trials of a tuning.
 
         Raises:
-            ConfigError: the spec is for other data or another protocol.
+            ConfigError: the spec is for other data or another protocol, or of a method or backbone
+                that does not work with the histories that the data have or lack.
         """
         if spec.protocol != PROTOCOL:
             raise ConfigError(
@@ -140,6 +142,7 @@ class Attempt:
         self.progress = progress or _silent
         self.environment: dict[str, Any] = {}
         self.dataset = data_of(spec, dataset)
+        refuse_unfit(dataset, [METHODS.get(spec.method)], [BACKBONES.get(spec.backbone)])
         self._device, self._test = device, test
         self._phase, self._peak_bytes = "setup", 0
         self._method: Method | None = None
@@ -259,6 +262,7 @@ class Attempt:
             environment=describe_environment(self._device) | self.environment,
             titles=self._titles,
             traces=self._traces,
+            ties={history.name: history.shares for history in self.dataset.histories},
             **self._facts,
         )
 

@@ -35,6 +35,7 @@ from aesbench.harness.executors.local import (
     WorkerSettings,
     run_jobs,
 )
+from aesbench.harness.histories import refuse_unfit
 from aesbench.harness.packing import PackSize, checked_pack, packed_groups
 from aesbench.harness.recorded import recorded
 from aesbench.harness.sealed import refuse_sealed
@@ -168,13 +169,16 @@ def plan(
 
     Raises:
         ConfigError: a name or setting is unknown, a value is out of range, the data set is sealed,
-            or a method has no weights to inherit or to score with, or cannot leave a field out.
+            a method or backbone does not work with the histories that it has or lacks, or a method
+            has no weights to inherit or to score with, or cannot leave a field out.
     """
     refuse_sealed(dataset.name)
     settings = settings or {}
     require_int(searches, "searches", 1)
     choices = [choice for text in methods for choice in choose(text, settings)]
     check_owners(settings, [*(c.method.name for c in choices), *backbones, "train", dataset.name])
+    chosen = [choice.method for choice in choices]
+    refuse_unfit(dataset, chosen, [BACKBONES.get(name) for name in backbones])
     if inherit:
         _check_can(
             choices,

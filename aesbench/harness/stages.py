@@ -80,6 +80,7 @@ def make_context(
         backbone=backbone,
         progress=progress,
         trace=Trace((len(dataset.fields), len(spec.candidates))),
+        histories=dataset.histories,
     )
 
 
@@ -103,11 +104,12 @@ def check_allocation(allocation: object, method: Method, context: Context) -> No
             f"{method.name}.search returned {type(allocation).__name__}; return an Allocation"
         )
     allocation.check_fits(context.fields)
-    over = context.budget is not None and allocation.parameters > context.budget
+    over = context.budget is not None and allocation.memory_parameters > context.budget
     if over and method.honours_budget:
         raise AllocationError(
-            f"{method.name} says that it honours budgets, yet returned {allocation.parameters}"
-            f" embedding parameters for a budget of {context.budget}"
+            f"{method.name} says that it honours budgets, yet returned"
+            f" {allocation.memory_parameters} embedding parameters for a budget of"
+            f" {context.budget}{allocation.index_note}"
         )
 
 

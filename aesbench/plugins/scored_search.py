@@ -73,6 +73,7 @@ class ScoredSearch(Method):
 
     family = "control"
     honours_budget = True
+    supports_histories = True
     drops_fields = True
     presets = {"quick": {"evaluations": 4}}
 

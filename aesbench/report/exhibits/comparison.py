@@ -36,6 +36,7 @@ from aesbench.report.statistics.contenders import (
     differences,
     line_up,
 )
+from aesbench.report.statistics.gains import MASKED
 from aesbench.report.statistics.headroom import (
     NO_HEADROOM,
     RECOVERED,
@@ -121,6 +122,11 @@ def _scores(evidence: Evidence, paper: Paper, place: Place, rows: Rows) -> Table
     )
     sizes = [size for row in rows if row.key == REFERENCE for size in row.runs["total_params"]]
     whole = sum(sizes) / len(sizes) if sizes else 0  # Draws of the split differ in it.
+    of_masks = {
+        name: [mean_over_seeds(row.runs, measure) for row in rows]
+        for name, measure in (("kept values", "kept_values"), ("index bytes", "index_bytes"))
+        if any(row.runs[measure].notna().any() for row in rows)
+    }
     frame = pd.DataFrame(
         {
             "method": [row.key for row in rows],
@@ -128,6 +134,7 @@ def _scores(evidence: Evidence, paper: Paper, place: Place, rows: Rows) -> Table
             **spread("AUC", auc),
             **spread("LogLoss", loss),
             "embedding params": [mean_over_seeds(row.runs, "embedding_params") for row in rows],
+            **of_masks,
             "P-R embedding": [mean_over_seeds(row.runs, "param_reduction") for row in rows],
             "P-R model": [1 - m.mean / whole if m and whole else None for m in model],
         },
@@ -161,13 +168,14 @@ def _scores(evidence: Evidence, paper: Paper, place: Place, rows: Rows) -> Table
             " its mean validation AUC."
             + (f" {paper.title} gives neither n nor spread." if published else "")
             + (f" {INT8}" if "AUC int8" in frame else "")
+            + (f" {MASKED}" if of_masks else "")
             + (f" {RECOVERED}" if shares is not None else "")
         ),
         frame=frame,
         forms={
             **forms,
-            **{"embedding params": COUNT, "int8 bytes": COUNT, "AUC int8": AUC},
-            **{"paper AUC": AUC, "paper LogLoss": AUC},
+            **dict.fromkeys(("embedding params", "int8 bytes", *of_masks), COUNT),
+            **{"AUC int8": AUC, "paper AUC": AUC, "paper LogLoss": AUC},
         },
         texts={
             "method": [row.name for row in rows],

@@ -25,7 +25,7 @@ from aesbench.plugins.exhibit import (
 )
 from aesbench.plugins.paper import Place
 from aesbench.report.statistics.contenders import BEST, competitions, line_up
-from aesbench.report.statistics.gains import gains
+from aesbench.report.statistics.gains import MASKED, gains
 from aesbench.report.statistics.headroom import (
     NO_HEADROOM,
     RECOVERED,
@@ -140,6 +140,7 @@ def _table(evidence: Evidence, found: Found, order: Sequence[str], left_out: int
             " uniform size that ran is held against the smallest of these, which is then named;"
             " a tuned one against tuned sizes, if any ran."
             f" A dash: there is nothing to compare.{hidden}"
+            + (f" {MASKED}" if any(_has_masks(own) for own in found.values()) else "")
             + (f" {RECOVERED} The mean over the places that have one." if shares else "")
             + without_model
         ),
@@ -148,6 +149,10 @@ def _table(evidence: Evidence, found: Found, order: Sequence[str], left_out: int
         notes=notes,
         tints=tints,
     )
+
+
+def _has_masks(own: pd.DataFrame) -> bool:
+    return bool(own["kept values"].notna().any())
 
 
 def _known(shares: Mapping[Place, Shares], method: str) -> list[Recovered]:
@@ -192,6 +197,8 @@ def _note(row: Mapping[str, Any], name: Callable[[str], str]) -> str:
         lines.append(f"against {name(row['rival'])}, larger")
     if row.get("seeds"):
         lines.append(f"{shown(row['P-R'], '{:.0%}')} saved, {_seconds(row['search s'])}")
+    if not is_missing(row.get("kept values")):
+        lines.append(f"{row['kept values']:,.0f} kept, index {row['index bytes'] / 1000:,.1f} kB")
     if row.get("failed"):
         lines.append(f"{row['failed']} failed")
     return "\n".join(lines)
@@ -229,7 +236,9 @@ def _details(evidence: Evidence, found: Found, order: Sequence[str]) -> Table:
         rows.insert(1, "place", evidence.place(place))
         parts.append(rows)
     frame = pd.concat(parts, ignore_index=True)
-    names = ["method", "place", "rival", "larger", *FORMS, "P-R", "search s", "seeds", "failed"]
+    of_masks = ["kept values", "index bytes"] if _has_masks(frame) else []
+    names = ["method", "place", "rival", "larger", *FORMS, "P-R", *of_masks, "search s", "seeds"]
+    names.append("failed")
     return Table(
         name=f"{NAME}-tests",
         title="The same, tested",
@@ -238,7 +247,11 @@ def _details(evidence: Evidence, found: Found, order: Sequence[str]) -> Table:
             " methods of a place; the columns as in the tables of differences."
         ),
         frame=frame[names],
-        forms={**FORMS, "P-R": SHARE, "search s": "{:.1f}", "seeds": COUNT, "failed": COUNT},
+        forms={
+            **FORMS,
+            **{"P-R": SHARE, "search s": "{:.1f}"},
+            **dict.fromkeys((*of_masks, "seeds", "failed"), COUNT),
+        },
         texts={
             "method": [evidence.method(method) for method in frame["method"]],
             "rival": [

@@ -35,6 +35,7 @@ PAPER = Paper(
         "autoemb": "AutoEmb",
         "esapn": "ESAPN",
         "amtl": "AMTL",
+        "amtl:sizes": "AMTL (sizes)",
         "pep": "PEP",
         "sseds": "SSEDS",
         "adass": "AdaS&S",

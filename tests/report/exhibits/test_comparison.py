@@ -258,3 +258,17 @@ def test_int8_tables_stand_beside_where_all_runs_of_a_row_have_them(seeds, the_o
     older = tables_of(the_only(comparison.build, [*seeds("ues:32", 0.8), *seeds("ues:16", 0.81)]))
     assert "AUC int8" not in older["comparison-tiny-widedeep"].frame
     assert "eight bits" not in older["comparison-tiny-widedeep"].caption
+
+
+def test_scores_show_what_masks_keep_and_cost(seeds, make_record, masked, table3, values):
+    """Beside the parameters, which hold both; a place without masks has no such columns."""
+    plain = seeds("ues:32", 0.80, dataset="ml100k", noise=0)
+    own = [masked(make_record("adass:e", seed, dataset="ml100k")) for seed in (0, 1)]
+    table = tables_of(table3([*plain, *own]))["table3-ml100k-widedeep"]
+    found = values(table)["AdaS&S-E"]
+    assert (found["embedding params"], found["kept values"], found["index bytes"]) == (
+        2340, 2240, 400,
+    )  # fmt: skip
+    assert "index that finds them" in table.caption
+    table = tables_of(table3(plain))["table3-ml100k-widedeep"]
+    assert "kept values" not in table.frame and "index" not in table.caption

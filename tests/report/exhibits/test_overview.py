@@ -174,3 +174,17 @@ def test_nothing_is_said_of_searching_against_a_baseline(seeds, sizes, rule):
     records = [*sizes, *rule, *seeds("mine", 0.79, n=6, noise=0.5)]
     (exhibit,) = overview.build(gather(records, View(baseline="ues:32")))
     assert not any("not worth it" in text for text in exhibit.findings)
+
+
+def test_what_masks_keep_and_cost_stands_in_the_cell(records, masked, make_record, the_only, cells):
+    """Under what was saved, which counts the index; the details have columns of it."""
+    own = [masked(make_record("pruned", seed, auc=0.8)) for seed in (0, 1)]
+    exhibit = the_only(overview.build, [*records, *own])
+    table, details = exhibit.tables
+    assert cells(table)["pruned"][WIDE].endswith("; 39% saved, 3 s; 2,240 kept, index 0.4 kB")
+    assert "kept" not in cells(table)["mine"][WIDE]
+    assert "index that finds them" in table.caption
+    assert cells(details)["pruned"]["index bytes"] == "400"
+    plain = the_only(overview.build, records)
+    assert "index" not in plain.tables[0].caption
+    assert "kept values" not in plain.tables[1].frame
