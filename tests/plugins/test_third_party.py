@@ -70,8 +70,8 @@ def test_it_is_found_by_its_entry_point(outside):
 def test_it_runs_and_is_recorded_as_its_own_packages(outside, tmp_path):
     """A search, a retraining, and a record that says who provides the method."""
     done = outside(
-        "-m", "aesbench", "run", "--methods", "dimgrow", "--dataset", "planted-tiny", "--seeds", "1",
-        "--set", "dimgrow.epochs=2", "--set", "train.epochs=1", "--results", "mine",
+        "-m", "aesbench", "run", "--methods", "dimgrow", "--dataset", "planted-tiny",
+        "--seeds", "1", "--set", "dimgrow.epochs=2", "--set", "train.epochs=1", "--results", "mine",
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     (path,) = (tmp_path / "mine" / "records").rglob("*.json")
