@@ -43,6 +43,7 @@ class Fixed(Method):
     title = "Fixed sizes"
     family = "given"
     trains = False
+    drops_fields = True  # Candidates are nothing to it.
     Config = FixedConfig
     supports_histories = True
 

@@ -40,6 +40,7 @@ class UES(Method):
     title = "UES"
     family = "given"
     trains = False
+    drops_fields = True  # Candidates are nothing to it.
     Config = UESConfig
     supports_histories = True
     # The paper's candidates D and, outside D, its baseline UES-24.

@@ -1,6 +1,7 @@
 """A run in progress: prepare, search, retrain, evaluate, and the record of it.
 
-The test split is touched here and nowhere else, once per retrained model. A failing method becomes
+The test split is touched here and nowhere else, once per retrained model and once more with its
+tables in eight bits, which chooses nothing. A failing method becomes
 a record with its traceback; it never takes anything else down.
 """
 
@@ -29,6 +30,7 @@ from aesbench.harness.stages import (
     make_context,
     prepare_key_of,
     retrain,
+    score_int8,
     score_random,
     score_test,
 )
@@ -234,7 +236,7 @@ class Attempt:
         """Return what a run with the same state and sizes may take over; None if it failed."""
         if self._error:
             return None
-        names = ("metrics", "epochs", "parameters", "flops")
+        names = ("metrics", "int8", "epochs", "parameters", "flops")
         both: tuple[str, ...] = ("retrain", "evaluate")
         phases = [name for name in both if name in self.watch.seconds]
         costs = {name: (self.watch.seconds[name], self.watch.cpu_seconds[name]) for name in phases}
@@ -305,9 +307,11 @@ class Attempt:
             with self.timed("evaluate"):
                 measured |= score_test(self.dataset, predict(model, self.dataset.test))
         self._phase = "accounting"
+        int8 = score_int8(self.dataset, model) if self._test else {}  # No cost of the model's.
         samples = torch.from_numpy(self.dataset.train.ids[:FLOPS_SAMPLES])
         self._facts |= {
             "metrics": measured,
+            "int8": int8,
             "epochs": {
                 "epochs": result.epochs,
                 "best_epoch": result.best_epoch,

@@ -30,6 +30,8 @@ class FieldEmbedding(nn.Module):
             the initial scale of DeepFM's interaction term.
         has_fixed_shapes: whether all tensors of ``forward`` are shaped by the shape of ``ids``
             alone, whatever the ids are, so that a GPU can replay a step (``capture.py``).
+        masked_out: how many values of the tables a mask leaves out: they stay zero, and are no
+            parameters.
         targets: of each history, in the data set's order, where the vector of the field that it
             shares begins in that row, and how wide it is; 0 where the field has no vector. What
             ``sequences`` returns is as wide.
@@ -39,6 +41,7 @@ class FieldEmbedding(nn.Module):
     targets: tuple[tuple[int, int], ...] = ()
     normalised: bool = False
     has_fixed_shapes: bool = False
+    masked_out: int = 0
 
     def forward(self, ids: Tensor) -> Tensor:
         """Map ``ids (batch, columns)`` to vectors ``(batch, sum(widths))``.
@@ -154,6 +157,9 @@ class MixedEmbedding(FieldEmbedding):
     per field and component: statistics over all fields together would let frequent large vectors
     decide the scale of the others.
 
+    A masked field's vectors are taken times its mask: what is left out starts as zero, has no
+    gradient, hence no decay, and stays zero. What is kept starts as it would without the mask.
+
     A history has no size: its items are looked up, mapped and normalised as its field's values are.
     """
 
@@ -211,6 +217,7 @@ class MixedEmbedding(FieldEmbedding):
         self.tables = nn.ModuleDict(
             {str(dim): make_table(rows_of[dim], dim, table_std, generator) for dim in dims}
         )
+        self._set_masks(allocation)
         self.transforms = nn.ModuleDict()
         if self.normalised:
             for dim in dims:
@@ -263,7 +270,7 @@ class MixedEmbedding(FieldEmbedding):
         vectors = []
         for dim in self._simple_dims:
             chosen = ids if self._takes_all else ids.index_select(1, self._buffer("columns", dim))
-            found = self.tables[str(dim)](chosen + self._buffer("offsets", dim))
+            found = self._rows_of(dim, chosen + self._buffer("offsets", dim))
             if self.normalised:
                 found = self.transforms[str(dim)](found)
             vectors.append(found.flatten(1))  # (batch, fields of this dimension * width)
@@ -287,21 +294,50 @@ class MixedEmbedding(FieldEmbedding):
         return found
 
     @torch.no_grad()
-    def set_vectors(self, field: int, vectors: Tensor) -> None:
-        """Copy vectors ``(cardinality, dim)`` of a field with a single block into its table.
+    def set_vectors(self, field: int, vectors: Tensor, block: int = 0) -> None:
+        """Copy the vectors ``(rows, dim)`` of a field's block, most often its only one, into place.
 
-        Those of a field without dimensions are nowhere to be copied to.
+        Those of a block without dimensions are nowhere to be copied to.
         """
-        _, _, dim, first = self.layout[field].blocks[0]
+        _, _, dim, first = self.layout[field].blocks[block]
         if dim:
             table: nn.Embedding = self.tables[str(dim)]  # type: ignore[assignment]
             table.weight[first : first + len(vectors)] = vectors
+            self._clear(dim)
 
     @torch.no_grad()
     def set_transform(self, dim: int, layer: nn.Linear) -> None:
         """Copy the layer that maps a dimension to the final one, where vectors are so mapped."""
         if self.normalised and str(dim) in self.transforms:
             self.transforms[str(dim)].load_state_dict(layer.state_dict())
+
+    def _set_masks(self, allocation: Allocation) -> None:
+        """Keep what the masks keep, in a buffer ``(rows, dim)`` for each table with any."""
+        self.masked_out = allocation.dense_parameters - allocation.parameters
+        keeps_of: dict[int, Tensor] = {}
+        for layout, mask in zip(self.layout, allocation.field_masks, strict=True):
+            if mask is None:
+                continue
+            _, _, dim, first = layout.blocks[0]
+            shape = self.tables[str(dim)].weight.shape
+            keeps = keeps_of.setdefault(dim, torch.ones(shape, dtype=torch.bool))  # type: ignore[arg-type]
+            keeps[first : first + layout.rows] = torch.from_numpy(mask.values())
+        self._masked_dims = tuple(keeps_of)
+        for dim, keeps in keeps_of.items():
+            self.register_buffer(f"keeps_{dim}", keeps, persistent=False)
+            self._clear(dim)
+
+    @torch.no_grad()
+    def _clear(self, dim: int) -> None:
+        """Make what the masks of a table leave out zero."""
+        if dim in self._masked_dims:
+            table: nn.Embedding = self.tables[str(dim)]  # type: ignore[assignment]
+            table.weight.masked_fill_(~self._buffer("keeps", dim), 0)
+
+    def _rows_of(self, dim: int, rows: Tensor) -> Tensor:
+        """Return the vectors of rows ``(...)`` of the table of a dimension, ``(..., dim)``."""
+        found: Tensor = self.tables[str(dim)](rows)
+        return found * self._buffer("keeps", dim)[rows] if dim in self._masked_dims else found
 
     def _look_up(self, part: FieldLayout, ids: Tensor) -> Tensor:
         """Return the mean vector ``(batch, width)`` of a field with several blocks or columns."""
@@ -311,7 +347,7 @@ class MixedEmbedding(FieldEmbedding):
             if dim == 0:
                 continue
             inside = (own >= start) & (own < stop)
-            found = self.tables[str(dim)](own[inside] + (offset - start))
+            found = self._rows_of(dim, own[inside] + (offset - start))
             key = self.transform_of(part, dim)
             if key in self.transforms:
                 found = self.transforms[key](found)

@@ -6,8 +6,10 @@ A method *must* define ``name``, ``title``, ``Config`` and ``search``. It *may* 
 - ``score``: metrics of an allocation with inherited weights, for one-shot methods;
 - ``given``: the sizes, where the settings are the sizes;
 - ``inherit``: gives the model to be retrained the weights of the search, for ``--inherit``;
-- ``honours_budget = True``: ``search`` then keeps ``allocation.parameters <= context.budget``;
+- ``honours_budget = True``: ``search`` then keeps to ``context.budget``, which counts
+  ``allocation.memory_parameters``;
 - ``supports_histories = True``: it may then run on data sets with histories;
+- ``drops_fields = True``: 0 may then be among ``context.candidates``;
 - ``presets`` and ``default_presets``, or ``preset``: named settings, as in ``ues:32``;
 - ``space``: which settings ``aesbench tune`` may change, and to what;
 - ``family`` and ``titles``: the kind of method, and what tables call its presets.
@@ -78,10 +80,12 @@ class Context:
     Attributes:
         fields: with their cardinalities and train frequencies. Each has a size in an allocation.
         train, validation: the rows to search with.
-        candidates: the sizes to choose from, ascending (the paper's D).
+        candidates: the sizes to choose from, ascending (the paper's D); 0, to leave a field out,
+            only for methods that say ``drops_fields``.
         final_dim: the width that the transform maps to (the paper's d_f).
         unification: how mixed sizes enter the backbone when the allocation is retrained.
-        budget: the most embedding parameters, or None.
+        budget: the most embedding parameters, the index of masked tables with them at 4 bytes a
+            parameter (``Allocation.memory_parameters``); or None.
         train_config: the protocol of the retraining; a search may train otherwise.
         device: where to compute.
         generator: a CPU generator, seeded for this stage of this run; draw from nothing else.
@@ -169,10 +173,15 @@ class Method(ABC):
         honours_budget: whether ``search`` keeps to ``context.budget``.
         supports_histories: whether the models that it trains give a backbone the ``sequences`` of a
             history, as those of ``context.evaluate`` and ``context.build_embedding`` do.
+        drops_fields: whether 0 may be among the candidates: size 0 leaves a field out. A method
+            that has a table for each candidate cannot; one that looks at none need not care.
         trains: whether ``prepare`` or ``search`` trains anything. Where they don't, the runs of
             several seeds may be retrained as one (``--pack``): what was found before a run ends is
             lost with it, which must not be hours of search.
         presets: {preset: settings}; ``name:preset`` on the command line.
+        own_share: {preset: the share of UES-32's parameters that it keeps to by itself}, for
+            presets that are another one at that share: under a budget they would be that one once
+            more, and the study of matched budgets leaves them out.
         default_presets: what the bare name stands for; the empty preset is the plain defaults.
         space: {setting: values to choose from, or a ``Range``}; it holds the default.
     """
@@ -184,8 +193,10 @@ class Method(ABC):
     Config: ClassVar[type]
     honours_budget: ClassVar[bool] = False
     supports_histories: ClassVar[bool] = False
+    drops_fields: ClassVar[bool] = False
     trains: ClassVar[bool] = True
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    own_share: ClassVar[Mapping[str, float]] = {}
     default_presets: ClassVar[tuple[str, ...]] = ("",)
     space: ClassVar[Space] = {}
 

@@ -11,7 +11,7 @@ from rich.console import Console
 from aesbench.core.files import write_atomically
 from aesbench.core.record import RunRecord, run_title
 from aesbench.export.allocation_file import (
-    allocation_json,
+    allocation_files,
     found_allocation,
     share_of_reference,
 )
@@ -26,7 +26,7 @@ def show_found(console: Console, record: RunRecord, path: Path, *, is_new: bool)
 
     Args:
         console: where to.
-        record: of the search.
+        record: of the search, its masks with their values.
         path: the .json file.
         is_new: whether it was made just now, and its seconds matter.
     """
@@ -35,10 +35,11 @@ def show_found(console: Console, record: RunRecord, path: Path, *, is_new: bool)
     console.print(*shown, sep="\n", markup=False)
     source = f"{sum(record.seconds.values()):.1f} s" if is_new else "taken from its record"
     console.print(
-        f"{allocation.parameters:,} embedding parameters,"
+        f"{allocation.memory_parameters:,} embedding parameters{allocation.index_note},"
         f" {share_of_reference(allocation):.2%} of UES-32's; {source}"
     )
-    files = {path: allocation_json(record).encode()}
+    own = allocation_files(record, path.stem)
+    files = {path.with_name(name): content for name, content in own.items()}
     for suffix, content in draw(sizes_figure(spec, allocation)).items():
         files[path.with_suffix(f".{suffix}")] = content
     for place, content in files.items():

@@ -36,6 +36,7 @@ class _LookedUp:
     fields: list[int]
     vectors: Tensor  # (rows, fields, width)
     used: Tensor  # (subnets, fields, width), 1 where a subnet has a component, else 0.
+    normed: Tensor  # (subnets, fields, width), 1 where a component counts in the norm of Ė.
     lengths: list[int]  # The rows of each subnet.
 
 
@@ -80,6 +81,8 @@ class SubnetEmbedding(FieldEmbedding):
         self.variances: Tensor
         self.draws: list[Draw] = [Draw((0,) * count, (True,) * count)]
         self.observe = False
+        # The letter of Eq. 6 takes the norm of what ES chose, before FS drops fields (Eq. 4).
+        self._norms_dropped = config.importance == "raw"
         self._looked_up: list[_LookedUp] = []
 
     def forward(self, ids: Tensor) -> Tensor:
@@ -134,10 +137,13 @@ class SubnetEmbedding(FieldEmbedding):
         draws = self.draws[: len(lengths)]
         sizes = sent([draw.sizes for draw in draws], ids.device)
         keep = sent([draw.keep for draw in draws], ids.device).unsqueeze(2)
-        used = self.prefixes[sizes] * keep  # (draws, fields, largest size)
+        chosen = self.prefixes[sizes]  # (draws, fields, largest size)
+        used = chosen * keep
         if self.observe:
             largest.retain_grad()
-            self._looked_up = [_LookedUp(list(range(len(self.widths))), largest, used, lengths)]
+            fields = list(range(len(self.widths)))
+            normed = chosen if self._norms_dropped else used
+            self._looked_up = [_LookedUp(fields, largest, used, normed, lengths)]
         if not self.normalised:
             return _masked(largest, used, lengths).flatten(1)
         weights, biases = self.transforms.padded()
@@ -159,11 +165,23 @@ class SubnetEmbedding(FieldEmbedding):
                 found.append(self.unified(ids, size, fields))
                 order += fields
         dropped = [i for i, kept in enumerate(draw.keep) if not kept]
+        if dropped and self.observe and self._norms_dropped:
+            self._observe_dropped(ids, draw.sizes, dropped)
         if dropped:
             # After the normalisation, and without 1/p: a dropped field says nothing.
             found.append(torch.zeros(len(ids), len(dropped), self._width, device=ids.device))
         place = sent(order + dropped, ids.device).argsort()
         return torch.cat(found, 1).index_select(1, place).flatten(1)
+
+    @torch.no_grad()
+    def _observe_dropped(self, ids: Tensor, sizes: Sequence[int], dropped: Sequence[int]) -> None:
+        """Keep the vectors of fields that a subnet leaves out, which have a norm all the same."""
+        for field in dropped:
+            vectors = self.tables.look_up(ids, sizes[field], [field])  # (rows, 1, size)
+            counted = torch.ones((1, *vectors.shape[1:]), device=ids.device)
+            self._looked_up.append(
+                _LookedUp([field], vectors, torch.zeros_like(counted), counted, [len(ids)])
+            )
 
     def unified(self, ids: Tensor, size: int, fields: Sequence[int]) -> Tensor:
         """Return the vectors ``(batch, fields, width)`` of these fields, all of one size."""
@@ -171,7 +189,7 @@ class SubnetEmbedding(FieldEmbedding):
         if self.observe:
             vectors.retain_grad()
             used = torch.ones((1, *vectors.shape[1:]), device=ids.device)
-            self._looked_up.append(_LookedUp(list(fields), vectors, used, [len(ids)]))
+            self._looked_up.append(_LookedUp(list(fields), vectors, used, used, [len(ids)]))
         if not self.normalised:
             start = self._starts[size]
             return pad(vectors, (start, self._width - start - vectors.shape[2]))
@@ -210,12 +228,10 @@ class SubnetEmbedding(FieldEmbedding):
         """Return what Eq. 6 needs of the step whose gradients have just been computed."""
         totals = torch.zeros(3, len(self.widths))
         for part in self._looked_up:
-            gradient = part.vectors.grad
-            if gradient is None:
-                continue
-            vectors = _masked(part.vectors.detach(), part.used, part.lengths)
+            if part.vectors.grad is not None:
+                totals[0, part.fields] += part.vectors.grad.abs().sum((0, 2)).cpu()
+            vectors = _masked(part.vectors.detach(), part.normed, part.lengths)
             entries = part.used.sum(2) * sent(part.lengths, vectors.device).unsqueeze(1)
-            totals[0, part.fields] += gradient.abs().sum((0, 2)).cpu()
             totals[1, part.fields] += vectors.abs().sum((0, 2)).cpu()
             totals[2, part.fields] += entries.sum(0).cpu()
         return Observation(gradient=totals[0], magnitude=totals[1], entries=totals[2])

@@ -17,7 +17,7 @@ import aesbench
 from aesbench import Allocation, Block, Field, RunRecord
 from aesbench.cli import cli
 from aesbench.core.pack import PACK_TOLERANCE
-from aesbench.core.record import write_record
+from aesbench.core.record import mask_path, write_record
 from aesbench.errors import ConfigError, RecordError
 from aesbench.export.allocation_file import allocation_json
 from aesbench.export.fuxictr import fuxictr_files
@@ -26,6 +26,7 @@ from aesbench.export.torchrec import torchrec_tables, unfused
 from aesbench.harness.grid import plan
 from aesbench.harness.runner import run, run_packed
 from aesbench.models.training import predict
+from aesbench.plugins.registry import load_plugin
 from aesbench.terminal.export import show_comparison
 
 QUICK = {"train": {"epochs": "1"}}
@@ -62,10 +63,15 @@ def library(name):
             pytest.skip(f"{name} is not installed: {error}")
 
 
+MASKED = Path(__file__).parents[1] / "plugin_files" / "masked.py"
+
+
 @pytest.mark.parametrize(
     ("method", "backbone", "settings"),
     [
         ("random", "widedeep", {}),
+        ("masked", "widedeep", {}),
+        ("masked:rows", "deepfm", {}),
         ("random", "deepfm", {}),
         ("mde:value", "widedeep", {}),
         ("adass:random", "deepfm", {"deepfm": {"dropout": "0.2", "batch_norm": "true"}}),
@@ -80,6 +86,7 @@ def test_the_exported_model_is_the_runs(
     """
     from aesbench.harness import attempt
 
+    load_plugin(MASKED)
     seen = []
     monkeypatch.setattr(
         attempt, "predict", lambda m, part: seen.append(predict(m, part)) or seen[0]
@@ -365,6 +372,35 @@ def test_several_sizes_in_a_field_are_no_table(record):
         torchrec_tables(other)
     with pytest.raises(ConfigError, match="FuxiCTR"):
         fuxictr_files(other, [Field("user", 30)])
+
+
+def test_masked_tables_are_no_tables_of_other_libraries(record):
+    """They have no masks, and the size alone would claim what was saved and keep all values."""
+    keeps = [np.arange(f.cardinality * 4).reshape(-1, 4) % 3 > 0 for f in FIELDS]
+    masked = dataclasses.replace(record, allocation=Allocation.masked(FIELDS, keeps))
+    for write in (torchrec_tables, lambda own: fuxictr_files(own, FIELDS)):
+        with pytest.raises(ConfigError, match="has masked tables.* --to json or --to torch"):
+            write(masked)
+
+
+def test_a_masked_run_is_exported_with_its_masks(export, planted_tiny, tmp_path):
+    """By the command, from a record that has only counts; without the file it says what to do."""
+    load_plugin(MASKED)
+    (spec,) = plan(planted_tiny, ["masked"], seeds=[0], settings=QUICK)
+    write_record(tmp_path / "results", run(spec, planted_tiny))
+    for form in ("torch", "json"):
+        export(spec.run_id, "--to", form, "--out", form)
+    model = load_model(tmp_path / "torch")
+    dead = sum(int((table.weight == 0).sum()) for table in model.embedding.tables.values())
+    found = json.loads((tmp_path / "json" / "allocation.json").read_text())
+    assert dead == found["unmasked_parameters"] - found["parameters"] > 0
+    assert (tmp_path / "json" / "allocation.npz").is_file()
+    (tmp_path / "torch" / "masks.npz").unlink()
+    with pytest.raises(RecordError, match=r"masks.npz.*export the run again"):
+        load_model(tmp_path / "torch")
+    mask_path(tmp_path / "results", spec).unlink()
+    with pytest.raises(RecordError, match="masks of this allocation are not there"):
+        export(spec.run_id, "--to", "json")
 
 
 def test_a_name_that_fuxictr_cannot_have_is_refused(record):

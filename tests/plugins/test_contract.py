@@ -182,6 +182,16 @@ class OneColumn(Sound):
         )
 
 
+class NoZero(Sound):
+    """Says that it takes 0 for a size, and divides by the sizes."""
+
+    drops_fields = True
+
+    def search(self, context, prepared):
+        size = max(context.candidates, key=lambda size: 1 / size)
+        return Allocation.uniform(context.fields, size)
+
+
 class Unseeded(Sound):
     """Draws from a generator of its own, seeded by the operating system."""
 
@@ -324,6 +334,7 @@ BROKEN = [
     ("check_constant_field", NoConstants, ZeroDivisionError, "zero"),
     ("check_multi_valued_field", OneColumn, ValueError, "zip"),
     ("check_history", ForgetsHistories, ContractError, "hand context.histories on"),
+    ("check_zero_candidate", NoZero, ZeroDivisionError, "zero"),
     ("check_reproducible", Unseeded, ContractError, "from one seed"),
     ("check_reproducible", Remembering, ContractError, "leave nothing behind"),
     ("check_reproducible", GlobalTorch, ContractError, "draw from context.generator"),
