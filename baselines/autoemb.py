@@ -1,4 +1,4 @@
-"""AutoEmb: a controller weighs the sizes of each field, learning from validation batches.
+"""AutoEmb: a controller weighs the sizes of each field or popularity, and learns as the model does.
 
 Zhao, Liu, Fan, Liu, Tang, Wang, Chen, Zheng, Liu, Yang: "AutoEmb: Automated Embedding
 Dimensionality Search in Streaming Recommendations" (ICDM 2021; arXiv:2002.11252). The code read is
@@ -7,28 +7,42 @@ that of overlapping authors, ``zgahhblhc/ESAPN``, ``baselines/AutoEmb/train_auto
 A controller network reads how popular something is and which weights it had, and returns weights
 p over the candidate sizes; its vector is
 
-    e = sum_t p_t * tanh(BN(W_t v_t)).
+    e = sum_t p_t * tanh(BN(W_t v_t)),    W_t to the width of the largest size.
 
-Each step a validation batch moves the controller and then a train batch moves tables, layers and
-backbone, at first order (DARTS). The original decides for every value of an id field while its
-popularity grows in a stream. AdaS&S compares with a form that decides for fields (its section 4.2),
-which is what this is; of that form no code is public.
+Each step some rows move the controller and then a train batch moves tables, layers and backbone, at
+first order (DARTS). The original decides for every value of an id field while its popularity grows
+in a stream, and takes the rows of the train batch before. AdaS&S compares with a form that decides
+for fields (its section 4.2); of that form no code is public.
+
+Three presets:
+
+- ``paper``: fields, but else as the public code: the previous train batch moves the controller, in
+  one pass, and the weights at the end choose.
+- ``validation``: fields, and held-out rows: validation batches move the controller, for up to six
+  passes, and the mean weights over the epoch with the best validation AUC choose.
+- ``value``: as ``paper``, but sizes by popularity, as the original has them: the values of a field
+  whose train counts lie between one power of two and the next are one unit
+  (``aesbench.search.units``), a contiguous ``Block`` of ids, with a learnt vector, as every
+  popularity has in the code, and weights of its own.
+
+The bare name is ``validation``.
 
 Deviations:
 
-- Per field. The controller's input is a learnt vector per field, the field's log cardinality and
-  log mean train count, the field's previous weights, and a moving average of the validation loss
-  (``aesbench.search.controller``). Previous weights start at one for the smallest size, and the
-  loss at 1, as in the code, where the loss is an option.
-- Validation batches come from the validation split. The code takes the previous train batch, which
-  the stream has just shown.
+- The controller's input is a learnt vector, log number of values and log mean train count, the
+  previous weights, and a moving average of the loss (``aesbench.search.controller``). Previous
+  weights start at one for the smallest size, and the loss at 1, as in the code, where the loss is
+  an option.
+- Popularity. In the stream it is the count so far; here that of the train split, known beforehand.
 - Batch normalisation is per field and size. In the code the sizes of a field share its running
   statistics, though each is normalised by itself in training: the evaluated model is another one.
-- Selection. The original keeps the soft combination, and with it all tables. Here a field gets
-  the size with the largest weight, averaged over the steps of the last epoch.
+  The rows that move the controller leave no trace in these statistics.
+- Selection. The original keeps the soft combination, and with it all tables. Here a unit gets the
+  size with the largest weight.
 - One loss for both levels, cross-entropy, averaged over the batch; the code sums squared errors.
-- Vectors are always unified by linear layers (shared by the fields, as at retraining) to
-  ``final_dim``, also if the run retrains by plain concatenation.
+- ``unify``. Where the run retrains by plain concatenation, and fields have sizes, normalised
+  vectors are padded with zeros to the largest size; otherwise linear layers, shared by the fields
+  as at retraining, map them to it.
 - The search stops early if the validation AUC has not improved for ``patience`` epochs; the
   original passes over a stream once.
 """
@@ -49,11 +63,21 @@ from aesbench.core.settings import require, require_int
 from aesbench.models.backbones import Backbone
 from aesbench.models.optimizer import ModelAdam
 from aesbench.models.training import predict, step
-from aesbench.search.bilevel import BilevelBatches, Patience
+from aesbench.search.bilevel import BilevelBatches, Patience, running_statistics_kept
 from aesbench.search.candidates import SCHEMES, CandidateTables
-from aesbench.search.controller import FieldController
+from aesbench.search.controller import Controller
 from aesbench.search.inheritance import inherit_chosen_tables
 from aesbench.search.soft_selection import SoftEmbedding
+from aesbench.search.units import allocation_of, field_means, fields_as_units, popularity_units
+
+_OPTIONS = {
+    "rows": ("validation", "previous"),
+    "read": ("best", "end"),
+    "scheme": SCHEMES,
+    "unify": ("run", "linear", "padding"),
+    "width": ("largest", "final"),
+    "sizes_of": ("fields", "values"),
+}
 
 
 @dataclass(frozen=True)
@@ -61,36 +85,64 @@ class AutoEmbConfig:
     """The settings of AutoEmb.
 
     Attributes:
-        epochs: the most passes over the train split; ours, so that a search on 800,000 rows takes
-            three minutes at most on one core.
+        rows: which move the controller: of the ``validation`` split (ours), or those of the
+            ``previous`` train batch (public code).
+        epochs: the most passes over the train split; ours. The public code makes one.
         patience: epochs without a better validation AUC before the search stops; ours.
+        read: the weights that choose: their mean over the steps of the epoch with the ``best``
+            validation AUC (ours), or those at the ``end`` (public code, which keeps them soft).
         controller_every: train batches between two updates of the controller; 1, public code.
         controller_learning_rate: Adam's, for the controller; 1e-4, public code.
         loss_decay: how much of the moving average of the loss stays at each update; ours.
         scheme: ``independent`` tables per size (public code), or ``shared`` prefixes of one.
+        unify: how vectors of all sizes get one width: by ``linear`` layers (public code), by zero
+            ``padding``, or by whichever is nearer to how the ``run`` retrains.
+        width: what linear layers map to: the ``largest`` candidate (public code), or the
+            ``final_dim`` of the run.
         tanh: whether normalised vectors pass tanh, as in the paper and the public code.
+        sizes_of: ``fields``, as AdaS&S compares with, or ``values``, as in the paper.
+        whole_up_to: with sizes of values, fields of at most so many values have one size; 200, as
+            the threshold of MDE.
     """
 
+    rows: Literal["validation", "previous"] = "validation"
     epochs: int = 6
     patience: int = 2
+    read: Literal["best", "end"] = "best"
     controller_every: int = 1
     controller_learning_rate: float = 1e-4
     loss_decay: float = 0.9
     scheme: Literal["independent", "shared"] = "independent"
+    unify: Literal["run", "linear", "padding"] = "run"
+    width: Literal["largest", "final"] = "largest"
     tanh: bool = True
+    sizes_of: Literal["fields", "values"] = "fields"
+    whole_up_to: int = 200
 
     def __post_init__(self) -> None:
-        require_int(self.epochs, "autoemb.epochs", 1)
-        require_int(self.patience, "autoemb.patience", 1)
-        require_int(self.controller_every, "autoemb.controller_every", 1)
+        for name in ("epochs", "patience", "controller_every", "whole_up_to"):
+            require_int(getattr(self, name), f"autoemb.{name}", 1)
         rate = self.controller_learning_rate
         require(rate > 0, "autoemb.controller_learning_rate", rate, "above 0")
         require(0 <= self.loss_decay < 1, "autoemb.loss_decay", self.loss_decay, "from 0 below 1")
-        require(self.scheme in SCHEMES, "autoemb.scheme", self.scheme, " or ".join(SCHEMES))
+        for name, options in _OPTIONS.items():
+            chosen = getattr(self, name)
+            require(chosen in options, f"autoemb.{name}", chosen, " or ".join(options))
+
+    def pads(self, unification: str) -> bool:
+        """Return whether vectors are padded with zeros where a run retrains with a unification.
+
+        Not where values have sizes: a field of several is retrained with linear layers in any case.
+        """
+        follows = self.unify == "run" and self.sizes_of == "fields"
+        return self.unify == "padding" or (follows and unification == "plain")
+
+
+_PUBLIC = {"rows": "previous", "epochs": 1, "read": "end"}
 
 
 class AutoEmb(Method):
-    """A controller network's weights over sizes, one set per field.
+    """A controller network's weights over sizes, one set per field or per popularity.
 
     It takes no budget: nothing in its objective counts parameters.
     """
@@ -98,8 +150,14 @@ class AutoEmb(Method):
     name = "autoemb"
     title = "AutoEmb"
     family = "search"
+    titles = {"paper": "AutoEmb (paper)", "value": "AutoEmb (values)"}
     Config = AutoEmbConfig
-    presets = {"quick": {"epochs": 2}}
+    presets = {
+        "paper": _PUBLIC,
+        "validation": {},
+        "value": {**_PUBLIC, "sizes_of": "values"},
+        "quick": {"epochs": 2},
+    }
     space = {
         "controller_every": (1, 4, 16),
         "controller_learning_rate": Range(1e-5, 1e-2, log=True),
@@ -107,10 +165,13 @@ class AutoEmb(Method):
     }
 
     def search(self, context: Context, prepared: None) -> Allocation:
-        """Train controller and model in turn; return the sizes with the largest mean weight."""
+        """Train controller and model in turn; return the sizes with the largest weight."""
         config: AutoEmbConfig = self.config
         protocol = context.train_config
         sizes = len(context.candidates)
+        units = fields_as_units(context.fields)
+        if config.sizes_of == "values":
+            units = popularity_units(context.fields, config.whole_up_to + 1)
         tables = CandidateTables(
             context.fields,
             context.candidates,
@@ -118,15 +179,21 @@ class AutoEmb(Method):
             table_std=protocol.table_std,
             generator=context.generator,
         )
-        embedding = SoftEmbedding(tables, context.final_dim, context.generator, tanh=config.tanh)
+        width = context.candidates[-1] if config.width == "largest" else context.final_dim
+        embedding = SoftEmbedding(
+            tables,
+            None if config.pads(context.unification) else width,
+            context.generator,
+            tanh=config.tanh,
+            units=None if config.sizes_of == "fields" else units,
+        )
         model = self.model = context.build_model(embedding)
         optimizer = ModelAdam(model, learning_rate=protocol.learning_rate, l2=protocol.l2)
-        controller = FieldController(context.fields, sizes + 1, sizes, context.generator)
-        controller.to(context.device)
+        controller = Controller(units, sizes + 1, sizes, context.generator).to(context.device)
         upper = ModelAdam(controller, learning_rate=config.controller_learning_rate, l2=0.0)
         batches = BilevelBatches(
             context.train,
-            context.validation,
+            context.validation if config.rows == "validation" else None,
             protocol.batch_size,
             epochs=config.epochs,
             every=config.controller_every,
@@ -134,19 +201,20 @@ class AutoEmb(Method):
             generator=context.generator,
             progress=context.progress,
         )
-        weights = torch.zeros(len(context.fields), sizes, device=context.device)
+        weights = torch.zeros(len(units), sizes, device=context.device)
         weights[:, 0] = 1
         # Doubles on the device: to read each loss would make a GPU wait in every step.
         mean_loss = torch.ones((), dtype=torch.float64, device=context.device)
-        total = torch.zeros_like(weights)
+        of_epochs: list[Tensor] = []
         patience = Patience(config.patience)
         for _ in range(config.epochs):
             model.train()
-            total.zero_()
-            for (ids, labels), validation in batches.epoch():
-                if validation is not None:
+            of_epochs.append(torch.zeros_like(weights))
+            for (ids, labels), rows in batches.epoch():
+                if rows is not None:
                     embedding.weights = controller(state_of(weights, mean_loss)).softmax(dim=1)
-                    loss = binary_cross_entropy_with_logits(model(validation[0]), validation[1])
+                    with running_statistics_kept(model):
+                        loss = binary_cross_entropy_with_logits(model(rows[0]), rows[1])
                     descend(loss, controller, upper)
                     change = loss.detach().double() - mean_loss
                     mean_loss = mean_loss + (1 - config.loss_decay) * change
@@ -154,17 +222,19 @@ class AutoEmb(Method):
                     weights = controller(state_of(weights, mean_loss)).softmax(dim=1)
                 embedding.weights = weights
                 step(model, optimizer, ids, labels)
-                total += weights
+                of_epochs[-1] += weights
                 if batches.is_traced():
-                    context.trace("weight", batches.step, weights.tolist())
-                    context.trace("entropy_nats", batches.step, entropy(weights).tolist())
-                    context.trace("validation_loss", batches.step, mean_loss.item())
+                    shown = field_means(units, weights)
+                    context.trace("weight", batches.step, shown.tolist())
+                    context.trace("entropy_nats", batches.step, entropy(shown).tolist())
+                    context.trace("upper_loss", batches.step, mean_loss.item())
             current = auc(context.validation.labels, predict(model, context.validation))
             context.trace("validation_auc", batches.step, current)
             if patience.is_over(current):
                 break
-        best = total.argmax(dim=1).tolist()
-        return Allocation.field_wise(context.fields, [context.candidates[t] for t in best])
+        chosen = weights if config.read == "end" else of_epochs[patience.best_epoch - 1]
+        dims = [context.candidates[t] for t in chosen.argmax(dim=1).tolist()]
+        return allocation_of(context.fields, units, dims)
 
     def inherit(
         self, context: Context, prepared: None, allocation: Allocation, model: Backbone
@@ -174,11 +244,11 @@ class AutoEmb(Method):
 
 
 def state_of(weights: Tensor, mean_loss: Tensor) -> Tensor:
-    """Return the controller's state ``(fields, candidates + 1)``: previous weights and the loss."""
+    """Return the controller's state ``(units, candidates + 1)``: previous weights and the loss."""
     return torch.cat([weights, mean_loss.to(weights.dtype).expand(len(weights), 1)], dim=1)
 
 
-def descend(loss: Tensor, controller: FieldController, optimizer: ModelAdam) -> None:
+def descend(loss: Tensor, controller: Controller, optimizer: ModelAdam) -> None:
     """Move the controller, and nothing else, down a loss."""
     parameters = list(controller.parameters())
     for parameter, gradient in zip(parameters, torch.autograd.grad(loss, parameters), strict=True):

@@ -9,24 +9,42 @@ a size or enlarges it to the next candidate. A vector of size d_k passes a chain
     d_k -> d_(k+1) -> ... -> d_T,   then batch normalisation and tanh,
 
 and a row that is enlarged starts as W_k e + b, W_k and b being the chain's layer behind its old
-size. Policy and model learn in turn: on held-out rows actions are sampled and tried out, the reward
-is the fall of the loss below the mean of its last five values, and the log-probability of the
-actions is moved in its proportion (REINFORCE); then the sizes the policy now prefers are committed
-and train batches move the model. The original decides for each value of two id fields, in a stream.
-AdaS&S compares with a form that decides for fields (its section 4.2), which is what this is; of
-that form no code is public.
+size. Policy and model learn in turn: actions are sampled and tried out on some rows, the reward is
+the fall of the loss below the mean of its last five values, and the log-probability of the actions
+is moved in its proportion (REINFORCE); then the sizes the policy now prefers are committed and
+train batches move the model. The original decides for each value of two id fields, in a stream.
+
+Two presets:
+
+- The bare name decides for fields. It is what AdaS&S compares with (its section 4.2); of that form
+  no code is public.
+- ``value`` decides by popularity, as the original does: the values of a field whose train counts
+  lie between one power of two and the next are one unit (``aesbench.search.units``), a contiguous
+  ``Block`` of ids. Each has a size, a loss, which is the mean over the rows that show it, and an
+  advantage of its own. The policy learns from the previous train batch, as in the code.
+
+What to expect: nothing. **The published reward says nothing about sizes, by construction.** A fresh
+row W_k e + b arrives at the end of the chain exactly where e did, so the loss right after enlarging
+is the loss before it, to rounding, for a field and for values alike (``tests/baselines/
+test_esapn.py``); zeros appended to a vector are as neutral. The advantage then is the same whatever
+is done, and its expected policy gradient is zero: the policy drifts by chance, and towards the
+action that it takes most often as long as the loss falls. In the authors' code the two actions
+differ by an accident: each candidate is normalised by the statistics of all the batch's rows in
+that candidate's table, most of which are not in use there. So the row of this method in a table is
+a control, a search that learns from no signal, and not a measure of what its authors' system does
+in a stream.
 
 Deviations:
 
-- Per field. The policy's state is the field's size, one-hot, with the features of AutoEmb's
-  controller (``aesbench.search.controller``): a learnt vector, log cardinality, log mean train
-  count and a moving average of the validation loss. Enlarging copies the field's whole table
-  through W_k. All fields share one reward.
-- Decisions. A value of the original is decided upon whenever it occurs, some hundred times. A field
+- Per field. The policy's state is the size, one-hot, with a learnt vector, log number of values,
+  log mean train count and a moving average of the loss (``aesbench.search.controller``). Enlarging
+  copies the field's whole table, or the unit's rows. All fields share one reward.
+- Popularity. In the stream it is the count so far; here that of the train split, known beforehand.
+- Decisions. A value of the original is decided upon whenever it occurs, some hundred times. A unit
   occurs in every batch and would be enlarged to the end within T batches, before anything is
   learnt; decisions are due ``decisions_per_epoch`` times, but ``least_interval`` batches apart.
 - The preference for keeping starts higher by ``keep_bias``, for the same reason.
-- Held-out rows are validation batches; the code takes the previous train batch.
+- Rows of fields are held out (``rows="validation"``); the code takes the previous train batch.
 - Faults of the code not repeated: its exploration overwrites real rows, because restoring them only
   re-assigns a name (here the rows are put back); a value at the largest size still moves the
   policy towards keeping (here it does not count); Adam's moments of a fresh row are those of its
@@ -36,33 +54,29 @@ Deviations:
   batch statistics, as the code never leaves training mode. Running ones lag behind the scale of the
   vectors at the end of a chain: with them, on generated data, two of the first four epochs scored
   .60 and .66 where batch statistics give .71 and .78.
-- Vectors are unified by the chain to the largest candidate, as in the original, whatever the
-  ``final_dim`` and ``unification`` of the run.
-
-What to expect. The published reward cannot tell an enlargement from none. A fresh row W_k e + b
-arrives at the end of the chain exactly where e did, so the loss right after enlarging is the loss
-before it, to rounding (``tests/baselines/test_esapn.py``). An advantage that does not depend on the
-action has an expected policy gradient of zero: the policy drifts by chance, and towards the action
-that it takes most often as long as the loss falls. On the data set ``planted`` (Wide&Deep, 5 seeds,
-up to 124 decisions; records under ``results/``) the default settings left all fields at size 2
-with two seeds, and with the other three enlarged one or two fields, never one that needs size: no
-better than a random allocation of as many parameters (``tests/benchmarks/planted_truth.py``).
-Without ``keep_bias`` about half of the fields, among them ones without any effect on the label,
-went to 64 and the others stayed at 2 (two seeds). This agrees with the small sizes that AdaS&S
-reports (its section 4.4), not with its saving of 20 % at unchanged AUC.
+- ``unify``. Where the run retrains by plain concatenation, and fields have sizes, vectors are
+  padded with zeros to the largest size, without normalisation and tanh: the model of the present
+  sizes is then the one that is retrained. Otherwise the chain unifies them.
 """
 
 from __future__ import annotations
 
 import copy
+import math
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, one_hot
+from torch.nn.functional import (
+    binary_cross_entropy_with_logits,
+    cross_entropy,
+    one_hot,
+    pad,
+)
 
 from aesbench import Allocation, Context, Method
 from aesbench.core.metrics import auc
@@ -74,11 +88,24 @@ from aesbench.models.optimizer import ModelAdam, RowSparseAdam
 from aesbench.models.training import predict, step
 from aesbench.search.bilevel import Batch, BilevelBatches, Patience
 from aesbench.search.candidates import CandidateTables
-from aesbench.search.controller import FieldController
-from aesbench.search.inheritance import inherit_weights
+from aesbench.search.controller import Controller
+from aesbench.search.inheritance import inherit_chosen_tables
+from aesbench.search.units import (
+    Units,
+    UnitsOfIds,
+    allocation_of,
+    field_means,
+    fields_as_units,
+    popularity_units,
+)
 
 KEEP, ENLARGE = 0, 1
 _EPSILON = 1e-5  # of batch normalisation, torch's default
+_OPTIONS = {
+    "rows": ("validation", "previous"),
+    "unify": ("run", "chain", "padding"),
+    "sizes_of": ("fields", "values"),
+}
 
 
 @dataclass(frozen=True)
@@ -86,6 +113,8 @@ class ESAPNConfig:
     """The settings of ESAPN.
 
     Attributes:
+        rows: which the policy learns from: of the ``validation`` split (ours), or those of the
+            ``previous`` train batch (public code).
         epochs: the most passes over the train split; ours.
         patience: epochs without a better validation AUC before the search stops; ours.
         decisions_per_epoch: how often the policy learns and decides in an epoch; ours.
@@ -94,8 +123,14 @@ class ESAPNConfig:
         keep_bias: added to the initial logit of keeping a size; ours.
         last_losses: over how many losses the reward's baseline averages; 5, public code.
         loss_decay: how much of the moving average of the loss stays at each decision; ours.
+        unify: how vectors of all sizes get one width: by the ``chain`` of linear layers (public
+            code), by zero ``padding``, or by whichever is nearer to how the ``run`` retrains.
+        sizes_of: ``fields``, as AdaS&S compares with, or ``values``, as in the paper.
+        whole_up_to: with sizes of values, fields of at most so many values have one size; 200, as
+            the threshold of MDE.
     """
 
+    rows: Literal["validation", "previous"] = "validation"
     epochs: int = 8
     patience: int = 2
     decisions_per_epoch: int = 20
@@ -104,21 +139,38 @@ class ESAPNConfig:
     keep_bias: float = 1.0
     last_losses: int = 5
     loss_decay: float = 0.9
+    unify: Literal["run", "chain", "padding"] = "run"
+    sizes_of: Literal["fields", "values"] = "fields"
+    whole_up_to: int = 200
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "patience", "decisions_per_epoch", "least_interval", "last_losses"):
+        for name in (
+            *("epochs", "patience", "decisions_per_epoch", "least_interval", "last_losses"),
+            "whole_up_to",
+        ):
             require_int(getattr(self, name), f"esapn.{name}", 1)
         rate = self.policy_learning_rate
         require(rate > 0, "esapn.policy_learning_rate", rate, "above 0")
         require(0 <= self.loss_decay < 1, "esapn.loss_decay", self.loss_decay, "from 0 below 1")
+        for name, options in _OPTIONS.items():
+            chosen = getattr(self, name)
+            require(chosen in options, f"esapn.{name}", chosen, " or ".join(options))
 
     def interval(self, steps_per_epoch: int) -> int:
         """Return the train batches between two decisions."""
         return max(self.least_interval, steps_per_epoch // self.decisions_per_epoch)
 
+    def pads(self, unification: str) -> bool:
+        """Return whether vectors are padded with zeros where a run retrains with a unification.
+
+        Not where values have sizes: a field of several is retrained with linear layers in any case.
+        """
+        follows = self.unify == "run" and self.sizes_of == "fields"
+        return self.unify == "padding" or (follows and unification == "plain")
+
 
 class ESAPN(Method):
-    """A policy that keeps or enlarges, one decision per field at a time.
+    """A policy that keeps or enlarges, one decision per field or popularity at a time.
 
     It takes no budget: nothing in its objective counts parameters.
     """
@@ -126,8 +178,12 @@ class ESAPN(Method):
     name = "esapn"
     title = "ESAPN"
     family = "search"
+    titles = {"value": "ESAPN (values)"}
     Config = ESAPNConfig
-    presets = {"quick": {"epochs": 2, "least_interval": 2}}
+    presets = {
+        "value": {"sizes_of": "values", "rows": "previous"},
+        "quick": {"epochs": 2, "least_interval": 2},
+    }
     space = {
         "decisions_per_epoch": (10, 20, 40),
         "policy_learning_rate": Range(1e-5, 1e-2, log=True),
@@ -138,6 +194,9 @@ class ESAPN(Method):
         """Train policy and model in turn; return the sizes of the best epoch."""
         config: ESAPNConfig = self.config
         protocol = context.train_config
+        units = fields_as_units(context.fields)
+        if config.sizes_of == "values":
+            units = popularity_units(context.fields, config.whole_up_to + 1)
         embedding = ChosenSizes(
             CandidateTables(
                 context.fields,
@@ -146,15 +205,17 @@ class ESAPN(Method):
                 table_std=protocol.table_std,
                 generator=context.generator,
             ),
+            units,
             context.generator,
+            padded=config.pads(context.unification),
         )
         model = self.model = context.build_model(embedding)
         optimizer = ModelAdam(model, learning_rate=protocol.learning_rate, l2=protocol.l2)
-        policy = Policy(context, config)
+        policy = Policy(context, config, units)
         steps_per_epoch = max(1, len(context.train) // protocol.batch_size)
         batches = BilevelBatches(
             context.train,
-            context.validation,
+            context.validation if config.rows == "validation" else None,
             protocol.batch_size,
             epochs=config.epochs,
             every=config.interval(steps_per_epoch),
@@ -162,20 +223,24 @@ class ESAPN(Method):
             generator=context.generator,
             progress=context.progress,
         )
+        candidates = torch.tensor(context.candidates, dtype=torch.float32)
         patience = Patience(config.patience)
         sizes_after: list[list[int]] = []
         for _ in range(config.epochs):
             model.train()
-            for (ids, labels), validation in batches.epoch():
-                if validation is not None:
-                    advantage = policy.explore(model, validation)
+            for (ids, labels), rows in batches.epoch():
+                if rows is not None:
+                    advantage = policy.explore(model, rows)
                     embedding.enlarge(policy.preferred(embedding.sizes), optimizer.tables)
-                    policy.remember(loss_of(model, validation))
-                    dims = [context.candidates[size] for size in embedding.sizes]
-                    context.trace("dimension", batches.step, dims)
-                    context.trace("enlarge_probability", batches.step, policy.enlarging)
-                    context.trace("advantage", batches.step, advantage)
-                    context.trace("validation_loss", batches.step, policy.losses[-1])
+                    policy.remember(losses_of(model, rows))
+                    shown = {
+                        "dimension": candidates[embedding.sizes],
+                        "enlarge_probability": policy.enlarging,
+                        "advantage": advantage,
+                        "upper_loss": policy.mean_losses,
+                    }
+                    for name, values in shown.items():
+                        context.trace(name, batches.step, field_means(units, values).tolist())
                 step(model, optimizer, ids, labels)
             current = auc(context.validation.labels, predict(model, context.validation))
             context.trace("validation_auc", batches.step, current)
@@ -183,7 +248,7 @@ class ESAPN(Method):
             if patience.is_over(current):
                 break
         best = sizes_after[patience.best_epoch - 1]
-        return Allocation.field_wise(context.fields, [context.candidates[size] for size in best])
+        return allocation_of(context.fields, units, [context.candidates[size] for size in best])
 
     def inherit(
         self, context: Context, prepared: None, allocation: Allocation, model: Backbone
@@ -192,73 +257,103 @@ class ESAPN(Method):
 
         A size that was left again after the best epoch keeps the vectors it had when it was left.
         """
-        tables = self.model.embedding.tables
-        inherit_weights(model, self.model, tables.vectors_of(allocation.dims))
+        inherit_chosen_tables(model, self.model, allocation)
 
 
 class ChosenSizes(FieldEmbedding):
-    """Each field's vector in its present size, mapped through the rest of the chain.
+    """Each unit's vector in its present size, mapped through the rest of the chain.
 
     Normalisation takes the statistics of the batch at hand, also where the model is evaluated.
+    Padded vectors are neither mapped nor normalised: they are those of the retrained model.
 
     Attributes:
-        sizes: the number of each field's present size.
+        sizes: the number of each unit's present size.
+        units: what has a size: fields, or the equally popular values of one.
     """
 
-    normalised = True
+    def __init__(
+        self,
+        tables: CandidateTables,
+        units: Units,
+        generator: torch.Generator,
+        *,
+        padded: bool = False,
+    ) -> None:
+        """Start with the smallest size everywhere.
 
-    def __init__(self, tables: CandidateTables, generator: torch.Generator) -> None:
+        Args:
+            tables: of the fields and sizes.
+            units: in the order of the fields and of their ids.
+            generator: draws the initial values of the chain.
+            padded: put zeros in the place of the chain, and leave out what follows it.
+        """
         super().__init__()
         fields, dims = len(tables.fields), tables.candidates
+        self.normalised = not padded
         self.widths = (dims[-1],) * fields
-        self.tables = tables
-        self.sizes = [0] * fields
+        self.tables, self.units = tables, units
+        self.sizes = [0] * len(units)
+        self.unit_of = UnitsOfIds(tables.fields, units)
         self.chain = nn.ModuleList(
-            ChainLink(fields, dim, next_dim, generator)
+            PaddingLink(next_dim - dim) if padded else ChainLink(fields, dim, next_dim, generator)
             for dim, next_dim in zip(dims, dims[1:], strict=False)
         )
+        self._rows: list[slice] = []  # Of each unit, in its field.
+        for number, unit in enumerate(units):
+            is_next = number > 0 and units[number - 1].field == unit.field
+            start = self._rows[-1].stop if is_next else 0
+            self._rows.append(slice(start, start + unit.rows))
 
     def forward(self, ids: Tensor) -> Tensor:
         """Map ``ids (batch, columns)`` to ``(batch, fields * largest size)``."""
-        vectors = torch.empty(0, len(ids), self.tables.candidates[0], device=ids.device)
-        passed: list[int] = []
-        for size in range(len(self.tables.candidates)):
-            own = [field for field, chosen in enumerate(self.sizes) if chosen == size]
+        sizes = torch.tensor(self.sizes, device=ids.device)[self.unit_of(ids)].t()
+        every, dims = range(len(self.widths)), self.tables.candidates
+        vectors = torch.zeros(len(every), len(ids), dims[0], device=ids.device)
+        for size in range(len(dims)):
+            if size:
+                vectors = self.chain[size - 1](vectors, every)  # (fields, batch, size)
+            present = zip(self.units, self.sizes, strict=True)
+            own = sorted({unit.field for unit, chosen in present if chosen == size})
             if own:
+                numbers = torch.tensor(own, device=ids.device)
                 found = self.tables.look_up(ids, size, own).transpose(0, 1)
-                vectors = torch.cat([vectors, found]) if passed else found
-                passed += own
-            if passed and size < len(self.chain):
-                vectors = self.chain[size](vectors, passed)  # (passed, batch, next size)
-        in_order = vectors[sorted(range(len(passed)), key=passed.__getitem__)]
-        joined = in_order.transpose(0, 1).flatten(1)  # (batch, fields * largest size)
+                has_it = (sizes[numbers] == size).unsqueeze(2)  # (own, batch, 1)
+                found = torch.where(has_it, found, vectors[numbers])
+                vectors = vectors.index_copy(0, numbers, found)
+        joined = vectors.transpose(0, 1).flatten(1)  # (batch, fields * largest size)
+        if not self.normalised:
+            return joined
         variance, mean = torch.var_mean(joined, dim=0, correction=0)
         return torch.tanh((joined - mean) * torch.rsqrt(variance + _EPSILON))
 
     @torch.no_grad()
-    def enlarge(self, fields: Sequence[int], optimizer: RowSparseAdam | None = None) -> None:
-        """Give fields their next size; its rows start as W_k e + b.
+    def enlarge(self, units: Sequence[int], optimizer: RowSparseAdam | None = None) -> None:
+        """Give units their next size; its rows start as W_k e + b.
 
         Args:
-            fields: their numbers; none is at the largest size.
+            units: their numbers; none is at the largest size.
             optimizer: of the tables; it forgets what it knew of the overwritten rows.
         """
-        for field in fields:
-            size = self.sizes[field]
-            rows = self.tables.weight(field, size)[None]  # (1, cardinality, size)
-            self.tables.weight(field, size + 1).copy_(self.chain[size](rows, [field])[0])
+        for unit in units:
+            field, size, own = self.units[unit].field, self.sizes[unit], self._rows[unit]
+            rows = self.tables.weight(field, size)[None, own]  # (1, rows, size)
+            self.tables.weight(field, size + 1)[own] = self.chain[size](rows, [field])[0]
             if optimizer is not None:
-                table = self.tables.table(size + 1).weight
-                optimizer.forget(table, self.tables.rows(field))
-            self.sizes[field] = size + 1
+                first = self.tables.rows(field).start
+                moved = slice(first + own.start, first + own.stop)
+                optimizer.forget(self.tables.table(size + 1).weight, moved)
+            self.sizes[unit] = size + 1
 
     @contextmanager
-    def enlarged(self, fields: Sequence[int]) -> Iterator[None]:
-        """Enlarge fields for a while: sizes and the rows that were overwritten are given back."""
+    def enlarged(self, units: Sequence[int]) -> Iterator[None]:
+        """Enlarge units for a while: sizes and the rows that were overwritten are given back."""
         sizes = list(self.sizes)
-        targets = [self.tables.weight(field, sizes[field] + 1).detach() for field in fields]
+        targets = [
+            self.tables.weight(self.units[unit].field, sizes[unit] + 1).detach()[self._rows[unit]]
+            for unit in units
+        ]
         overwritten = [target.clone() for target in targets]
-        self.enlarge(fields)
+        self.enlarge(units)
         try:
             yield
         finally:
@@ -287,43 +382,56 @@ class ChainLink(nn.Module):
         return torch.baddbmm(bias, vectors, weight)
 
 
+class PaddingLink(nn.Module):
+    """What takes a link's place where nothing is mapped: so many more components, all zero."""
+
+    def __init__(self, zeros: int) -> None:
+        super().__init__()
+        self.zeros = zeros
+
+    def forward(self, vectors: Tensor, fields: Sequence[int]) -> Tensor:
+        """Append the zeros to vectors ``(fields, batch, inputs)``."""
+        return pad(vectors, (0, self.zeros))
+
+
 class Policy:
     """The policy network, what it has seen of the loss, and how it learns.
 
     Attributes:
-        losses: the last losses with committed sizes.
-        enlarging: the probability of enlarging each field, when it last decided.
+        losses: of each unit the last ones with committed sizes, of batches that showed it.
+        mean_losses: (units,) their moving averages.
+        enlarging: (units,) the probability of enlarging each, when it last decided.
     """
 
-    def __init__(self, context: Context, config: ESAPNConfig) -> None:
+    def __init__(self, context: Context, config: ESAPNConfig, units: Units) -> None:
         self._sizes = len(context.candidates)
         self._generator = context.generator
         self._device = context.device
-        network = FieldController(context.fields, self._sizes + 1, 2, context.generator)
+        network = Controller(units, self._sizes + 1, 2, context.generator)
         with torch.no_grad():
             network.output.bias[KEEP] += config.keep_bias
         self.network = network.to(context.device)
         rate = config.policy_learning_rate
         self._optimizer = ModelAdam(self.network, learning_rate=rate, l2=0.0)
         self._decay = config.loss_decay
-        self._mean_loss = 1.0  # Where the losses of the public code start.
-        self.losses: deque[float] = deque(maxlen=config.last_losses)
-        self.enlarging: list[float] = []
+        self.mean_losses = torch.ones(len(units))  # Where the losses of the public code start.
+        self.losses = [deque[float](maxlen=config.last_losses) for _ in units]
+        self.enlarging = torch.zeros(len(units))
 
     def logits(self, sizes: Sequence[int]) -> Tensor:
-        """Return ``(fields, 2)``, to keep and to enlarge; for the largest size, to keep only."""
+        """Return ``(units, 2)``, to keep and to enlarge; for the largest size, to keep only."""
         state = one_hot(torch.tensor(sizes, device=self._device), self._sizes).float()
-        loss = state.new_full((len(sizes), 1), self._mean_loss)
+        loss = self.mean_losses.to(self._device).unsqueeze(1)
         logits: Tensor = self.network(torch.cat([state, loss], dim=1))
         forbidden = torch.zeros_like(logits, dtype=torch.bool)
         forbidden[:, ENLARGE] = state[:, -1] == 1
         return logits.masked_fill(forbidden, -torch.inf)
 
-    def explore(self, model: Backbone, batch: Batch) -> float:
-        """Try sampled actions out, learn from them and return the advantage; the model stays.
+    def explore(self, model: Backbone, batch: Batch) -> Tensor:
+        """Try sampled actions out, learn from them and return the advantages; the model stays.
 
         A copy is tried out, but for its tables, which would be gigabytes: what is overwritten in
-        them is a few fields' rows, and is put back.
+        them is a few units' rows, and is put back.
         """
         embedding = model.embedding
         logits = self.logits(embedding.sizes)
@@ -332,49 +440,66 @@ class Policy:
         tables = [m.weight for m in model.modules() if isinstance(m, nn.Embedding)]
         explored = copy.deepcopy(model, {id(table): table for table in tables})
         with explored.embedding.enlarged(actions.nonzero().squeeze(1).tolist()):
-            advantage = self.advantage(loss_of(explored, batch))
-        loss = policy_loss(logits, actions.to(logits.device), advantage)
+            advantages = self.advantages(losses_of(explored, batch))
+        loss = policy_loss(logits, actions.to(logits.device), advantages.to(logits.device))
         self._optimizer.zero_grad()
         loss.backward()
         self._optimizer.step()
-        return advantage
+        return advantages
 
-    def advantage(self, loss: float) -> float:
-        """Return how far a loss lies below the mean of the last ones; 0 if there are none.
+    def advantages(self, losses: Sequence[float]) -> Tensor:
+        """Return how far each unit's loss lies below the mean of its last ones, ``(units,)``.
 
-        It is (1 - loss) - (1 - mean), the reward less its baseline.
+        It is (1 - loss) - (1 - mean), the reward less its baseline; 0 where there is no loss.
         """
-        return sum(self.losses) / len(self.losses) - loss if self.losses else 0.0
+        return torch.tensor(
+            [
+                sum(last) / len(last) - loss if last and math.isfinite(loss) else 0.0
+                for last, loss in zip(self.losses, losses, strict=True)
+            ]
+        )
 
     @torch.no_grad()
     def preferred(self, sizes: Sequence[int]) -> list[int]:
-        """Return the fields that are more likely enlarged than kept."""
-        probabilities = self.logits(sizes).softmax(dim=1)[:, ENLARGE]
-        self.enlarging = probabilities.tolist()
-        return (probabilities > 0.5).nonzero().squeeze(1).tolist()
+        """Return the units that are more likely enlarged than kept."""
+        self.enlarging = self.logits(sizes).softmax(dim=1)[:, ENLARGE].cpu()
+        return (self.enlarging > 0.5).nonzero().squeeze(1).tolist()
 
-    def remember(self, loss: float) -> None:
-        """Note the loss of a validation batch with committed sizes."""
-        self.losses.append(loss)
-        self._mean_loss += (1 - self._decay) * (loss - self._mean_loss)
+    def remember(self, losses: Sequence[float]) -> None:
+        """Note the losses ``(units,)`` of a batch with committed sizes."""
+        for unit, loss in enumerate(losses):
+            if math.isfinite(loss):
+                self.losses[unit].append(loss)
+                self.mean_losses[unit] += (1 - self._decay) * (loss - self.mean_losses[unit])
 
 
-def policy_loss(logits: Tensor, actions: Tensor, advantage: float) -> Tensor:
-    """Return the sum over fields of -log pi(action) times the advantage.
+def policy_loss(logits: Tensor, actions: Tensor, advantages: Tensor) -> Tensor:
+    """Return the sum over units of -log pi(action) times the advantage.
 
-    A field at the largest size adds neither loss nor gradient: it has nothing to decide.
+    A unit at the largest size adds neither loss nor gradient: it has nothing to decide.
 
     Args:
-        logits: (fields, 2); minus infinity where an action is forbidden.
-        actions: (fields,) ``KEEP`` or ``ENLARGE``.
-        advantage: of the actions together.
+        logits: (units, 2); minus infinity where an action is forbidden.
+        actions: (units,) ``KEEP`` or ``ENLARGE``.
+        advantages: (units,) of the actions.
     """
     free = torch.isfinite(logits).all(dim=1)
-    return cross_entropy(logits[free], actions[free], reduction="sum") * advantage
+    each = cross_entropy(logits[free], actions[free], reduction="none")
+    return (each * advantages[free]).sum()
 
 
 @torch.no_grad()
-def loss_of(model: nn.Module, batch: Batch) -> float:
-    """Return the cross-entropy of a batch."""
+def losses_of(model: Backbone, batch: Batch) -> list[float]:
+    """Return each unit's cross-entropy, the mean over its rows of a batch; nan if it has none.
+
+    Of a field with one size that is the mean over the batch.
+    """
     ids, labels = batch
-    return binary_cross_entropy_with_logits(model(ids), labels).item()
+    losses = binary_cross_entropy_with_logits(model(ids), labels, reduction="none")
+    embedding = model.embedding
+    units = embedding.unit_of(ids)  # (batch, fields)
+    sums = losses.new_zeros(2, len(embedding.units))
+    both = torch.stack([losses, torch.ones_like(losses)])[:, :, None].expand(-1, *units.shape)
+    sums.index_add_(1, units.flatten(), both.flatten(1))
+    found: list[float] = (sums[0] / sums[1]).tolist()
+    return found

@@ -31,6 +31,13 @@ results_option = click.option(
 )
 
 
+candidates_option = click.option(
+    "--candidates",
+    metavar="SIZES",
+    help="Sizes to choose from: 2,4,8. 0 leaves a field out. Default: 2,8,16,32,64, the paper's.",
+)
+
+
 def worker_options(command: Command) -> Command:
     for option in (
         click.option(
@@ -97,6 +104,15 @@ def load_settings(plugins: tuple[Path, ...], changes: tuple[str, ...]) -> dict[s
 
 def names(text: str) -> list[str]:
     return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def size_list(text: str | None) -> list[int] | None:
+    """Read ``0,2,8`` as those sizes; None stays None."""
+    if text is None:
+        return None
+    if not all(size.isdecimal() for size in names(text)):
+        raise ConfigError(f"--candidates {text}: expected sizes in ascending order, as in 0,2,8")
+    return [int(size) for size in names(text)]
 
 
 def seed_list(text: str, option: str = "--seeds") -> list[int]:

@@ -157,8 +157,25 @@ class Allocation:
     @property
     def parameters(self) -> int:
         """The embedding parameters: rows times dimension over the blocks, less what masks drop."""
-        dropped = sum(mask.rows * mask.dim - mask.kept for mask in self.masks if mask)
-        return self.dense_parameters - dropped
+        return sum(self.field_parameters)
+
+    @property
+    def field_parameters(self) -> tuple[int, ...]:
+        """The embedding parameters of each field."""
+        return tuple(
+            mask.kept if mask else sum(block.rows * block.dim for block in blocks)
+            for blocks, mask in zip(self.blocks, self.field_masks, strict=True)
+        )
+
+    @property
+    def field_rows(self) -> tuple[int, ...]:
+        """The embedding rows of each field, whatever their dimension."""
+        return tuple(sum(block.rows for block in blocks) for blocks in self.blocks)
+
+    @property
+    def field_masks(self) -> tuple[Mask | None, ...]:
+        """The mask of each field, None where it has none."""
+        return self.masks or (None,) * len(self.names)
 
     @property
     def dense_parameters(self) -> int:
@@ -188,7 +205,7 @@ class Allocation:
     @property
     def rows(self) -> int:
         """The number of embedding rows over all fields, whatever their dimension."""
-        return sum(block.rows for blocks in self.blocks for block in blocks)
+        return sum(self.field_rows)
 
     @property
     def is_field_wise(self) -> bool:
@@ -226,7 +243,7 @@ class Allocation:
                     f"the blocks of field '{field.name}' hold {rows} rows,"
                     f" its cardinality is {field.cardinality}"
                 )
-        for name, mask in zip(self.names, self.masks, strict=False):
+        for name, mask in zip(self.names, self.field_masks, strict=True):
             if mask is not None and mask.bits is not None and Mask.of(mask.values()) != mask:
                 raise AllocationError(
                     f"the mask of field '{name}' does not keep {mask.kept} values in"
@@ -243,7 +260,7 @@ class Allocation:
             name: [[block.rows, block.dim] for block in blocks]
             for name, blocks in zip(self.names, self.blocks, strict=True)
         }
-        for name, mask in zip(self.names, self.masks, strict=False):
+        for name, mask in zip(self.names, self.field_masks, strict=True):
             if mask is not None:
                 data[name][0].append(mask.to_dict())
         return data

@@ -45,7 +45,7 @@ def read_masks(path: Path, allocation: Allocation) -> Allocation:
         return allocation
     try:
         content = io.BytesIO(path.read_bytes())  # numpy leaves a damaged file open.
-        with np.load(content, allow_pickle=False) as arrays:
+        with np.load(content) as arrays:
             masks = [
                 None if mask is None else mask.with_bits(arrays[str(number)])
                 for number, mask in enumerate(allocation.masks)

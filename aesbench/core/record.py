@@ -45,6 +45,8 @@ class RunRecord:
             that the spec asks for; sizes as ``sizes_text`` writes them.
         metrics: {validation, test} -> {auc, logloss}; for generated data also
             ``test_expected``, scored against the true probabilities.
+        int8: ``auc`` and ``logloss`` on test of the same model with its tables in int8, a scale per
+            row, after training, and the ``bytes`` of these tables; empty in records older than it.
         epochs: ``epochs`` and ``best_epoch`` of the retraining, and validation after each of them:
             ``history``, its AUC, and ``logloss``, which records older than it lack.
         parameters: trainable parameters: embedding, transform, wide, dense.
@@ -60,6 +62,7 @@ class RunRecord:
         environment: versions, hardware, threads, git commit, time; the pack, if it was in one.
         titles: what tables call its ``method`` (with its preset), ``dataset`` and ``backbone``, and
             the ``family`` of the method; empty in records older than it.
+        ties: {history: the field whose table, and so whose size, it shares}; mostly empty.
         traces: {stage: what it traced}; not part of the record's file, read by ``read_traces``.
         datasheet: what its data set is; not part of the file either, read by ``read_datasheet``.
     """
@@ -72,6 +75,7 @@ class RunRecord:
     takes_budget: bool | None = None
     scores: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     metrics: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    int8: Mapping[str, float] = field(default_factory=dict)
     epochs: Mapping[str, Any] = field(default_factory=dict)
     parameters: Mapping[str, int] = field(default_factory=dict)
     flops: int | None = None
@@ -81,6 +85,7 @@ class RunRecord:
     providers: Mapping[str, str] = field(default_factory=dict)
     environment: Mapping[str, Any] = field(default_factory=dict)
     titles: Mapping[str, str] = field(default_factory=dict)
+    ties: Mapping[str, str] = field(default_factory=dict)
     traces: Mapping[str, Trace] = field(default_factory=dict, compare=False, repr=False)
     datasheet: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
@@ -98,6 +103,8 @@ class RunRecord:
         """Return the record as plain JSON values."""
         plain = {name: getattr(self, name) for name in self.__dataclass_fields__}
         del plain["traces"], plain["datasheet"]
+        if not self.ties:  # As in the records of data without histories from the first on.
+            del plain["ties"]
         plain["spec"] = self.spec.to_dict()
         plain["allocation"] = self.allocation.to_dict() if self.allocation else None
         return {"schema": SCHEMA, "run_id": self.spec.run_id, **plain}
@@ -136,7 +143,12 @@ class RunRecord:
         Raises:
             RecordError: a metric or a score is none; a run that has such ones has failed.
         """
-        for kind, measured in (("metrics", self.metrics), ("scores", self.scores)):
+        compared = (
+            ("metrics", self.metrics),
+            ("scores", self.scores),
+            ("int8", {"int8": self.int8}),
+        )
+        for kind, measured in compared:
             try:
                 bad = [
                     f"{name} of {where} = {value!r}"

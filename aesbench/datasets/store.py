@@ -27,7 +27,6 @@ import secrets
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
@@ -88,7 +87,7 @@ def prepare(
         role: known_hash(path, cache, lambda share: told("hash", 0, share))
         for role, path in sorted(files.items())
     }
-    settings = _settings(source)
+    settings = plain_settings(source.config)
     identity = {"format": FORMAT, "name": source.name, "files": raw, "settings": settings}
     if source.provider:  # Changed code may make other data of the same files.
         identity["provider"] = source.provider
@@ -108,7 +107,7 @@ def prepare(
         if number == 0:
             return first
         own, folder = source.drawn(number), _draw_folder(target, number)
-        _ensure(own, files, partial(writer, settings=_settings(own)), folder)
+        _ensure(own, files, partial(writer, settings=plain_settings(own.config)), folder)
         return open_dataset(folder)
 
     return dataclasses.replace(first, draw=draw)
@@ -116,12 +115,6 @@ def prepare(
 
 _DRAWS_AT_HAND = 2
 """Draws of a split that stay open: on a GPU each lies there whole."""
-
-
-def _settings(source: Source) -> dict[str, Any]:
-    """Return a data set's settings; younger ones only where they are changed."""
-    told = plain_settings(source.config)
-    return {name: value for name, value in asdict(source.config).items() if name in told}
 
 
 def _draw_folder(folder: Path, draw: int) -> Path:
@@ -242,6 +235,7 @@ def open_dataset(folder: Path) -> Dataset:
     def draw(number: int) -> Dataset:
         return open_dataset(_draw_folder(folder, number)) if number else opened
 
+    histories = tuple(Field(**entry) for entry in manifest.get("histories", ()))
     opened = Dataset(
         name=manifest["name"],
         hash=manifest["hash"],
@@ -252,6 +246,7 @@ def open_dataset(folder: Path) -> Dataset:
         manifest=manifest,
         folder=folder,
         probabilities=probabilities,
+        histories=histories,
     )
     return dataclasses.replace(opened, draw=draw) if manifest.get("drawn") else opened
 
@@ -262,7 +257,8 @@ def verify(dataset: Dataset) -> None:
     Raises:
         DataError: its hash has changed.
     """
-    found = processed_hash(dataset.folder, dataset.manifest["fields"])
+    described = [*dataset.manifest["fields"], *dataset.manifest.get("histories", ())]
+    found = processed_hash(dataset.folder, described)
     if found != dataset.hash:
         raise DataError(
             f"{dataset.folder} has changed since it was prepared: its hash is {found[:16]}, the"

@@ -2,8 +2,8 @@
 
 A searched model and the one to be retrained share each field's vectors in its chosen size, the
 linear layer of a size where both unify sizes by one, and the first-order term. The dense layers
-start afresh: the place and width of what they are fed are other ones. Some implementations of these
-methods inherit like this by default; here it is an ablation, the same for every method.
+start afresh: the place and width of what they are fed are other ones. Some public implementations
+of searches inherit like this by default; here it is an ablation, the same for every method.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from aesbench.core.allocation import Allocation
 from aesbench.errors import ConfigError
 from aesbench.models.backbones import Backbone
 from aesbench.models.embedding import MixedEmbedding
-from aesbench.search.candidates import CandidateTables
+from aesbench.search.candidates import CandidateTables, SizeTransforms
 
 
 @torch.no_grad()
@@ -57,12 +57,23 @@ def inherit_weights(
 def inherit_chosen_tables(model: Backbone, source: Backbone, allocation: Allocation) -> None:
     """Copy what ``inherit_weights`` does from a source that has tables of every candidate size.
 
+    Layers that map to another width than the model's stay behind.
+
     Args:
         model: to be retrained, on the embedding of the allocation.
-        source: its embedding holds ``tables`` and, where it is normalised, their ``transforms``.
-        allocation: field-wise sizes among the candidates.
+        source: its embedding holds ``tables`` and, if it has any, their ``transforms``.
+        allocation: of sizes among the candidates, perhaps several in a field.
     """
     embedding: Any = source.embedding
     tables: CandidateTables = embedding.tables
-    transforms = embedding.transforms.by_dim(tables.candidates) if embedding.normalised else None
-    inherit_weights(model, source, tables.vectors_of(allocation.dims), transforms)
+    layers: SizeTransforms | None = getattr(embedding, "transforms", None)
+    known = {} if layers is None else layers.by_dim(tables.candidates)
+    target: Any = model.embedding
+    fitting = {dim: layer for dim, layer in known.items() if layer.out_features == target.widths[0]}
+    inherit_weights(model, source, [], fitting)
+    for field, blocks in enumerate(allocation.blocks):
+        start = 0
+        for number, block in enumerate(blocks):
+            vectors = tables.weight(field, tables.candidates.index(block.dim))
+            target.set_vectors(field, vectors[start : start + block.rows], number)
+            start += block.rows

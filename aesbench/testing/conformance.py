@@ -32,6 +32,9 @@ from aesbench.core.settings import build_config
 from aesbench.core.spec import REFERENCE_DIM
 from aesbench.core.trace import Trace
 from aesbench.errors import AesbenchError, ConfigError
+from aesbench.models.backbones import Backbone
+from aesbench.models.din import DIN, DINConfig
+from aesbench.models.embedding import FieldEmbedding
 from aesbench.models.randomness import global_generators, stage_generator
 from aesbench.models.training import predict
 from aesbench.plugins.method import Context, Method
@@ -124,6 +127,30 @@ def check_constant_field(method: type[Method], preset: str) -> None:
 def check_multi_valued_field(method: type[Method], preset: str) -> None:
     """A field with several, partly padded id columns does not stop the method."""
     _search_and_build(method, preset, tiny_context(shapes=(*TINY_SHAPES, ("tags", 9, 3))))
+
+
+def check_history(method: type[Method], preset: str) -> None:
+    """A method that says it supports histories trains models that attend to one."""
+    if not method.supports_histories:
+        return
+    context = tiny_context(history_of="item")
+
+    def backbone(embedding: FieldEmbedding, generator: torch.Generator) -> Backbone:
+        if not embedding.targets:
+            raise ContractError(
+                f"'{method.name}' says that it supports histories, and trains on an embedding"
+                " without; hand context.histories on to what it is made of, or set"
+                " supports_histories = False"
+            )
+        return DIN(context.fields, embedding, DINConfig(hidden=(8,), unit_hidden=(4,)), generator)
+
+    _search_and_build(method, preset, replace(context, backbone=backbone))
+
+
+def check_zero_candidate(method: type[Method], preset: str) -> None:
+    """A method that says it can leave fields out works where 0 is a candidate."""
+    if method.drops_fields:
+        _search_and_build(method, preset, tiny_context(candidates=(0, 2, 8)))
 
 
 def check_reproducible(method: type[Method], preset: str) -> None:
@@ -259,6 +286,8 @@ CHECKS: tuple[Check, ...] = (
     check_allocation,
     check_constant_field,
     check_multi_valued_field,
+    check_history,
+    check_zero_candidate,
     check_reproducible,
     check_generators,
     check_budget,

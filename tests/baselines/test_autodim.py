@@ -5,9 +5,10 @@ import math
 import pytest
 import torch
 
-from aesbench import Split
+from aesbench import Split, load_dataset, plan
 from aesbench.core.settings import build_config
 from aesbench.errors import ConfigError
+from aesbench.harness.stages import make_context as make_run_context
 from aesbench.testing import tiny_context
 from aesbench_baselines import autodim
 from aesbench_baselines.autodim import AutoDim, AutoDimConfig, gumbel, soft_choice
@@ -63,6 +64,48 @@ def test_the_published_temperature_is_absolute():
         assert config.temperature(10**5, steps) == 0.01
 
 
+@pytest.mark.parametrize(
+    ("steps", "every", "rate"),
+    [
+        (16_000, 10, 1e-3),  # 1,600 updates, as the paper's data have.
+        (64_000, 10, 1e-3),  # More: the paper's rate.
+        (8_000, 10, 2e-3),
+        (1_562, 10, 1e-2),  # ml1m-static: 156 updates, ten times the rate at most.
+        (5, 10, 1e-2),
+        (1_562, 1, 1600 / 1562 * 1e-3),
+    ],
+)
+def test_the_rate_makes_up_for_few_updates(steps, every, rate):
+    """1e-3 * clip(1600 / updates per epoch, 1, 10)."""
+    config = AutoDimConfig(architecture_every=every)
+    assert config.architecture_rate(steps) == pytest.approx(rate)
+    as_it_is = AutoDimConfig(architecture_every=every, most_rate_scaling=1.0)
+    assert as_it_is.architecture_rate(steps) == 1e-3
+
+
+@pytest.mark.parametrize(
+    ("settings", "unification", "widths", "layers"),
+    [
+        ({}, "plain", 64, None),  # Zero padding to the largest candidate.
+        ({}, "transform", 64, 1),
+        ({"unify": "linear"}, "plain", 64, 1),
+        ({"unify": "padding"}, "transform", 64, None),
+        ({"width": "final"}, "transform", 32, 1),
+        ({"width": "final"}, "plain", 64, None),
+        ({"own_transforms": True}, "transform", 64, 4),
+    ],
+)
+def test_sizes_are_unified_as_the_run_retrains(make_context, settings, unification, widths, layers):
+    """Padded under ``plain``, by layers that the fields share under ``transform``."""
+    method = AutoDim(AutoDimConfig(epochs=1, **settings))
+    method.search(make_context(unification=unification), None)
+    embedding = method.model.embedding
+    assert embedding.widths == (widths,) * 4
+    transforms = embedding.transforms
+    assert (None if transforms is None else len(transforms.layers[0])) == layers
+    assert len(embedding.tables.tables) == 1  # Shared by the sizes.
+
+
 class Recorder:
     """Stands in for the two optimizers; notes the architecture and the model around each step."""
 
@@ -90,24 +133,52 @@ class Recorder:
         monkeypatch.setattr(autodim, "step", lower)
 
     def state(self):
-        """The values of the architecture and of all of the model's parameters."""
-        model = torch.cat([p.detach().flatten() for p in self.model.parameters()])
-        return self.architecture.detach().clone(), model
+        """The values of the architecture, once there is one, and of all of the model's parameters.
+
+        With the running statistics of its normalisation, which validation batches leave alone.
+        """
+        model = torch.cat([p.detach().flatten().double() for p in self.parts()])
+        return model if self.architecture is None else (self.architecture.detach().clone(), model)
+
+    def parts(self):
+        """The model's parameters and statistics, but for counters of batches."""
+        return [v for k, v in self.model.state_dict().items() if "num_batches" not in k]
 
     def note(self, level, before):
         """Log which of the two a step of a level has moved."""
         after = self.state()
+        if self.architecture is None:
+            self.log.append((level, not torch.equal(before, after)))
+            return
         moved = [not torch.equal(a, b) for a, b in zip(before, after, strict=True)]
         self.log.append((level, *moved))
 
 
 def test_each_level_moves_its_own_parameters_only(context, monkeypatch):
-    """Train batches move the model, every second one is followed by a step of the architecture."""
+    """A pass with equal weights; then a step of the architecture before every second train batch.
+
+    The paper's order: validation first.
+    """
     recorder = Recorder(monkeypatch)
     AutoDim(AutoDimConfig(epochs=1, architecture_every=2)).search(context, None)
     train, validation = ("train", False, True), ("validation", True, False)
-    assert recorder.log == [train, train, validation] * 4
+    assert recorder.log == [("train", True)] * 8 + [train, validation, train] * 4
     assert all(parameter.grad is None for parameter in recorder.model.parameters())
+
+
+def test_weights_are_equal_and_fixed_until_pre_training_is_over(context, monkeypatch):
+    """One fifth each in the first pass, in all eight of its steps."""
+    seen, inner = [], autodim.step
+
+    def lower(model, optimizer, ids, labels):
+        seen.append(model.embedding.weights.clone())
+        return inner(model, optimizer, ids, labels)
+
+    monkeypatch.setattr(autodim, "step", lower)
+    AutoDim(AutoDimConfig(epochs=1, pretrain_epochs=1)).search(context, None)
+    assert len(seen) == 16
+    is_equal = [bool(torch.allclose(weights, torch.tensor(0.2))) for weights in seen]
+    assert is_equal == [True] * 8 + [False] * 8
 
 
 def test_the_architecture_learns_from_validation_labels(make_context):
@@ -132,11 +203,49 @@ def test_the_sizes_are_those_with_the_largest_architecture_parameters(context):
     assert found.dims == tuple(context.candidates[t] for t in last.argmax(1).tolist())
 
 
-def test_a_useless_field_matters_less_than_a_useful_one_at_least_once_trained(make_context):
-    """The supernet learns: its validation AUC exceeds chance by far."""
+@pytest.mark.parametrize(("read", "epoch"), [("last", 4), ("best", 2)])
+def test_the_epoch_to_read_is_a_setting(make_context, monkeypatch, read, epoch):
+    """Validation is best after the second epoch, the search ends two later."""
+    scores = iter([0.5, 0.7, 0.6, 0.6])
+    monkeypatch.setattr(autodim, "auc", lambda labels, logits: next(scores))
     context = make_context()
+    config = AutoDimConfig(
+        epochs=8, patience=2, architecture_every=2, architecture_learning_rate=1e-3, read=read
+    )
+    found = AutoDim(config).search(context, None)
+    weights = torch.tensor(context.trace.series["weight"][1])
+    assert len(weights) == 4 * 8
+    after = weights[8 * epoch - 1].argmax(1).tolist()
+    assert found.dims == tuple(context.candidates[t] for t in after)
+    assert weights[15].argmax(1).tolist() != weights[31].argmax(1).tolist()
+
+
+@pytest.mark.parametrize("unification", ["plain", "transform"])
+def test_the_supernet_learns(make_context, unification):
+    """Its validation AUC, with the weights to evaluate with, exceeds chance by far."""
+    context = make_context(unification=unification)
     AutoDim(AutoDimConfig(epochs=8, patience=8)).search(context, None)
     assert max(context.trace.series["validation_auc"][1]) > 0.6
+
+
+@pytest.mark.slow
+def test_weights_decide_where_sizes_matter(cache_dir):
+    """On ``planted``, at the defaults: some weight passes one half; a coin would stay at a fifth.
+
+    And what it decides is right: no noise field gets more than any field of the planted pairs.
+    """
+    data = load_dataset("planted", cache_dir=cache_dir)
+    (spec,) = plan(data, ["autodim"], backbones=["widedeep"], seeds=[0])
+    context = make_run_context(spec, data, torch.device("cpu"), "search/0", lambda *said: None)
+    found = AutoDim().search(context, None)
+    weights = torch.tensor(context.trace.series["weight"][1][-1])
+    assert weights.max() > 0.5
+    dims = dict(zip(found.names, found.dims, strict=True))
+    ranks = {name: truth["rank"] for name, truth in data.truth["fields"].items()}
+    noise = [dims[name] for name, rank in ranks.items() if rank == 0]
+    paired = [dims[name] for name, rank in ranks.items() if rank > 1]
+    assert len(noise) == 3 and len(paired) == 4
+    assert max(noise) <= min(paired)
 
 
 @pytest.mark.parametrize(
@@ -147,6 +256,11 @@ def test_a_useless_field_matters_less_than_a_useful_one_at_least_once_trained(ma
         ({"least_temperature": 0.0}, "autodim.least_temperature = 0.0"),
         ({"annealing": "cosine"}, "autodim.annealing = 'cosine'"),
         ({"scheme": "hashed"}, "autodim.scheme = 'hashed'"),
+        ({"pretrain_epochs": -1}, "autodim.pretrain_epochs = -1"),
+        ({"most_rate_scaling": 0.5}, "autodim.most_rate_scaling = 0.5"),
+        ({"unify": "mean"}, "autodim.unify = 'mean'"),
+        ({"width": "wide"}, "autodim.width = 'wide'"),
+        ({"read": "first"}, "autodim.read = 'first'"),
     ],
 )
 def test_a_setting_out_of_range_is_refused(settings, words):

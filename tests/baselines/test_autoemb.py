@@ -8,6 +8,7 @@ import torch
 from aesbench.core.settings import build_config
 from aesbench.errors import ConfigError
 from aesbench.search.bilevel import BilevelBatches
+from aesbench.search.units import popularity_units
 from aesbench_baselines import autoemb
 from aesbench_baselines.autoemb import AutoEmb, AutoEmbConfig, entropy, state_of
 
@@ -25,17 +26,36 @@ def test_entropy_by_hand():
     torch.testing.assert_close(entropy(weights), torch.tensor([math.log(4), 0, math.log(2)]))
 
 
+def preset(name, **settings):
+    """AutoEmb with the settings of a preset, and some more."""
+    return AutoEmb(build_config(AutoEmbConfig, {**AutoEmb.preset(name), **settings}, "autoemb"))
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    """The pairs of batches that a search is handed, in order."""
+    pairs, epoch = [], BilevelBatches.epoch
+
+    def noted(self):
+        for pair in epoch(self):
+            pairs.append(pair)
+            yield pair
+
+    monkeypatch.setattr(BilevelBatches, "epoch", noted)
+    return pairs
+
+
 @pytest.fixture
 def states(monkeypatch):
     """The states that the controller is given, in order."""
     seen = []
 
-    class Noted(autoemb.FieldController):
+    class Noted(autoemb.Controller):
         def forward(self, state):
             seen.append(state.clone())
             return super().forward(state)
 
-    monkeypatch.setattr(autoemb, "FieldController", Noted)
+    monkeypatch.setattr(autoemb, "Controller", Noted)
     return seen
 
 
@@ -50,7 +70,7 @@ def test_weights_come_back_as_state_and_the_loss_is_a_moving_average(context, st
     """A decay of 0.9: after the first loss l the state's loss is 0.9 + 0.1 l."""
     AutoEmb(AutoEmbConfig(epochs=1)).search(context, None)
     steps, weights = context.trace.series["weight"]
-    losses = context.trace.series["validation_loss"][1]
+    losses = context.trace.series["upper_loss"][1]
     assert steps == list(range(1, 9))
     # Two calls per step: for the validation batch, and, the controller moved, for the train batch.
     for step in range(7):
@@ -87,30 +107,129 @@ def test_each_level_moves_its_own_parameters_only(context, monkeypatch):
     assert log == [{"controller"}, {"model"}] * 8
 
 
-def test_the_loss_of_the_upper_level_is_that_of_validation_rows(context, monkeypatch):
+@pytest.mark.parametrize("name", ["", "validation"])
+def test_validation_rows_move_the_controller(context, drawn, name):
     """The combination that the controller learns from is computed on validation ids."""
-    drawn = []
-    epoch = BilevelBatches.epoch
-
-    def noted(self):
-        for pair in epoch(self):
-            drawn.append(pair)
-            yield pair
-
-    monkeypatch.setattr(BilevelBatches, "epoch", noted)
-    AutoEmb(AutoEmbConfig(epochs=1)).search(context, None)
+    preset(name, epochs=1).search(context, None)
     rows = {tuple(row) for row in context.validation.ids.tolist()}
     assert all(tuple(row) in rows for _, (ids, _) in drawn for row in ids.tolist())
 
 
-def test_sizes_have_the_largest_mean_weight_of_the_last_epoch(context):
-    """Summed over its steps, not over the whole search."""
-    found = AutoEmb(AutoEmbConfig(epochs=2, patience=2)).search(context, None)
+@pytest.mark.parametrize("name", ["paper", "value"])
+def test_the_previous_train_batch_moves_the_controller(context, drawn, monkeypatch, name):
+    """As in the public code, in one pass: every batch but the last, each before the next."""
+    moved = []
+    descend = autoemb.descend
+    monkeypatch.setattr(autoemb, "descend", lambda *call: (moved.append(1), descend(*call)))
+    preset(name).search(context, None)
+    assert len(drawn) == 8 and len(moved) == 7
+    assert drawn[0][1] is None
+    for (before, _), (_, upper) in zip(drawn, drawn[1:], strict=False):
+        assert torch.equal(before[0], upper[0])
+
+
+def test_the_model_remembers_no_rows_of_the_upper_level(context, monkeypatch):
+    """Its running statistics are as the train step before left them when the controller moves."""
+    models, left, compared = [], [], []
+    build, descend, step = type(context).build_model, autoemb.descend, autoemb.step
+
+    def statistics(model):
+        return torch.cat([norm.running_mean for norm in model.embedding.norms])
+
+    def noted_build(self, embedding):
+        models.append(build(self, embedding))
+        return models[-1]
+
+    def noted_step(model, *rest):
+        step(model, *rest)
+        left.append(statistics(model).clone())
+
+    def noted_descend(*call):
+        if left:
+            compared.append(torch.equal(statistics(models[0]), left[-1]))
+        descend(*call)
+
+    monkeypatch.setattr(type(context), "build_model", noted_build)
+    monkeypatch.setattr(autoemb, "step", noted_step)
+    monkeypatch.setattr(autoemb, "descend", noted_descend)
+    AutoEmb(AutoEmbConfig(epochs=1)).search(context, None)
+    assert compared == [True] * 7
+    assert not torch.equal(left[0], left[1])
+
+
+def test_sizes_have_the_largest_mean_weight_of_the_best_epoch(context, monkeypatch):
+    """Summed over its steps: of the first of three, though the search goes on for two."""
+    scores = iter([0.7, 0.6, 0.6])
+    monkeypatch.setattr(autoemb, "auc", lambda labels, logits: next(scores))
+    found = AutoEmb(AutoEmbConfig(controller_learning_rate=1e-3)).search(context, None)
     weights = torch.tensor(context.trace.series["weight"][1])
-    assert len(weights) == 16
-    mean = weights[8:].mean(0)
-    torch.testing.assert_close(mean.sum(1), torch.ones(4))
-    assert found.dims == tuple(context.candidates[t] for t in mean.argmax(1).tolist())
+    assert len(weights) == 24
+    means = weights.view(3, 8, 4, 5).mean(1)
+    torch.testing.assert_close(means.sum(2), torch.ones(3, 4))
+    dims = [tuple(context.candidates[t] for t in mean.argmax(1).tolist()) for mean in means]
+    assert found.dims == dims[0]
+    assert dims[0] not in dims[1:]
+
+
+def test_the_paper_reads_the_weights_at_the_end(context):
+    """Those of the last step of its one pass, no mean."""
+    found = preset("paper", controller_learning_rate=1e-2).search(context, None)
+    weights = torch.tensor(context.trace.series["weight"][1])
+    assert len(weights) == 8
+    assert found.dims == tuple(context.candidates[t] for t in weights[-1].argmax(1).tolist())
+
+
+@pytest.mark.parametrize(
+    ("settings", "unification", "width", "has_layers"),
+    [
+        ({}, "plain", 64, False),  # Zero padding, as the retrained model has no layers.
+        ({}, "transform", 64, True),
+        ({"unify": "linear"}, "plain", 64, True),
+        ({"width": "final"}, "transform", 32, True),
+        ({"sizes_of": "values"}, "plain", 64, True),  # Blocks are mapped at retraining, too.
+    ],
+)
+def test_sizes_are_unified_as_the_run_retrains(
+    make_context, settings, unification, width, has_layers
+):
+    """Padded under ``plain`` where fields have sizes, by layers otherwise; full width."""
+    method = AutoEmb(AutoEmbConfig(epochs=1, **settings))
+    method.search(make_context(unification=unification), None)
+    embedding = method.model.embedding
+    assert embedding.widths == (width,) * 4
+    assert (embedding.transforms is not None) == has_layers
+
+
+def test_values_get_sizes_by_their_popularity(context, monkeypatch):
+    """Each unit of popularity the size of its largest weight; equal neighbours are one block."""
+    last = []
+    soft = autoemb.SoftEmbedding
+
+    class Noted(soft):
+        def __setattr__(self, name, value):
+            if name == "weights" and isinstance(value, torch.Tensor):
+                last[:] = [value.detach().clone()]
+            super().__setattr__(name, value)
+
+    monkeypatch.setattr(autoemb, "SoftEmbedding", Noted)
+    found = preset("value", controller_learning_rate=1e-2).search(context, None)
+    units = popularity_units(context.fields, 201)
+    assert [sum(unit.field == field for unit in units) for field in (0, 2, 3)] == [1, 1, 1]
+    assert sum(unit.field == 1 for unit in units) > 3  # Of the 260 items.
+    sizes = [context.candidates[t] for t in last[0].argmax(1).tolist()]
+    expected = [
+        [size for unit, size in zip(units, sizes, strict=True) if unit.field == field
+         for _ in range(unit.rows)]
+        for field in range(4)
+    ]  # fmt: skip
+    by_value = [[block.dim for block in own for _ in range(block.rows)] for own in found.blocks]
+    assert by_value == expected
+    assert all(a.dim != b.dim for own in found.blocks for a, b in zip(own, own[1:], strict=False))
+
+
+def test_the_bare_name_is_a_preset():
+    """The defaults are those of ``autoemb:validation``."""
+    assert build_config(AutoEmbConfig, AutoEmb.preset("validation"), "autoemb") == AutoEmbConfig()
 
 
 @pytest.mark.parametrize("tanh", [True, False])
@@ -128,6 +247,10 @@ def test_the_supernet_learns(make_context, tanh):
         ({"controller_learning_rate": 0.0}, "autoemb.controller_learning_rate = 0.0"),
         ({"loss_decay": 1.0}, "autoemb.loss_decay = 1.0"),
         ({"scheme": "hashed"}, "autoemb.scheme = 'hashed'"),
+        ({"rows": "test"}, "autoemb.rows = 'test'"),
+        ({"read": "last"}, "autoemb.read = 'last'"),
+        ({"sizes_of": "rows"}, "autoemb.sizes_of = 'rows'"),
+        ({"whole_up_to": 0}, "autoemb.whole_up_to = 0"),
     ],
 )
 def test_a_setting_out_of_range_is_refused(settings, words):

@@ -11,6 +11,7 @@ from aesbench.errors import ConfigError
 from aesbench.models.optimizer import ModelAdam
 from aesbench.models.training import step
 from aesbench.search.candidates import CandidateTables
+from aesbench.search.units import Unit, fields_as_units, popularity_units
 from aesbench.testing import tiny_context
 from aesbench_baselines.esapn import (
     ENLARGE,
@@ -19,16 +20,17 @@ from aesbench_baselines.esapn import (
     ChosenSizes,
     ESAPNConfig,
     Policy,
-    loss_of,
+    losses_of,
     policy_loss,
 )
 
 SHAPES = (("user", 40, 1), ("tags", 9, 3), ("kind", 5, 1))
 
 
-def model_with(sizes, context=None):
+def model_with(sizes, context=None, units=None, *, padded=False):
     """A model whose fields have these sizes, with its context and a batch of validation rows."""
     context = context or tiny_context(shapes=SHAPES)
+    units = fields_as_units(context.fields) if units is None else units
     tables = CandidateTables(
         context.fields,
         context.candidates,
@@ -36,9 +38,14 @@ def model_with(sizes, context=None):
         table_std=1.0,
         generator=context.generator,
     )
-    model = context.build_model(ChosenSizes(tables, context.generator))
+    model = context.build_model(ChosenSizes(tables, units, context.generator, padded=padded))
     model.embedding.sizes = list(sizes)
     return model, context, next(context.validation.batches(64))
+
+
+def policy_of(context, **settings):
+    """A policy that decides about the fields."""
+    return Policy(context, ESAPNConfig(**settings), fields_as_units(context.fields))
 
 
 def test_a_vector_passes_the_rest_of_the_chain():
@@ -88,6 +95,65 @@ def test_enlarging_changes_no_prediction():
     torch.testing.assert_close(model(ids), before, atol=1e-4, rtol=1e-4)
 
 
+def test_padding_is_what_is_retrained():
+    """Vectors of the present sizes, zeros beyond them, neither mapped nor normalised."""
+    model, _, (ids, _) = model_with([2, 4, 0], padded=True)
+    tables = model.embedding.tables
+    found = model.embedding(ids).view(len(ids), 3, 64)
+    for field, size in enumerate(model.embedding.sizes):
+        dim = tables.candidates[size]
+        assert torch.equal(found[:, field, :dim], tables.look_up(ids, size, [field])[:, 0])
+        assert not found[:, field, dim:].any()
+    assert not model.embedding.normalised and not list(model.embedding.chain.parameters())
+
+
+@pytest.mark.parametrize("padded", [True, False])
+def test_enlarging_changes_no_prediction_of_values_either(padded):
+    """Nor does giving a part of a field's values another size: fresh rows arrive where old did."""
+    units = [Unit(0, 3, 9), Unit(0, 37, 9), Unit(1, 9, 9), Unit(2, 5, 9)]
+    model, _, (ids, _) = model_with([0, 1, 2, 0], units=units, padded=padded)
+    before = model(ids)
+    model.embedding.enlarge([0, 2])
+    assert model.embedding.sizes == [1, 1, 3, 0]
+    torch.testing.assert_close(model(ids), before, atol=1e-4, rtol=1e-4)
+
+
+def test_values_of_one_field_have_different_sizes():
+    """Each row's vector is that of a field-wise model in which all have the row's size."""
+    units = [Unit(0, 3, 9), Unit(0, 37, 9), Unit(1, 9, 9), Unit(2, 5, 9)]
+    mixed, _, (ids, _) = model_with([2, 0, 1, 0], units=units, padded=True)
+    found = mixed.embedding(ids)
+    is_first = ids[:, 0] < 3
+    assert is_first.any() and not is_first.all()
+    for size, rows in ((2, is_first), (0, ~is_first)):
+        alike, _, _ = model_with([size, 1, 0], padded=True)  # Drawn from the same seed.
+        assert torch.equal(found[rows], alike.embedding(ids)[rows])
+
+
+def test_enlarging_some_values_leaves_the_others():
+    """The rows of the unit are written, the field's others are not, nor forgotten."""
+    units = [Unit(0, 3, 9), Unit(0, 37, 9), Unit(1, 9, 9), Unit(2, 5, 9)]
+    model, context, _ = model_with([1, 1, 1, 1], units=units)
+    optimizer = ModelAdam(model, learning_rate=0.01, l2=0.0)
+    for ids, labels in context.train.batches(64):
+        step(model, optimizer, ids, labels)
+    embedding = model.embedding
+    embedding.sizes = [0, 0, 0, 0]
+    tables, link = embedding.tables, embedding.chain[0]
+    before = tables.weight(0, 1).detach().clone()
+    embedding.enlarge([0], optimizer.tables)
+    expected = tables.weight(0, 0)[:3] @ link.weight[0] + link.bias[0]
+    torch.testing.assert_close(tables.weight(0, 1)[:3], expected)
+    assert torch.equal(tables.weight(0, 1)[3:], before[3:])
+    table = tables.table(1).weight
+    (moments,) = [
+        pair
+        for known, pair in zip(optimizer.tables.tables, optimizer.tables.moments, strict=True)
+        if known is table
+    ]
+    assert all(not moment[:3].any() and moment[3:40].any() for moment in moments)
+
+
 def test_fresh_rows_have_no_past():
     """Adam's moments of the copied rows are zero, those of other fields' rows are kept."""
     model, context, _ = model_with([1, 1, 1])
@@ -119,7 +185,7 @@ def test_forgetting_needs_a_table_of_the_optimizer():
 def test_the_largest_size_can_only_be_kept():
     """Its logit to enlarge is minus infinity, whatever the network says; all others are finite."""
     model, context, _ = model_with([4, 0, 3])
-    policy = Policy(context, ESAPNConfig(keep_bias=-1000.0))
+    policy = policy_of(context, keep_bias=-1000.0)
     logits = policy.logits(model.embedding.sizes)
     assert torch.isneginf(logits[0, ENLARGE])
     assert torch.isfinite(logits[:, KEEP]).all() and torch.isfinite(logits[1:]).all()
@@ -142,7 +208,7 @@ def test_sizes_only_ever_grow_by_one(make_context):
 def test_exploration_leaves_the_model_as_it_is(monkeypatch):
     """Sizes, parameters and statistics stay, though every field is enlarged on the copy."""
     model, context, batch = model_with([0, 1, 2])
-    policy = Policy(context, ESAPNConfig(keep_bias=-1000.0))
+    policy = policy_of(context, keep_bias=-1000.0)
     before = copy.deepcopy(model.state_dict())
     tried = []
     enlarge = ChosenSizes.enlarge
@@ -164,7 +230,7 @@ def test_exploration_copies_no_table(monkeypatch):
     monkeypatch.setattr(
         ChosenSizes, "enlarge", lambda self, fields: (tried.append(self), enlarge(self, fields))
     )
-    Policy(context, ESAPNConfig(keep_bias=-1000.0)).explore(model, batch)
+    policy_of(context, keep_bias=-1000.0).explore(model, batch)
     (explored,) = tried
     assert explored is not model.embedding
     pairs = zip(model.embedding.tables.tables, explored.tables.tables, strict=True)
@@ -174,10 +240,11 @@ def test_exploration_copies_no_table(monkeypatch):
 def test_the_policy_learns_from_exploring():
     """With a baseline its parameters move; they alone."""
     model, context, batch = model_with([0, 0, 0])
-    policy = Policy(context, ESAPNConfig())
+    policy = policy_of(context)
     before = [parameter.detach().clone() for parameter in policy.network.parameters()]
-    policy.remember(2.0)
-    assert policy.explore(model, batch) == pytest.approx(2.0 - loss_of(model, batch), abs=1e-4)
+    policy.remember([2.0] * 3)
+    losses = torch.tensor(losses_of(model, batch))
+    torch.testing.assert_close(policy.explore(model, batch), 2.0 - losses, atol=1e-4, rtol=0)
     assert any(
         not torch.equal(old, new)
         for old, new in zip(before, policy.network.parameters(), strict=True)
@@ -186,28 +253,53 @@ def test_the_policy_learns_from_exploring():
 
 
 def test_the_advantage_by_hand(context):
-    """The mean of the last five losses less the new one; nothing before there is a loss."""
-    policy = Policy(context, ESAPNConfig())
-    assert policy.advantage(0.4) == 0
+    """The mean of a unit's last five losses less the new one; nothing before there is a loss.
+
+    Each has its own; one that a batch does not show keeps what it had.
+    """
+    policy = policy_of(context)
+    assert policy.advantages([0.4] * 4).tolist() == [0] * 4
     for loss in (9.0, 0.5, 0.6, 0.7, 0.8, 0.9):
-        policy.remember(loss)
-    assert list(policy.losses) == [0.5, 0.6, 0.7, 0.8, 0.9]
-    assert policy.advantage(0.4) == pytest.approx(0.3)
-    assert policy.advantage(0.9) == pytest.approx(-0.2)
+        policy.remember([loss, loss, 0.5, math.nan])
+    assert list(policy.losses[0]) == [0.5, 0.6, 0.7, 0.8, 0.9]
+    assert list(policy.losses[2]) == [0.5] * 5 and not policy.losses[3]
+    found = policy.advantages([0.4, 0.9, math.nan, 0.4]).tolist()
+    assert found == pytest.approx([0.3, -0.2, 0, 0])
+    assert policy.mean_losses[3] == 1
+    assert policy.mean_losses[2] == pytest.approx(0.5 + 0.5 * 0.9**6)
+
+
+def test_the_loss_of_a_unit_is_that_of_its_rows():
+    """The mean over the rows that hold one of its values; of a whole field over all rows."""
+    units = [Unit(0, 3, 9), Unit(0, 36, 9), Unit(0, 1, 0), Unit(1, 9, 9), Unit(2, 5, 9)]
+    model, _, (ids, labels) = model_with([0] * 5, units=units)
+    inside = ids[:, 0] < 39
+    ids, labels = ids[inside], labels[inside]
+    with torch.no_grad():
+        logits = model(ids)
+    each = torch.log1p(torch.exp(logits * (1 - 2 * labels)))  # -log of the label's probability.
+    first = ids[:, 0] < 3
+    found = losses_of(model, (ids, labels))
+    expected = [each[first].mean(), each[~first].mean(), math.nan, each.mean(), each.mean()]
+    torch.testing.assert_close(
+        found, [float(x) for x in expected], equal_nan=True, rtol=1e-4, atol=0
+    )
 
 
 def test_the_policy_gradient_by_hand():
     """advantage * (probability - one-hot action) per free field, none for a masked one."""
     logits = torch.tensor([[0.0, math.log(3)], [1.0, -torch.inf], [0.0, 0.0]], requires_grad=True)
-    policy_loss(logits, torch.tensor([ENLARGE, KEEP, KEEP]), 2.0).backward()
-    expected = 2.0 * torch.tensor([[0.25, -0.25], [0.0, 0.0], [-0.5, 0.5]])
+    policy_loss(
+        logits, torch.tensor([ENLARGE, KEEP, KEEP]), torch.tensor([2.0, 2.0, 4.0])
+    ).backward()
+    expected = 2.0 * torch.tensor([[0.25, -0.25], [0.0, 0.0], [-1.0, 1.0]])
     torch.testing.assert_close(logits.grad, expected)
 
 
 def test_all_fields_at_the_largest_size_leave_the_policy_alone():
     """Nothing to decide is no error: loss 0, gradient 0."""
     logits = torch.tensor([[1.0, -torch.inf]], requires_grad=True)
-    loss = policy_loss(logits, torch.tensor([KEEP]), 2.0)
+    loss = policy_loss(logits, torch.tensor([KEEP]), torch.tensor([2.0]))
     loss.backward()
     assert loss == 0
     assert not logits.grad.any()
@@ -228,6 +320,38 @@ def test_the_best_epochs_sizes_are_returned(make_context, monkeypatch):
     assert set(found.dims) == {16}
 
 
+def test_values_get_sizes_by_their_popularity(make_context):
+    """Blocks of contiguous ids: with a policy that always enlarges all of them, else as decided."""
+    context = make_context()
+    config = build_config(ESAPNConfig, {**ESAPN.preset("value"), "epochs": 1}, "esapn")
+    method = ESAPN(config)
+    found = method.search(context, None)
+    units = popularity_units(context.fields, 201)
+    sizes = [context.candidates[size] for size in method.model.embedding.sizes]
+    by_value = [[block.dim for block in own for _ in range(block.rows)] for own in found.blocks]
+    assert len(units) > 6 and found.parameters == sum(
+        unit.rows * size for unit, size in zip(units, sizes, strict=True)
+    )
+    assert [len(own) for own in by_value] == [field.cardinality for field in context.fields]
+
+
+@pytest.mark.parametrize(
+    ("settings", "unification", "padded"),
+    [
+        ({}, "plain", True),
+        ({}, "transform", False),
+        ({"unify": "chain"}, "plain", False),
+        ({"unify": "padding"}, "transform", True),
+        ({"sizes_of": "values"}, "plain", False),  # Blocks are mapped at retraining, too.
+    ],
+)
+def test_sizes_are_unified_as_the_run_retrains(make_context, settings, unification, padded):
+    """Padded under ``plain`` where fields have sizes, by the chain otherwise."""
+    method = ESAPN(ESAPNConfig(epochs=1, **settings))
+    method.search(make_context(unification=unification), None)
+    assert method.model.embedding.normalised != padded
+
+
 @pytest.mark.parametrize(("steps", "interval"), [(100, 20), (1000, 50), (1, 20)])
 def test_decisions_keep_their_distance(steps, interval):
     """Twenty per epoch, twenty batches apart at least."""
@@ -240,6 +364,9 @@ def test_decisions_keep_their_distance(steps, interval):
         ({"last_losses": 0}, "esapn.last_losses = 0"),
         ({"policy_learning_rate": -1.0}, "esapn.policy_learning_rate = -1.0"),
         ({"loss_decay": 1.0}, "esapn.loss_decay = 1.0"),
+        ({"rows": "test"}, "esapn.rows = 'test'"),
+        ({"unify": "mean"}, "esapn.unify = 'mean'"),
+        ({"sizes_of": "rows"}, "esapn.sizes_of = 'rows'"),
     ],
 )
 def test_a_setting_out_of_range_is_refused(settings, words):

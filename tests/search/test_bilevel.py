@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from aesbench import Split
-from aesbench.search.bilevel import BilevelBatches, Patience
+from aesbench.search.bilevel import BilevelBatches, Patience, running_statistics_kept
 
 
 def split_of(first, rows):
@@ -21,7 +21,7 @@ def batches_of(epochs=2, every=3, train=40, validation=12, heard=None):
     """Batches of 4 from a train split (ids below 1000) and a validation split (from 1000 on)."""
     return BilevelBatches(
         split_of(0, train),
-        split_of(1000, validation),
+        None if validation is None else split_of(1000, validation),
         4,
         epochs=epochs,
         every=every,
@@ -44,6 +44,16 @@ def test_each_level_sees_rows_of_its_split_only():
     for (ids, _), (others, _) in batches_of(every=1).epoch():
         assert (ids < 1000).all()
         assert (others >= 1000).all()
+
+
+def test_the_train_batch_before_stands_in_for_validation():
+    """Where nothing is held out, also from one epoch to the next; the first has none before it."""
+    batches = batches_of(validation=None, every=1)
+    pairs = [pair for _ in range(2) for pair in batches.epoch()]
+    assert pairs[0][1] is None
+    for (before, _), (_, upper) in zip(pairs, pairs[1:], strict=False):
+        assert torch.equal(before[0], upper[0])
+    assert len(pairs) == 20
 
 
 def test_validation_rows_come_again_once_all_were_seen():
@@ -69,6 +79,19 @@ def test_a_trace_has_a_few_hundred_points(train, traced):
     batches = batches_of(train=train)
     points = [batches.is_traced() for _ in range(2) for _ in batches.epoch()]
     assert sum(points) == traced
+
+
+def test_running_statistics_see_nothing_of_the_upper_level():
+    """A batch is normalised by its own mean and variance, which are then forgotten."""
+    model = torch.nn.Sequential(torch.nn.BatchNorm1d(2, affine=False))
+    norm, batch = model[0], torch.tensor([[1.0, 5.0], [3.0, 9.0]])
+    with running_statistics_kept(model):
+        normed = model(batch)
+    torch.testing.assert_close(normed, torch.tensor([[-1.0, -1.0], [1.0, 1.0]]))
+    assert not norm.running_mean.any() and (norm.running_var == 1).all()
+    model(batch)  # A tenth of the way from mean 0 to 2 and 7, from variance 1 to 2 and 8.
+    torch.testing.assert_close(norm.running_mean, torch.tensor([0.2, 0.7]))
+    torch.testing.assert_close(norm.running_var, torch.tensor([1.1, 1.7]))
 
 
 @pytest.mark.parametrize(

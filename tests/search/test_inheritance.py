@@ -3,11 +3,11 @@
 import pytest
 import torch
 
-from aesbench import Allocation
+from aesbench import Allocation, Block
 from aesbench.errors import ConfigError
 from aesbench.models.embedding import FieldEmbedding
 from aesbench.search.candidates import CandidateTables, SizeTransforms
-from aesbench.search.inheritance import inherit_weights
+from aesbench.search.inheritance import inherit_chosen_tables, inherit_weights
 from aesbench_baselines.sseds import SSEDS, SSEDSConfig
 
 
@@ -82,6 +82,32 @@ def test_transforms_go_where_vectors_are_transformed(make_context):
             assert torch.equal(copied.weight, layer.weight) and copied.weight is not layer.weight
             assert torch.equal(copied.bias, layer.bias)
     assert all(map(torch.equal, model.mlp.parameters(), before))
+
+
+def test_every_block_gets_the_vectors_of_its_ids(make_context):
+    """A field of two sizes takes the first rows of one table and the others of another."""
+    context = make_context(shapes=(("user", 9, 1), ("kind", 5, 1)), unification="transform")
+    source = searched_model(context)
+    blocks = ((Block(4, 16), Block(5, 2)), (Block(5, 8),))
+    model = context.build_model(context.build_embedding(Allocation(("user", "kind"), blocks)))
+    inherit_chosen_tables(model, source, Allocation(("user", "kind"), blocks))
+    weight = source.embedding.tables.weight
+    for dim, own in ((16, weight(0, 2)[:4]), (2, weight(0, 0)[4:]), (8, weight(1, 1))):
+        assert torch.equal(model.embedding.tables[str(dim)].weight, own)
+
+
+@pytest.mark.parametrize("width", [32, 64])
+def test_layers_to_another_width_stay_behind(make_context, width):
+    """A search may map to the largest size where the retrained model maps to 32."""
+    context = make_context(unification="transform")
+    source = searched_model(context)
+    source.embedding.transforms = SizeTransforms(context.candidates, width, context.generator)
+    allocation = Allocation.uniform(context.fields, 8)
+    model = context.build_model(context.build_embedding(allocation))
+    before = model.embedding.transforms["8"].weight.clone()
+    inherit_chosen_tables(model, source, allocation)
+    assert torch.equal(model.embedding.transforms["8"].weight, before) == (width == 64)
+    assert torch.equal(model.wide.weights.weight, source.wide.weights.weight)
 
 
 def test_layers_of_single_fields_are_not_inherited(make_context):

@@ -7,6 +7,7 @@ import torch
 
 from aesbench.search.candidates import CandidateTables
 from aesbench.search.soft_selection import SoftEmbedding
+from aesbench.search.units import Unit
 from aesbench.testing import tiny_context
 
 SHAPES = (("user", 40, 1), ("tags", 9, 3), ("one", 1, 1))
@@ -17,28 +18,30 @@ def soft(**settings):
     """A soft embedding of three fields and two sizes, with a batch of ids."""
     context = tiny_context(shapes=SHAPES)
     generator = context.generator
-    scheme = settings.pop("scheme", "independent")
+    scheme, width = settings.pop("scheme", "independent"), settings.pop("width", WIDTH)
     tables = CandidateTables(
         context.fields, SIZES, scheme=scheme, table_std=1.0, generator=generator
     )
-    embedding = SoftEmbedding(tables, WIDTH, generator, **settings)
+    embedding = SoftEmbedding(tables, width, generator, **settings)
     return embedding, next(context.train.batches(64))[0]
 
 
-def by_loop(embedding, ids, *, tanh):
+def by_loop(embedding, ids, *, tanh, layers=True):
     """The same combination, field by field and size by size, from the formula alone."""
     columns = {0: ids[:, :1], 1: ids[:, 1:4], 2: ids[:, 4:]}
-    vectors = []
+    width, vectors = WIDTH if layers else SIZES[-1], []
     for field, own in columns.items():
-        total = torch.zeros(len(ids), WIDTH)
+        total = torch.zeros(len(ids), width)
         for size, dim in enumerate(SIZES):
             table = embedding.tables.weight(field, size)
-            rows = [table[row[row >= 0].long()].mean(0) for row in own]
-            layers = embedding.transforms.layers[size]
-            mapped = layers[field if len(layers) > 1 else 0](torch.stack(rows))
-            normed = (mapped - mapped.mean(0)) / (mapped.var(0, unbiased=False) + 1e-5).sqrt()
+            found = torch.stack([table[row[row >= 0].long()].mean(0) for row in own])
+            if layers:
+                known = embedding.transforms.layers[size]
+                found = known[field if len(known) > 1 else 0](found)
+            normed = (found - found.mean(0)) / (found.var(0, unbiased=False) + 1e-5).sqrt()
             assert table.shape[1] == dim
-            total += embedding.weights[field, size] * (torch.tanh(normed) if tanh else normed)
+            bounded = torch.tanh(normed) if tanh else normed
+            total[:, : found.shape[1]] += embedding.weights[field, size] * bounded
         vectors.append(total)
     return torch.cat(vectors, 1)
 
@@ -53,6 +56,36 @@ def test_the_combination_is_the_formula(scheme, own, tanh):
     # The constant field's rounding errors are divided by sqrt(1e-5).
     expected = by_loop(embedding, ids, tanh=tanh)
     torch.testing.assert_close(embedding(ids), expected, atol=3e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("scheme", ["independent", "shared"])
+@pytest.mark.parametrize("tanh", [False, True])
+def test_padding_is_the_formula_without_layers(scheme, tanh):
+    """sum_t p_it pad(BN(v_it)): each size at the first of its field's components, zeros beyond."""
+    embedding, ids = soft(scheme=scheme, tanh=tanh, width=None)
+    embedding.weights = torch.tensor([[0.9, 0.1], [0.3, 0.7], [0.0, 1.0]])
+    assert embedding.widths == (SIZES[-1],) * 3 and embedding.transforms is None
+    expected = by_loop(embedding, ids, tanh=tanh, layers=False)
+    torch.testing.assert_close(embedding(ids), expected, atol=3e-4, rtol=1e-4)
+    embedding(ids)  # Twice, so that running statistics are no longer those at the start.
+    assert torch.isfinite(embedding.eval()(ids)).all()
+
+
+@pytest.mark.parametrize("width", [WIDTH, None])
+@pytest.mark.parametrize("scheme", ["independent", "shared"])
+def test_values_can_have_weights_of_their_own(scheme, width):
+    """A row's vector is that of a field-wise combination with the weights of the row's unit."""
+    units = [Unit(0, 3, 9), Unit(0, 37, 5), Unit(1, 9, 9), Unit(2, 1, 9)]
+    weights = torch.tensor([[0.9, 0.1], [0.2, 0.8], [0.5, 0.5], [0.4, 0.6]])
+    embedding, ids = soft(scheme=scheme, width=width, units=units)
+    alike, _ = soft(scheme=scheme, width=width)  # Drawn from the same seed.
+    embedding.weights = weights
+    found = embedding(ids)
+    for unit in (0, 1):
+        alike.weights = weights[[unit, 2, 3]]
+        rows = (ids[:, 0] < 3) == (unit == 0)
+        assert rows.any()
+        torch.testing.assert_close(found[rows], alike(ids)[rows])
 
 
 def test_a_weight_of_one_leaves_one_size():
