@@ -301,18 +301,11 @@ class Controller:
             best = at(high)
         if self.cost(best) == 0:
             best = self._something(log_p, best, budget)
-        every = range(len(fields))
-        dims = [
-            [
-                size
-                for group, rows in enumerate(self._rows[i])
-                for size in [self._size(int(best[i]), group)] * rows
-            ]
-            for i in every
-        ]
-        return Allocation(
-            tuple(field.name for field in fields), tuple(blocks_of(own) for own in dims)
-        )
+        blocks = []
+        for choice, rows in zip(best.tolist(), self._rows, strict=True):
+            sizes = [self._size(choice, group) for group in range(len(rows))]
+            blocks.append(blocks_of(np.repeat(sizes, rows)))
+        return Allocation(tuple(field.name for field in fields), tuple(blocks))
 
     def _size(self, choice: int, group: int) -> int:
         """Return the size that a choice gives to the values of a row group."""
