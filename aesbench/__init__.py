@@ -21,6 +21,7 @@ from aesbench._version import __version__
 if TYPE_CHECKING:
     from aesbench.core.allocation import Allocation, Block
     from aesbench.core.frame import benchmark_frame, records_frame
+    from aesbench.core.mask import Mask
     from aesbench.core.metrics import Metrics
     from aesbench.core.record import RunRecord, read_records
     from aesbench.core.search_space import Range
@@ -63,6 +64,7 @@ _HOMES = {
     "aesbench.plugins.study": ("Options", "Part", "Study"),
     "aesbench.report.statistics.differences": ("paired_differences",),
     "aesbench.report.statistics.folders": ("FolderComparison", "compare"),
+    "aesbench.core.mask": ("Mask",),
     "aesbench.core.metrics": ("Metrics",),
     "aesbench.core.record": ("RunRecord", "read_records"),
     "aesbench.core.settings": ("require",),
@@ -88,6 +90,7 @@ __all__ = [
     "FieldEmbedding",
     "Figure",
     "FolderComparison",
+    "Mask",
     "Merged",
     "Method",
     "Metrics",

@@ -165,6 +165,7 @@ class AutoDim(Method):
     title = "AutoDim"
     family = "search"
     Config = AutoDimConfig
+    supports_histories = True
     presets = {"quick": {"epochs": 2, "architecture_every": 2}}
     space = {
         "architecture_every": (1, 3, 10, 30),
@@ -182,6 +183,7 @@ class AutoDim(Method):
             scheme=config.scheme,
             table_std=protocol.table_std,
             generator=context.generator,
+            histories=context.histories,
         )
         width = context.candidates[-1] if config.width == "largest" else context.final_dim
         embedding = SoftEmbedding(

@@ -43,7 +43,9 @@ class Fixed(Method):
     title = "Fixed sizes"
     family = "given"
     trains = False
+    drops_fields = True  # Candidates are nothing to it.
     Config = FixedConfig
+    supports_histories = True
 
     @classmethod
     def preset(cls, text: str) -> Mapping[str, Any]:

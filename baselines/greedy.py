@@ -42,11 +42,11 @@ class Greedy(ScoredSearch):
         sizes = context.candidates
         start = sizes[len(sizes) // 2] if context.budget is None else largest_uniform(context)
         here = (start,) * len(context.fields)
-        best = yield here
+        best = yield here  # None where the budget leaves no other uniform size than 0.
         rows = [field.cardinality for field in context.fields]
         order = sorted(range(len(rows)), key=lambda field: -rows[field])
         improved = True
-        while improved and best is not None:
+        while improved:
             improved = False
             for field in order:
                 for size in sizes:
@@ -54,5 +54,5 @@ class Greedy(ScoredSearch):
                         continue
                     changed = (*here[:field], size, *here[field + 1 :])
                     score = yield changed
-                    if score is not None and score > best:
+                    if score is not None and (best is None or score > best):
                         here, best, improved = changed, score, True

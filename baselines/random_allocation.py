@@ -42,7 +42,9 @@ class RandomAllocation(Method):
     family = "control"
     trains = False
     Config = RandomConfig
+    supports_histories = True
     honours_budget = True
+    drops_fields = True
 
     def search(self, context: Context, prepared: None) -> Allocation:
         """Return the first draw that uses the budget but for its slack, else the fullest within it.
@@ -53,26 +55,41 @@ class RandomAllocation(Method):
             ConfigError: the budget is below the smallest allocation.
         """
         config: RandomConfig = self.config
-        count = config.draws if context.budget is not None else 1
+        # One will do where a draw can neither be over a budget nor leave every field out.
+        count = 1 if context.budget is None and context.candidates[0] else config.draws
         shape = (count, len(context.fields))
         drawn = torch.randint(len(context.candidates), shape, generator=context.generator)
         dims = torch.tensor(context.candidates)[drawn]  # (draws, fields)
-        if context.budget is None:
-            return Allocation.field_wise(context.fields, dims[0].tolist())
         rows = torch.tensor([field.cardinality for field in context.fields])
         parameters = dims @ rows  # (draws,)
-        within = parameters <= context.budget
+        within = parameters > 0
+        if context.budget is not None:
+            within &= parameters <= context.budget
         if not within.any():
-            smallest = Allocation.uniform(context.fields, context.candidates[0])
-            if smallest.parameters > context.budget:
-                raise ConfigError(
-                    f"budget = {context.budget} embedding parameters: the smallest candidate for"
-                    f" every field takes {smallest.parameters}; raise --budget"
-                )
-            return smallest
-        used = within & (parameters >= (1 - config.slack) * context.budget)
+            return _smallest(context)
+        budget = context.budget or 0
+        used = within & (parameters >= (1 - config.slack) * budget)
         if used.any():
             chosen = int(used.nonzero()[0])
         else:
             chosen = int(torch.where(within, parameters, -1).argmax())
         return Allocation.field_wise(context.fields, dims[chosen].tolist())
+
+
+def _smallest(context: Context) -> Allocation:
+    """Return the smallest allocation; where 0 is a candidate, of the field of the fewest values.
+
+    Raises:
+        ConfigError: the budget is below it.
+    """
+    rows = [field.cardinality for field in context.fields]
+    dims = [context.candidates[0]] * len(rows)
+    if not dims[0]:
+        dims[rows.index(min(rows))] = context.candidates[1]
+    smallest = Allocation.field_wise(context.fields, dims)
+    if context.budget is not None and smallest.parameters > context.budget:
+        raise ConfigError(
+            f"budget = {context.budget} embedding parameters: the smallest allocation of the"
+            f" candidates takes {smallest.parameters}; raise --budget"
+        )
+    return smallest

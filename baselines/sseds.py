@@ -65,7 +65,8 @@ class SSEDSConfig:
         split: whose rows the saliency is measured on; ours, see the module.
         batches: the most batches it is averaged over; ours.
         batch_size: of these; 4096 in the re-implementation.
-        allow_zero: whether a field may lose all of its dimensions; ours.
+        allow_zero: whether a field may lose all of its dimensions, as it may where 0 is a
+            candidate; ours.
         snap: whether sizes are rounded down to candidates; ours.
     """
 
@@ -92,6 +93,7 @@ class SSEDS(Method):
     family = "pruning"
     Config = SSEDSConfig
     honours_budget = True
+    drops_fields = True
     presets = {"quick": {"batches": 4}}
     space = {
         "keep": Range(0.1, 1.0),
@@ -145,7 +147,8 @@ class SSEDS(Method):
         measured = saliency(prepared, chosen)
         self.ranked = measured.argsort(dim=1, descending=True)
         context.trace("saliency_share", 0, measured.sum(dim=1).tolist())
-        least = 0 if config.allow_zero else context.candidates[0] if config.snap else 1
+        may_drop = config.allow_zero or context.candidates[0] == 0
+        least = 0 if may_drop else context.candidates[0] if config.snap else 1
         dims = walk([field.cardinality for field in context.fields], measured, budget, least)
         if config.snap:
             sizes = (0, *context.candidates)

@@ -17,8 +17,9 @@ method to compare with, as in ``--set tpe.seconds=300 --set tpe.evaluations=none
 from __future__ import annotations
 
 from dataclasses import dataclass
+from operator import mul
 
-from aesbench import Allocation, Context
+from aesbench import Context
 from aesbench.core.settings import require_int
 from aesbench.plugins.scored_search import (
     Proposals,
@@ -66,13 +67,15 @@ class TPE(ScoredSearch):
         sampler = optuna.samplers.TPESampler(n_startup_trials=config.startup, seed=seed)
         study = optuna.create_study(direction="maximize", sampler=sampler)
         names = [f"{number} {field.name}" for number, field in enumerate(context.fields)]
-        if context.budget is not None:
-            study.enqueue_trial(dict.fromkeys(names, largest_uniform(context)))
+        rows = [field.cardinality for field in context.fields]
+        if context.budget is not None and (largest := largest_uniform(context)):
+            study.enqueue_trial(dict.fromkeys(names, largest))
         while True:
             trial = study.ask()
             dims = tuple(trial.suggest_categorical(name, context.candidates) for name in names)
             if context.budget is not None:
-                parameters = Allocation.field_wise(context.fields, dims).parameters
+                # Without any field it is no choice either.
+                parameters = sum(map(mul, dims, rows)) or 2 * context.budget
                 trial.set_constraint("parameters", parameters / context.budget - 1)
             score = yield dims
             # What is over the budget is ranked by its violation, whatever the value.

@@ -40,7 +40,9 @@ class UES(Method):
     title = "UES"
     family = "given"
     trains = False
+    drops_fields = True  # Candidates are nothing to it.
     Config = UESConfig
+    supports_histories = True
     # The paper's candidates D and, outside D, its baseline UES-24.
     presets = {str(dim): {"dim": dim} for dim in (2, 8, 16, 24, 32, 64)}
     default_presets = tuple(presets)

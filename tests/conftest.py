@@ -1,10 +1,12 @@
 """Fixtures that all tests share.
 
 ``make_context(**changes)`` gives a method's context over tiny data in memory; ``tiny_dataset`` is
-a prepared data set of the same rows on disk; ``planted_tiny`` is the generated data set of the
-command line, prepared in ``cache_dir``; ``spec`` is a run that nobody need make, ``make_record``
-gives the record of a run as a report reads it, ``failed`` that of one that failed, ``packed``
-one of a pack; ``the_only`` an exhibit made of records, ``values`` a table's numbers.
+a prepared data set of the same rows on disk, ``tiny_history`` one with a history; ``planted_tiny``
+is the generated data set of the command line, prepared in ``cache_dir``; ``spec`` is a run that
+nobody need make, ``make_record`` gives the record of a run as a report reads it, ``failed`` that of
+one that failed, ``packed`` one of a pack, ``masked`` one with a mask; ``the_only`` an exhibit made
+of records, ``values`` a
+table's numbers.
 """
 
 import dataclasses
@@ -13,6 +15,7 @@ import pickle
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import settings
@@ -22,7 +25,7 @@ from aesbench.core.allocation import Allocation, Block
 from aesbench.core.label import Label
 from aesbench.core.record import RunRecord
 from aesbench.core.spec import RunSpec
-from aesbench.datasets.base import Dataset
+from aesbench.datasets.base import Dataset, Field
 from aesbench.datasets.store import open_dataset
 from aesbench.datasets.writer import DatasetWriter
 from aesbench.plugins.method import Context
@@ -59,14 +62,24 @@ def context(make_context) -> Context:
 @pytest.fixture(scope="session")
 def tiny_dataset(tmp_path_factory) -> Dataset:
     """A prepared data set on disk that holds the rows of ``context``, and a test split."""
-    folder = tmp_path_factory.mktemp("tiny")
-    writer = DatasetWriter(folder, "tiny", raw={}, settings={})
-    source, test = tiny_context(), tiny_context(seed=1).validation
-    for name, split in (("train", source.train), ("validation", source.validation), ("test", test)):
-        ids, labels, _ = writer.split(name, *split.ids.shape)
-        ids[:], labels[:] = split.ids, split.labels
+    return _written(tmp_path_factory.mktemp("tiny"), "tiny")
+
+
+@pytest.fixture(scope="session")
+def tiny_history(tmp_path_factory) -> Dataset:
+    """A prepared data set like ``tiny_dataset``, with a history of the field ``item``."""
+    return _written(tmp_path_factory.mktemp("tiny-history"), "tiny-history", history_of="item")
+
+
+def _written(folder, name, **options) -> Dataset:
+    """Write the rows of a tiny context, and those of another seed for its test split."""
+    writer = DatasetWriter(folder, name, raw={}, settings={})
+    source, test = tiny_context(**options), tiny_context(seed=1, **options).validation
+    for split, own in (("train", source.train), ("validation", source.validation), ("test", test)):
+        ids, labels, _ = writer.split(split, *own.ids.shape)
+        ids[:], labels[:] = own.ids, own.labels
         ids.flush(), labels.flush()
-    writer.finish(source.fields)
+    writer.finish(source.fields, histories=source.histories)
     return open_dataset(folder)
 
 
@@ -200,6 +213,31 @@ def packed():
     def of(record, models=8, width=352):
         told = {**record.environment, "pack": {"models": models, "width": width}}
         return dataclasses.replace(record, environment=told)
+
+    return of
+
+
+@pytest.fixture
+def masked():
+    """Return the function that lets ``make_record``'s run keep the first 50 of user's 100 rows.
+
+    Of size 32 both: 50 x 32 + 20 x 32 = 2,240 values, and 400 bytes of index: 100 parameters more.
+    """
+
+    def of(record):
+        keeps = [
+            np.arange(rows * dim).reshape(rows, dim) < (50 if number == 0 else rows) * dim
+            for number, ((rows, dim),) in enumerate(record.allocation.to_dict().values())
+        ]
+        fields = [
+            Field(name, rows)
+            for name, rows in zip(
+                record.allocation.names, record.allocation.field_rows, strict=True
+            )
+        ]
+        found = Allocation.masked(fields, keeps)
+        parameters = record.parameters | {"embedding": found.parameters}
+        return dataclasses.replace(record, allocation=found, parameters=parameters)
 
     return of
 

@@ -51,7 +51,7 @@ def export(
     metrics equal the record's; aesbench.load_model(FOLDER) returns it.
     """
     from aesbench.core.files import write_atomically
-    from aesbench.core.record import find_record
+    from aesbench.core.record import find_record, with_masks
     from aesbench.terminal.export import (
         show_comparison,
         show_files,
@@ -63,9 +63,9 @@ def export(
     record = find_record(results, run_id)
     files: Mapping[str, str | bytes]
     if form == "json":
-        from aesbench.export.allocation_file import allocation_json
+        from aesbench.export.allocation_file import allocation_files
 
-        files = {"allocation.json": allocation_json(record)}
+        files = allocation_files(with_masks(results, record))
     elif form == "torchrec":
         from aesbench.export.torchrec import FILE, torchrec_tables, unfused
 
@@ -76,13 +76,14 @@ def export(
         from aesbench.harness.stages import data_of
 
         data = data_of(record.spec, _load(record, dataset, **options))
-        files = fuxictr_files(record, data.fields)
+        files = fuxictr_files(record, data.fields, data.histories)
     else:
         from aesbench.export.model import export_model
 
+        whole = with_masks(results, record)
         data = _load(record, dataset, **options)
         with training_again(console) as tell:
-            found = export_model(record, data, device=device, progress=tell)
+            found = export_model(whole, data, device=device, progress=tell)
         show_comparison(console, found)
         files = found.files
     folder = out or results / "exports" / record.spec.run_id

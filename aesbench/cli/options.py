@@ -31,6 +31,13 @@ results_option = click.option(
 )
 
 
+candidates_option = click.option(
+    "--candidates",
+    metavar="SIZES",
+    help="Sizes to choose from: 2,4,8. 0 leaves a field out. Default: 2,8,16,32,64, the paper's.",
+)
+
+
 def worker_options(command: Command) -> Command:
     for option in (
         click.option(
@@ -99,12 +106,21 @@ def names(text: str) -> list[str]:
     return [part.strip() for part in text.split(",") if part.strip()]
 
 
-def seed_list(text: str) -> list[int]:
+def size_list(text: str | None) -> list[int] | None:
+    """Read ``0,2,8`` as those sizes; None stays None."""
+    if text is None:
+        return None
+    if not all(size.isdecimal() for size in names(text)):
+        raise ConfigError(f"--candidates {text}: expected sizes in ascending order, as in 0,2,8")
+    return [int(size) for size in names(text)]
+
+
+def seed_list(text: str, option: str = "--seeds") -> list[int]:
     """Read ``10`` as seeds 0 to 9, and ``3,`` or ``0,3,7`` as those seeds."""
     try:
         seeds = [int(part) for part in names(text)] if "," in text else list(range(int(text)))
     except ValueError:
         seeds = []
     if not seeds or min(seeds) < 0:
-        raise ConfigError(f"--seeds {text}: expected a number of at least 1, or a list: 0,3,7")
+        raise ConfigError(f"{option} {text}: expected a number of at least 1, or a list: 0,3,7")
     return seeds

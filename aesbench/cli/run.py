@@ -11,11 +11,13 @@ from aesbench.cli.executor import check_executor, choose_executor, executor_opti
 from aesbench.cli.grid import FAILED_RUNS, run_grid
 from aesbench.cli.options import (
     PACK_HELP,
+    candidates_option,
     data_options,
     load_settings,
     names,
     results_option,
     seed_list,
+    size_list,
     worker_options,
 )
 from aesbench.cli.preparation import load
@@ -44,6 +46,7 @@ from aesbench.cli.preparation import load
     "--inherit", is_flag=True, help="Retrain from the weights of the search, not from scratch."
 )
 @click.option("--budget", type=float, help="The most embedding parameters, as a share of UES-32's.")
+@candidates_option
 @click.option(
     "--tuned",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -70,6 +73,7 @@ def run(
     scores: int,
     inherit: bool,
     budget: float | None,
+    candidates: str | None,
     tuned: Path | None,
     jobs: int,
     threads: int | None,
@@ -131,6 +135,7 @@ def run(
         retrain=not search_only,
         inherit=inherit,
         scores=scores,
+        candidates=size_list(candidates),
         choose=choose,
     )
     if tuned is not None:

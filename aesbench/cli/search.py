@@ -8,7 +8,13 @@ import click
 from rich.console import Console
 
 from aesbench.cli.grid import FAILED_RUNS, run_grid
-from aesbench.cli.options import data_options, load_settings, results_option
+from aesbench.cli.options import (
+    candidates_option,
+    data_options,
+    load_settings,
+    results_option,
+    size_list,
+)
 from aesbench.cli.preparation import load
 from aesbench.errors import ConfigError
 
@@ -23,6 +29,7 @@ from aesbench.errors import ConfigError
 )
 @click.option("--backbone", default="widedeep", show_default=True, help="The model to size.")
 @click.option("--budget", type=float, help="The most embedding parameters, as a share of UES-32's.")
+@candidates_option
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 @click.option(
     "--out",
@@ -39,6 +46,7 @@ def search(
     dataset: str,
     backbone: str,
     budget: float | None,
+    candidates: str | None,
     seed: int,
     out: Path | None,
     threads: int | None,
@@ -58,6 +66,7 @@ def search(
     """
     if out is not None and out.suffix != ".json":
         raise ConfigError(f"--out {out}: expected a file that ends in .json")
+    from aesbench.core.record import with_masks
     from aesbench.harness.grid import plan, without_budget
     from aesbench.harness.studies import proposed_method
     from aesbench.terminal.search import show_found, show_next
@@ -68,7 +77,7 @@ def search(
     data = load(dataset, settings, data_dir=data_dir, cache_dir=cache_dir, on_bad_row=on_bad_row)
     specs = plan(
         data, [method], backbones=[backbone], seeds=[seed], budget=budget, settings=settings,
-        retrain=False,
+        retrain=False, candidates=size_list(candidates),
     )  # fmt: skip
     if len(specs) > 1:
         labels = ", ".join(str(spec.called.without("search_only")) for spec in specs)
@@ -82,6 +91,7 @@ def search(
     if not record.ok:
         return FAILED_RUNS
     path = out or results / "exports" / record.spec.run_id / "allocation.json"
+    record = with_masks(results, record)
     show_found(console, record, path, is_new=bool(outcome.ran))
     own_data = dataset if dataset.endswith(".toml") else None
     places = {"dataset": own_data, "results": results, "data-dir": data_dir, "cache-dir": cache_dir}

@@ -7,7 +7,14 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from aesbench.cli.options import data_options, load_settings, names, results_option, worker_options
+from aesbench.cli.options import (
+    data_options,
+    load_settings,
+    names,
+    results_option,
+    seed_list,
+    worker_options,
+)
 from aesbench.cli.preparation import load
 
 NO_WINNER = 1
@@ -27,6 +34,13 @@ NO_WINNER = 1
     help="Tune this of the protocol, too, for every method: train.l2. Repeatable.",
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the trials.")
+@click.option(
+    "--finalists",
+    type=int,
+    default=0,
+    help="Run so many of each method's best settings, and its defaults, again on other seeds.",
+)
+@click.option("--finalist-seeds", help="Those seeds, a list: 21,22,23,24.")
 @click.option("--budget", type=float, help="The most embedding parameters, as a share of UES-32's.")
 @worker_options
 @click.option(
@@ -44,6 +58,8 @@ def tune(
     seconds: float | None,
     shared: tuple[str, ...],
     seed: int,
+    finalists: int,
+    finalist_seeds: str | None,
     budget: float | None,
     jobs: int,
     threads: int | None,
@@ -60,8 +76,9 @@ def tune(
 
     Every method gets the same trials and the same seconds, beginning with its defaults; one with
     fewer settings than trials tries them all once. What --tune names of the protocol is tuned for
-    every method alike. The test split is not touched. After an interruption, give the same command
-    again; several processes that give it at once share the trials.
+    every method alike. With --finalists the best mean over the other seeds wins, else the best
+    trial. The test split is not touched. After an interruption, give the same command again;
+    several processes that give it at once share the trials.
     """
     from aesbench.harness.tuning.study import Budget
     from aesbench.harness.tuning.tune import tune as run_tuning
@@ -78,6 +95,8 @@ def tune(
         backbones=names(backbones),
         shared=shared,
         seed=seed,
+        finalists=finalists,
+        finalist_seeds=seed_list(finalist_seeds, "--finalist-seeds") if finalist_seeds else (),
         parameter_budget=budget,
         settings=settings,
         workers=jobs,

@@ -17,7 +17,8 @@ from aesbench.core.record import RunRecord, read_records
 from aesbench.core.spec import RunSpec
 from aesbench.errors import RecordError
 
-_KEPT = ("name", "hash", "settings", "fields", "splits", "facts", "truth", "provider")
+_DATA = ("name", "hash", "settings", "fields", "histories", "splits")
+_KEPT = (*_DATA, "facts", "truth", "provider")
 """Of a manifest (``datasets/store.py``); the rest is about how and from what it was prepared."""
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import pandas as pd
 
 from aesbench.core.allocation import sizes_text
+from aesbench.core.mask import BYTES_PER_PARAMETER
 from aesbench.core.record import RunRecord, provider_id
 from aesbench.core.spec import REFERENCE_DIM
 
@@ -26,7 +27,13 @@ _METRICS = {
     for split, where in _SPLITS.items()
     for metric, name in (("auc", "AUC"), ("logloss", "LogLoss, in nats,"))
 }
+_INT8 = {
+    "auc": "AUC on the test split with the tables in int8, a scale per row",
+    "logloss": "LogLoss, in nats, of the same",
+    "bytes": "of these tables, with their scales",
+}
 _PARTS = ("embedding", "transform", "wide", "dense")
+_INDEX = {"embedding": f"; of masked tables their index too, at {BYTES_PER_PARAMETER} bytes each"}
 _PHASES = ("prepare", "search", "score", "retrain", "evaluate")
 _ALONE = {"retrain": "; missing if in a pack"}
 _COSTS_OF_PACKS = ("retrain_s", "retrain_cpu_s", "peak_memory_bytes")
@@ -64,13 +71,17 @@ COLUMNS = {
     "prepare_id": "names the prepared state; equal ids shared one",
     "takes_budget": "whether the method can keep to a budget",
     **_METRICS,
-    **{f"{part}_params": f"trainable parameters: {part}" for part in _PARTS},
-    "total_params": "all trainable parameters",
+    **{f"int8_{name}": what for name, what in _INT8.items()},
+    **{f"{part}_params": f"trainable parameters: {part}{_INDEX.get(part, '')}" for part in _PARTS},
+    "total_params": "all trainable parameters, the index of masked tables with them",
+    "kept_values": "embedding values that the masks keep; missing without masks",
+    "index_bytes": "what the index of the masked tables takes in memory; missing without masks",
+    "unmasked_params": "what the embedding parameters were without masks; missing without masks",
     "param_reduction": "share of the embedding parameters of uniform size 32 that is saved",
     "table_rows": "embedding rows over all fields",
     "fields": "how many fields have sizes",
     "sizes": "the size of each field, joined by hyphens; missing where sizes differ in a field",
-    "allocation": "{field: [[rows, size], ...]} as JSON",
+    "allocation": "{field: [[rows, size], ...]} as JSON, behind a masked size the mask's counts",
     "flops": "per predicted sample; a multiply-add counts once",
     "pack": "how many models were retrained as one; 1 where it was alone",
     **{f"{phase}_s": f"wall seconds: {phase}{_ALONE.get(phase, '')}" for phase in _PHASES},
@@ -86,14 +97,18 @@ COLUMNS = {
 }
 """{column: what it holds}; what a run lacks is missing."""
 
+OF_MASKS = ("kept_values", "index_bytes", "unmasked_params")
+"""Columns that are there for masked allocations."""
+
 REALS = (
-    *("budget_share", *_METRICS, "param_reduction"),
+    *("budget_share", *_METRICS, "int8_auc", "int8_logloss", "param_reduction"),
     *(f"{phase}{unit}" for unit in ("_s", "_cpu_s") for phase in _PHASES),
 )
 COUNTS = (
     *("protocol", "budget", "seed", "search_index", "scored"),
     *(*(f"{part}_params" for part in _PARTS), "total_params", "table_rows", "fields"),
-    *("flops", "pack", "best_epoch", "peak_memory_bytes"),
+    *OF_MASKS,
+    *("int8_bytes", "flops", "pack", "best_epoch", "peak_memory_bytes"),
 )
 FLAGS = ("retrained", "inherited", "takes_budget", "git_dirty")
 """Columns that hold numbers, whole numbers and truths; all others hold text."""
@@ -189,14 +204,21 @@ def _row(record: RunRecord) -> dict[str, object]:
     for name in _METRICS:
         split, _, metric = name.rpartition("_")
         row[name] = record.metrics.get(split, {}).get(metric)
+    for name in _INT8:
+        row[f"int8_{name}"] = record.int8.get(name)
     for part in _PARTS:
         row[f"{part}_params"] = record.parameters.get(part)
     row["total_params"] = sum(record.parameters.values()) or None
     if found is not None:
-        row["param_reduction"] = 1 - found.parameters / (REFERENCE_DIM * found.rows)
+        row["param_reduction"] = 1 - found.memory_parameters / (REFERENCE_DIM * found.rows)
         row["table_rows"], row["fields"] = found.rows, len(found.names)
         row["sizes"] = sizes_text(found.dims) if found.is_field_wise else None
         row["allocation"] = _json(found.to_dict())
+    if found is not None and found.masks:
+        row["kept_values"], row["index_bytes"] = found.parameters, found.index_bytes
+        row["unmasked_params"] = found.dense_parameters
+        for name in ("embedding_params", "total_params") if record.parameters else ():
+            row[name] += found.memory_parameters - found.parameters  # type: ignore[operator]
     for phase in _PHASES:
         row[f"{phase}_s"] = record.seconds.get(phase)
         row[f"{phase}_cpu_s"] = record.cpu_seconds.get(phase)

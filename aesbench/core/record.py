@@ -1,6 +1,7 @@
 """A run's record: measurements only, one JSON file per run, never half-written.
 
-What a search traced of its course lies in a file of its own, so that records stay small.
+What a search traced of its course lies in a file of its own, and so do the masks that it found, so
+that records stay small.
 
 Everything comparative (parameter reduction, means, intervals, tests) is derived from records in
 ``aesbench.report``.
@@ -11,12 +12,13 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from aesbench.core.allocation import Allocation
 from aesbench.core.files import file_name, from_json, json_files, to_json, write_atomically
+from aesbench.core.mask_file import masks_file, read_masks
 from aesbench.core.pack import Pack
 from aesbench.core.spec import RunSpec
 from aesbench.core.trace import Trace
@@ -35,13 +37,16 @@ class RunRecord:
         spec: what was run.
         status: ``ok`` or ``failed``.
         error: of a failed run, its ``type``, ``message``, ``phase`` and ``traceback``.
-        allocation: the sizes that were found and, unless the spec says otherwise, retrained.
+        allocation: the sizes that were found and, unless the spec says otherwise, retrained. Of
+            masks a record that was read has the counts; ``with_masks`` reads them.
         prepare_id: names the prepared state that was searched; equal ids shared one.
         takes_budget: whether the method can keep to a budget; None in records older than this.
         scores: {sizes: {auc, logloss}} on validation with inherited weights, of the allocations
             that the spec asks for; sizes as ``sizes_text`` writes them.
         metrics: {validation, test} -> {auc, logloss}; for generated data also
             ``test_expected``, scored against the true probabilities.
+        int8: ``auc`` and ``logloss`` on test of the same model with its tables in int8, a scale per
+            row, after training, and the ``bytes`` of these tables; empty in records older than it.
         epochs: ``epochs`` and ``best_epoch`` of the retraining, and validation after each of them:
             ``history``, its AUC, and ``logloss``, which records older than it lack.
         parameters: trainable parameters: embedding, transform, wide, dense.
@@ -57,6 +62,7 @@ class RunRecord:
         environment: versions, hardware, threads, git commit, time; the pack, if it was in one.
         titles: what tables call its ``method`` (with its preset), ``dataset`` and ``backbone``, and
             the ``family`` of the method; empty in records older than it.
+        ties: {history: the field whose table, and so whose size, it shares}; mostly empty.
         traces: {stage: what it traced}; not part of the record's file, read by ``read_traces``.
         datasheet: what its data set is; not part of the file either, read by ``read_datasheet``.
     """
@@ -69,6 +75,7 @@ class RunRecord:
     takes_budget: bool | None = None
     scores: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     metrics: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    int8: Mapping[str, float] = field(default_factory=dict)
     epochs: Mapping[str, Any] = field(default_factory=dict)
     parameters: Mapping[str, int] = field(default_factory=dict)
     flops: int | None = None
@@ -78,6 +85,7 @@ class RunRecord:
     providers: Mapping[str, str] = field(default_factory=dict)
     environment: Mapping[str, Any] = field(default_factory=dict)
     titles: Mapping[str, str] = field(default_factory=dict)
+    ties: Mapping[str, str] = field(default_factory=dict)
     traces: Mapping[str, Trace] = field(default_factory=dict, compare=False, repr=False)
     datasheet: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
@@ -95,6 +103,8 @@ class RunRecord:
         """Return the record as plain JSON values."""
         plain = {name: getattr(self, name) for name in self.__dataclass_fields__}
         del plain["traces"], plain["datasheet"]
+        if not self.ties:  # As in the records of data without histories from the first on.
+            del plain["ties"]
         plain["spec"] = self.spec.to_dict()
         plain["allocation"] = self.allocation.to_dict() if self.allocation else None
         return {"schema": SCHEMA, "run_id": self.spec.run_id, **plain}
@@ -133,7 +143,12 @@ class RunRecord:
         Raises:
             RecordError: a metric or a score is none; a run that has such ones has failed.
         """
-        for kind, measured in (("metrics", self.metrics), ("scores", self.scores)):
+        compared = (
+            ("metrics", self.metrics),
+            ("scores", self.scores),
+            ("int8", {"int8": self.int8}),
+        )
+        for kind, measured in compared:
             try:
                 bad = [
                     f"{name} of {where} = {value!r}"
@@ -199,6 +214,11 @@ def trace_path(results: Path, spec: RunSpec) -> Path:
     return results / "traces" / _place(spec)
 
 
+def mask_path(results: Path, spec: RunSpec) -> Path:
+    """Return where a run's masks lie: under ``masks/`` as the record does under ``records/``."""
+    return (results / "masks" / _place(spec)).with_suffix(".npz")
+
+
 def record_files(results: Path, dataset: str | None = None) -> list[Path]:
     """Return the files of all records under a results folder, in the order of their paths.
 
@@ -224,9 +244,10 @@ def _place(spec: RunSpec) -> Path:
 
 
 def write_record(results: Path, record: RunRecord) -> Path:
-    """Write a record and its traces, if any, each under a temporary name that is then renamed.
+    """Write a record, its traces and its masks, if any, each under a temporary name that is then
+    renamed.
 
-    The record comes last: a run that has one has its traces too.
+    The record comes last: a run that has one has the others too.
 
     Raises:
         RecordError: the disk is full or the folder cannot be written, or a metric is no finite
@@ -234,15 +255,16 @@ def write_record(results: Path, record: RunRecord) -> Path:
     """
     record.check_finite()
     _write_traces(trace_path(results, record.spec), record)
+    _write_masks(mask_path(results, record.spec), record)
     path = record_path(results, record.spec)
     write_atomically(path, to_json(record.to_dict()) + "\n")
     return path
 
 
 def delete_record(results: Path, spec: RunSpec) -> None:
-    """Delete a run's record and its traces, where there are any."""
-    for path in (record_path(results, spec), trace_path(results, spec)):
-        path.unlink(missing_ok=True)
+    """Delete a run's record, its traces and its masks, where there are any."""
+    for path_of in (record_path, trace_path, mask_path):
+        path_of(results, spec).unlink(missing_ok=True)
 
 
 def _write_traces(path: Path, record: RunRecord) -> None:
@@ -252,6 +274,28 @@ def _write_traces(path: Path, record: RunRecord) -> None:
         write_atomically(path, to_json(data, indent=None) + "\n")
     elif path.is_file():
         path.unlink()  # Of an earlier run of this spec, which traced something.
+
+
+def _write_masks(path: Path, record: RunRecord) -> None:
+    if record.allocation is None or not record.allocation.masks:
+        if path.is_file():
+            path.unlink()  # Of an earlier run of this spec, which found masks.
+    elif any(mask and mask.bits is None for mask in record.allocation.masks):
+        read_masks(path, record.allocation)  # A record that was read: its masks are there already.
+    else:
+        write_atomically(path, masks_file(record.allocation))
+
+
+def with_masks(results: Path, record: RunRecord) -> RunRecord:
+    """Return a record whose masks have their values, for whoever trains or exports them.
+
+    Raises:
+        RecordError: their file is not there, or holds other masks; the message names it.
+    """
+    if record.allocation is None or not record.allocation.masks:
+        return record
+    found = read_masks(mask_path(results, record.spec), record.allocation)
+    return replace(record, allocation=found)
 
 
 def read_traces(results: Path, spec: RunSpec) -> dict[str, Trace]:

@@ -33,15 +33,20 @@ def later(default: Any) -> Any:
 def plain_settings(config: Any) -> dict[str, Any]:
     """Return a dataclass of settings as a mapping; later ones only if they are changed.
 
-    Settings that are dataclasses themselves become mappings likewise.
+    Settings that are dataclasses themselves, or tuples of them, become mappings likewise.
     """
     values = {}
     for setting in dataclasses.fields(config):
         value = getattr(config, setting.name)
         if not (setting.metadata.get("later") and value == setting.default):
-            is_nested = dataclasses.is_dataclass(value)
-            values[setting.name] = plain_settings(value) if is_nested else value
+            values[setting.name] = _plain(value)
     return values
+
+
+def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value):
+        return plain_settings(value)
+    return tuple(map(_plain, value)) if isinstance(value, tuple) else value
 
 
 def content_hash(value: Any) -> str:

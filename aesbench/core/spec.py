@@ -90,7 +90,8 @@ class RunSpec:
         method_config: its settings, defaults included.
         label: how tables call this method with these settings, ``ues:32+transform`` for example.
         final_dim: the width that ``transform`` maps every vector to (the paper's d_f).
-        candidates: the sizes a search may choose from (the paper's D).
+        candidates: the sizes a search may choose from (the paper's D); 0 leaves a field out, for
+            methods that can.
         budget: the most embedding parameters, or None.
         seed: the run's seed; the seeds of its stages derive from it.
         search_index: which of several searches on one prepared state.
@@ -135,12 +136,13 @@ class RunSpec:
         )
         require_int(self.final_dim, "final_dim", 1)
         for size in self.candidates:
-            require_int(size, "a size of candidates", 1)
+            require_int(size, "a size of candidates", 0)
+        is_ascending = list(self.candidates) == sorted(set(self.candidates))
         require(
-            len(self.candidates) > 0 and list(self.candidates) == sorted(set(self.candidates)),
+            is_ascending and max(self.candidates, default=0) > 0,
             "candidates",
             self.candidates,
-            "distinct sizes of at least 1 in ascending order",
+            "distinct sizes in ascending order, one of at least 1; 0 leaves a field out",
         )
         if self.budget is not None:
             require_int(self.budget, "budget", 1)

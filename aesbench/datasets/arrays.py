@@ -28,7 +28,7 @@ def processed_hash(
 
     Args:
         folder: where the arrays lie.
-        fields: the manifest's ``fields``.
+        fields: the manifest's ``fields`` and, if it has any, its ``histories`` after them.
         look: called with split, part and rows as they are read.
     """
     digest = hashlib.sha256(canonical(list(fields)))

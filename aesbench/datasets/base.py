@@ -20,14 +20,18 @@ PADDING_ID = -1
 
 @dataclass(frozen=True)
 class Field:
-    """One categorical field.
+    """One categorical field, or a history: earlier values of one, which has no table of its own.
 
     Attributes:
         name: the field's name, unique in its data set.
         cardinality: distinct ids, the out-of-vocabulary id (always the last one) included.
-        columns: id columns; 1, or more for a multi-valued field, padded with ``PADDING_ID``.
+        columns: id columns; 1, or more for a multi-valued field or a history, padded with
+            ``PADDING_ID``.
         counts: (cardinality,) how often each id occurs in the train split. Ids before the last are
-            in descending order of it; the last one stands for rare and unseen values.
+            in descending order of it; the last one stands for rare and unseen values. Empty for a
+            history, whose ids are its field's.
+        shares: for a history the name of the field whose ids it holds and whose table it uses, its
+            columns from the oldest item on; empty for all others.
     """
 
     name: str
@@ -36,6 +40,7 @@ class Field:
     counts: NDArray[np.int64] = field(
         default_factory=lambda: np.empty(0, np.int64), compare=False, repr=False
     )
+    shares: str = ""
 
 
 @dataclass(frozen=True)
@@ -43,7 +48,7 @@ class Split:
     """The rows of one split, memory-mapped.
 
     Attributes:
-        ids: (rows, columns) int32; fields side by side in their order.
+        ids: (rows, columns) int32; fields side by side in their order, then the histories.
         labels: (rows,) uint8, 0 or 1.
     """
 
@@ -102,14 +107,20 @@ class Split:
 class Dataset:
     """A prepared data set.
 
+    A history is no field among ``fields``: these own a table, have a size in an allocation, count
+    in a budget and are what a method chooses for. Whoever walks them needs to know of no history.
+
     Attributes:
         name: what ``--dataset`` calls it.
-        hash: sha256 over ids, labels, fields and counts; equal hashes mean equal training data.
+        hash: sha256 over ids, labels, fields, histories and counts; equal hashes mean equal
+            training data.
         manifest: everything written at preparation (``store.py`` describes it).
         probabilities: {split: (rows,) float32}, the true probability of a positive label, for
             generated data only.
         draw: returns the data with a draw of the split, those themselves for 0; None where the seed
             of a run draws none.
+        histories: what users did before each row, in the order of their id columns, which come
+            after those of all fields.
     """
 
     name: str
@@ -122,6 +133,7 @@ class Dataset:
     folder: Path = field(repr=False)
     probabilities: Mapping[str, NDArray[np.float32]] = field(default_factory=dict, repr=False)
     draw: Callable[[int], Dataset] | None = field(default=None, repr=False, compare=False)
+    histories: tuple[Field, ...] = ()
 
     def of_seed(self, seed: int) -> Dataset:
         """Return the data of a run with a seed: with its draw of the split, if it draws one.

@@ -22,6 +22,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from aesbench.datasets.base import PADDING_ID, SPLITS, Field
+from aesbench.datasets.histories import EarlierRows, HistorySpec
 from aesbench.datasets.splits import SplitRule
 from aesbench.datasets.writer import DatasetWriter
 from aesbench.errors import ConfigError, DataError
@@ -66,21 +67,35 @@ def encode(
     writer: DatasetWriter,
     *,
     min_count: int = 1,
+    histories: Sequence[HistorySpec] = (),
 ) -> None:
     """Split the rows, encode them and hand them to the writer, within each split in their order.
 
+    Args:
+        rows: a column per field, ``LABEL``, the keys of the split rule and of the histories.
+        specs: the fields.
+        rule: the split.
+        writer: receives the data set.
+        min_count: rarer values of the train split share the out-of-vocabulary id.
+        histories: of the fields' values.
+
     Raises:
-        DataError: a label is not 0 or 1, a split is empty, or a field has one value in train.
+        ConfigError: a history is of no field with one value.
+        DataError: a label is not 0 or 1, a split is empty, a field has one value in train, or no
+            row has a history.
     """
     check_min_count(min_count)
+    names = [spec.name for spec in specs]
+    of = [one.place(names, [spec.name for spec in specs if spec.multi]) for one in histories]
     staged = writer.folder / "staged.parquet"
-    rows.select(*(spec.name for spec in specs), LABEL, *rule.keys).sink_parquet(
-        staged, compression="lz4"
-    )
+    keys = (key for one in histories for key in (one.by, one.time))
+    columns = list(dict.fromkeys((*names, LABEL, *rule.keys, *keys)))
+    rows.select(columns).sink_parquet(staged, compression="lz4")
     table = pl.scan_parquet(staged)
     _check_labels(table)
     assigned = rule.assign(table)
-    widths = _widths(table, specs)
+    earlier = [EarlierRows.find(table, one, assigned == 0) for one in histories]
+    widths = [*_widths(table, specs), *(found.width for found in earlier)]
     sizes = np.bincount(assigned, minlength=len(SPLITS))
     splits = {
         split: writer.split(split, int(size), sum(widths))
@@ -90,7 +105,7 @@ def encode(
     pl.DataFrame({"train": assigned == 0}).write_parquet(dealt)
 
     fields, parts = [], []
-    for number, (spec, width) in enumerate(zip(specs, widths, strict=True)):
+    for number, (spec, width) in enumerate(zip(specs, widths, strict=False)):
         vocabulary = _count(table, dealt, spec, min_count)
         writer.vocabulary(number, vocabulary)
         ids = _look_up(table, spec, vocabulary, width)
@@ -98,12 +113,19 @@ def encode(
         np.save(part, ids)
         parts.append(part)
         fields.append(Field(spec.name, vocabulary.height, width, vocabulary["count"].to_numpy()))
+    tied: list[Field] = []
+    for one, number, found in zip(histories, of, earlier, strict=True):
+        part = writer.folder / f"history.{len(tied)}.npy"
+        np.save(part, found.ids(np.load(parts[number], mmap_mode="r")[:, 0]))
+        parts.append(part)
+        cardinality = fields[number].cardinality
+        tied.append(Field(one.name, cardinality, found.width, shares=one.of))
 
     labels = table.select(pl.col(LABEL).cast(pl.UInt8)).collect(engine="streaming")[LABEL]
     _interleave(parts, labels.to_numpy(), assigned, [splits[split][:2] for split in SPLITS])
     for path in (staged, dealt, *parts):
         path.unlink()
-    writer.finish(fields)
+    writer.finish(fields, histories=tied)
 
 
 def _check_labels(table: pl.LazyFrame) -> None:

@@ -27,7 +27,6 @@ import secrets
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
@@ -35,6 +34,7 @@ from typing import Any
 import numpy as np
 from filelock import FileLock
 
+from aesbench.core.settings import plain_settings
 from aesbench.datasets.arrays import canonical, processed_hash
 from aesbench.datasets.base import SPLITS, Dataset, Field, Split
 from aesbench.datasets.fingerprint import known_hash
@@ -87,7 +87,7 @@ def prepare(
         role: known_hash(path, cache, lambda share: told("hash", 0, share))
         for role, path in sorted(files.items())
     }
-    settings = asdict(source.config)
+    settings = plain_settings(source.config)
     identity = {"format": FORMAT, "name": source.name, "files": raw, "settings": settings}
     if source.provider:  # Changed code may make other data of the same files.
         identity["provider"] = source.provider
@@ -107,7 +107,7 @@ def prepare(
         if number == 0:
             return first
         own, folder = source.drawn(number), _draw_folder(target, number)
-        _ensure(own, files, partial(writer, settings=asdict(own.config)), folder)
+        _ensure(own, files, partial(writer, settings=plain_settings(own.config)), folder)
         return open_dataset(folder)
 
     return dataclasses.replace(first, draw=draw)
@@ -235,6 +235,7 @@ def open_dataset(folder: Path) -> Dataset:
     def draw(number: int) -> Dataset:
         return open_dataset(_draw_folder(folder, number)) if number else opened
 
+    histories = tuple(Field(**entry) for entry in manifest.get("histories", ()))
     opened = Dataset(
         name=manifest["name"],
         hash=manifest["hash"],
@@ -245,6 +246,7 @@ def open_dataset(folder: Path) -> Dataset:
         manifest=manifest,
         folder=folder,
         probabilities=probabilities,
+        histories=histories,
     )
     return dataclasses.replace(opened, draw=draw) if manifest.get("drawn") else opened
 
@@ -255,7 +257,8 @@ def verify(dataset: Dataset) -> None:
     Raises:
         DataError: its hash has changed.
     """
-    found = processed_hash(dataset.folder, dataset.manifest["fields"])
+    described = [*dataset.manifest["fields"], *dataset.manifest.get("histories", ())]
+    found = processed_hash(dataset.folder, described)
     if found != dataset.hash:
         raise DataError(
             f"{dataset.folder} has changed since it was prepared: its hash is {found[:16]}, the"

@@ -135,6 +135,7 @@ class DatasetWriter:
         *,
         facts: Mapping[str, Any] | None = None,
         truth: Mapping[str, Any] | None = None,
+        histories: Sequence[Field] = (),
     ) -> None:
         """Check the splits, hash them and write the manifest.
 
@@ -142,10 +143,12 @@ class DatasetWriter:
             fields: in the order of the id columns, each with its train counts.
             facts: what else is known of the rows; kept in the manifest.
             truth: what is known of a generated data set.
+            histories: in the order of their id columns, which come after those of the fields.
 
         Raises:
-            DataError: a field lacks its counts, the labels of a split are constant or not 0 and
-                1, or an id is out of range.
+            DataError: a field lacks its counts, a history is of no field or of another cardinality
+                than it, the labels of a split are constant or not 0 and 1, or an id is out of
+                range.
         """
         for field in fields:
             if len(field.counts) != field.cardinality:
@@ -153,14 +156,24 @@ class DatasetWriter:
                     f"field '{field.name}' of '{self._name}' has {len(field.counts)} counts for a"
                     f" cardinality of {field.cardinality}; count every id in the train split"
                 )
+        shared = {field.name: field.cardinality for field in fields}
+        for history in histories:
+            if shared.get(history.shares) != history.cardinality or history.name in shared:
+                raise DataError(
+                    f"history '{history.name}' of '{self._name}' shares the table of"
+                    f" '{history.shares}' and has a cardinality of {history.cardinality}; it needs"
+                    f" a name of its own, and the name and the cardinality of one of {shared}"
+                )
         counts = np.concatenate([field.counts for field in fields]).astype(np.int64)
         np.save(self.folder / "counts.npy", counts)
         splits: dict[str, Any] = {}
-        columns = sum(field.columns for field in fields)
+        columns = sum(field.columns for field in (*fields, *histories))
         for split in SPLITS:
             found = stored(self.folder / f"{split}.ids.npy").shape[1]
             if found != columns:
-                raise DataError(f"{split} ids have {found} columns, the fields {columns}")
+                raise DataError(
+                    f"{split} ids have {found} columns, the fields and histories {columns}"
+                )
             labels = np.load(self.folder / f"{split}.labels.npy")
             if labels.max() > 1:
                 raise DataError(
@@ -178,13 +191,18 @@ class DatasetWriter:
         described = [
             {"name": f.name, "cardinality": f.cardinality, "columns": f.columns} for f in fields
         ]
+        tied = [
+            {"name": h.name, "cardinality": h.cardinality, "columns": h.columns, "shares": h.shares}
+            for h in histories
+        ]
         manifest = {
             "format": FORMAT,
             "name": self._name,
-            "hash": self._checked_hash(fields, described),
+            "hash": self._checked_hash((*fields, *histories), [*described, *tied]),
             "files": dict(self._raw),
             "settings": dict(self._settings),
             "fields": described,
+            **({"histories": tied} if tied else {}),
             "splits": splits,
             "facts": dict(facts or {}),
             "truth": dict(truth) if truth is not None else None,
@@ -226,7 +244,7 @@ class DatasetWriter:
             part = slice(column, column + field.columns)
             column += field.columns
             low, high = lowest[part].min(), highest[part].max()
-            least = -1 if field.columns > 1 else 0
+            least = -1 if field.columns > 1 or field.shares else 0
             if low < least or high >= field.cardinality:
                 raise DataError(
                     f"{split} ids of field '{field.name}' lie in {low}..{high},"

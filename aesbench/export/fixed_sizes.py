@@ -22,10 +22,15 @@ def field_sizes(record: RunRecord, library: str) -> list[FieldSize]:
     """Return the size of each field, those of size 0 included.
 
     Raises:
-        ConfigError: sizes differ inside a field.
+        ConfigError: sizes differ inside a field, or a mask leaves values out.
         RecordError: the run has no allocation.
     """
     allocation = found_allocation(record)
+    if allocation.masks:
+        raise ConfigError(
+            f"run {record.spec.run_id} has masked tables, and a table of {library} has no mask: its"
+            " size would be that of all values; export it with --to json or --to torch"
+        )
     if not allocation.is_field_wise:
         raise ConfigError(
             f"run {record.spec.run_id} has several sizes inside a field, and a table of {library}"

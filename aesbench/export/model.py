@@ -2,8 +2,10 @@
 
 ::
 
-    model.json             the fields in the order of the id columns, the sizes, the backbone
-    weights.safetensors    the state of the model
+    model.json             the fields (and histories) in the order of the id columns, the sizes, the
+                           backbone
+    weights.safetensors    the state of the model; what masks leave out is zero
+    masks.npz              the masks, where the sizes have any
     vocabulary/<n>.parquet what each id of field n stands for, where the data set knows it
 
 A run keeps no weights: records stay small, and any record at hand can be exported, others' too.
@@ -27,6 +29,7 @@ from safetensors import SafetensorError
 
 from aesbench.core.allocation import Allocation
 from aesbench.core.files import from_json, to_json
+from aesbench.core.mask_file import masks_file, read_masks
 from aesbench.core.pack import Pack, agree
 from aesbench.core.record import RunRecord
 from aesbench.core.settings import build_config
@@ -41,7 +44,7 @@ from aesbench.models.training import Progress, predict
 from aesbench.plugins.registry import BACKBONES
 
 FORMAT = 1
-MODEL_FILE, WEIGHTS_FILE = "model.json", "weights.safetensors"
+MODEL_FILE, WEIGHTS_FILE, MASKS_FILE = "model.json", "weights.safetensors", "masks.npz"
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,7 @@ def export_model(
         ConfigError: the data set is another one or sealed, or the run started from weights of its
             search.
         RecordError: the run has no allocation.
+        AllocationError: the record's masks have no values; ``with_masks`` reads them.
     """
     spec, allocation = record.spec, found_allocation(record)
     own = data_of(spec, dataset)
@@ -109,16 +113,32 @@ def export_model(
             {"name": field.name, "cardinality": field.cardinality, "columns": field.columns}
             for field in own.fields
         ],
+        **_histories(own),
         "allocation": allocation.to_dict(),
     }
     vocabulary = sorted((own.folder / "vocabulary").glob("*.parquet"))
     files = {
         WEIGHTS_FILE: safetensors.torch.save(weights),
         MODEL_FILE: (to_json(document) + "\n").encode(),
+        **({MASKS_FILE: masks_file(allocation)} if allocation.masks else {}),
         **{f"vocabulary/{path.name}": path.read_bytes() for path in vocabulary},
     }
     expected = {split: dict(scores) for split, scores in record.metrics.items()}
     return ModelExport(files, measured, expected, record.pack)
+
+
+def _histories(dataset: Dataset) -> dict[str, Any]:
+    """Return what a document says of the histories; nothing where there are none."""
+    described = [
+        {
+            "name": history.name,
+            "cardinality": history.cardinality,
+            "columns": history.columns,
+            "shares": history.shares,
+        }
+        for history in dataset.histories
+    ]
+    return {"histories": described} if described else {}
 
 
 def load_model(folder: str | Path) -> Backbone:
@@ -136,7 +156,9 @@ def load_model(folder: str | Path) -> Backbone:
         if document["format"] != FORMAT:
             raise RecordError(f"format {document['format']}, this version reads {FORMAT}")
         backbone = BACKBONES.get(document["backbone"])
-        model = _build(backbone, document)
+        found = Allocation.from_dict(document["allocation"])
+        allocation = read_masks(path.with_name(MASKS_FILE), found)
+        model = _build(backbone, document, allocation)
         model.load_state_dict(safetensors.torch.load_file(path.with_name(WEIGHTS_FILE)))
     except ConfigError:
         raise
@@ -149,17 +171,18 @@ def load_model(folder: str | Path) -> Backbone:
     return model.eval()
 
 
-def _build(backbone: type[Backbone], document: dict[str, Any]) -> Backbone:
+def _build(backbone: type[Backbone], document: dict[str, Any], allocation: Allocation) -> Backbone:
     """Return the model with weights that are about to be replaced."""
     fields = tuple(Field(**entry) for entry in document["fields"])
     generator = torch.Generator()
     embedding = MixedEmbedding(
         fields,
-        Allocation.from_dict(document["allocation"]),
+        allocation,
         unification=document["unification"],
         final_dim=document["final_dim"],
         table_std=1.0,
         generator=generator,
+        histories=tuple(Field(**entry) for entry in document.get("histories", ())),
     )
     config: Any = build_config(backbone.Config, document["backbone_config"], backbone.name)
     return backbone(fields, embedding, config, generator)

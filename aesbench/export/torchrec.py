@@ -15,7 +15,7 @@ _HEAD = '''\
 """Tables for TorchRec: EmbeddingBagCollection(tables=TABLES).
 
 Ids are those of aesbench's prepared data; a field's last row is for values out of vocabulary.
-A field of several values is averaged.
+A field of several values is averaged, and so is a history, which shares the table of its field.
 """
 
 from torchrec import EmbeddingBagConfig, PoolingType
@@ -30,7 +30,7 @@ TABLES = [
 _TABLE = """\
     EmbeddingBagConfig(
         name={name!r},
-        feature_names=[{feature!r}],
+        feature_names={features!r},
         num_embeddings={rows},
         embedding_dim={dim},
         pooling=PoolingType.MEAN,
@@ -53,7 +53,7 @@ def torchrec_tables(record: RunRecord) -> str:
         _TABLE.format(
             # A name is a key of an nn.ModuleDict, which takes no dot; the number keeps it unique.
             name=f"t{number}_{re.sub(r'[^A-Za-z0-9_]', '_', size.name)}",
-            feature=size.name,
+            features=[size.name, *(name for name, of in record.ties.items() if of == size.name)],
             rows=size.cardinality,
             dim=size.dim,
         )

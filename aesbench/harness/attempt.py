@@ -1,6 +1,7 @@
 """A run in progress: prepare, search, retrain, evaluate, and the record of it.
 
-The test split is touched here and nowhere else, once per retrained model. A failing method becomes
+The test split is touched here and nowhere else, once per retrained model and once more with its
+tables in eight bits, which chooses nothing. A failing method becomes
 a record with its traceback; it never takes anything else down.
 """
 
@@ -22,12 +23,14 @@ from aesbench.core.trace import Trace
 from aesbench.datasets.base import Dataset
 from aesbench.errors import ConfigError
 from aesbench.harness.environment import describe_environment
+from aesbench.harness.histories import refuse_unfit
 from aesbench.harness.stages import (
     check_allocation,
     data_of,
     make_context,
     prepare_key_of,
     retrain,
+    score_int8,
     score_random,
     score_test,
 )
@@ -126,7 +129,8 @@ class Attempt:
             test: False leaves the test split alone, for the trials of a tuning.
 
         Raises:
-            ConfigError: the spec is for other data or another protocol.
+            ConfigError: the spec is for other data or another protocol, or of a method or backbone
+                that does not work with the histories that the data have or lack.
         """
         if spec.protocol != PROTOCOL:
             raise ConfigError(
@@ -138,6 +142,7 @@ class Attempt:
         self.progress = progress or _silent
         self.environment: dict[str, Any] = {}
         self.dataset = data_of(spec, dataset)
+        refuse_unfit(dataset, [METHODS.get(spec.method)], [BACKBONES.get(spec.backbone)])
         self._device, self._test = device, test
         self._phase, self._peak_bytes = "setup", 0
         self._method: Method | None = None
@@ -231,7 +236,7 @@ class Attempt:
         """Return what a run with the same state and sizes may take over; None if it failed."""
         if self._error:
             return None
-        names = ("metrics", "epochs", "parameters", "flops")
+        names = ("metrics", "int8", "epochs", "parameters", "flops")
         both: tuple[str, ...] = ("retrain", "evaluate")
         phases = [name for name in both if name in self.watch.seconds]
         costs = {name: (self.watch.seconds[name], self.watch.cpu_seconds[name]) for name in phases}
@@ -257,6 +262,7 @@ class Attempt:
             environment=describe_environment(self._device) | self.environment,
             titles=self._titles,
             traces=self._traces,
+            ties={history.name: history.shares for history in self.dataset.histories},
             **self._facts,
         )
 
@@ -301,9 +307,11 @@ class Attempt:
             with self.timed("evaluate"):
                 measured |= score_test(self.dataset, predict(model, self.dataset.test))
         self._phase = "accounting"
+        int8 = score_int8(self.dataset, model) if self._test else {}  # No cost of the model's.
         samples = torch.from_numpy(self.dataset.train.ids[:FLOPS_SAMPLES])
         self._facts |= {
             "metrics": measured,
+            "int8": int8,
             "epochs": {
                 "epochs": result.epochs,
                 "best_epoch": result.best_epoch,

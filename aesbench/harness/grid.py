@@ -35,6 +35,7 @@ from aesbench.harness.executors.local import (
     WorkerSettings,
     run_jobs,
 )
+from aesbench.harness.histories import refuse_unfit
 from aesbench.harness.packing import PackSize, checked_pack, packed_groups
 from aesbench.harness.recorded import recorded
 from aesbench.harness.sealed import refuse_sealed
@@ -146,6 +147,7 @@ def plan(
     retrain: bool = True,
     inherit: bool = False,
     scores: int = 0,
+    candidates: Sequence[int] | None = None,
     choose: Callable[[str, Settings], list[MethodChoice]] = choose_methods,
 ) -> list[RunSpec]:
     """Return the specs of a grid, seed by seed, so that early records already compare.
@@ -161,17 +163,22 @@ def plan(
         retrain: False records what each search found and tests nothing.
         inherit: True starts the retraining from the weights of the search.
         scores: random allocations to score with inherited weights, in place of a search.
+        candidates: the sizes to choose from, ascending; None: the paper's. 0, to leave a field out,
+            for methods that can.
         choose: reads a method's text; ``Winners.choose`` gives it the settings that were tuned.
 
     Raises:
         ConfigError: a name or setting is unknown, a value is out of range, the data set is sealed,
-            or a method has no weights to inherit or to score with.
+            a method or backbone does not work with the histories that it has or lacks, or a method
+            has no weights to inherit or to score with, or cannot leave a field out.
     """
     refuse_sealed(dataset.name)
     settings = settings or {}
     require_int(searches, "searches", 1)
     choices = [choice for text in methods for choice in choose(text, settings)]
     check_owners(settings, [*(c.method.name for c in choices), *backbones, "train", dataset.name])
+    chosen = [choice.method for choice in choices]
+    refuse_unfit(dataset, chosen, [BACKBONES.get(name) for name in backbones])
     if inherit:
         _check_can(
             choices,
@@ -183,6 +190,9 @@ def plan(
     if budget is not None:
         is_share = 0 < budget < math.inf
         require(is_share, "budget", budget, "a share of UES-32's parameters above 0, as in 0.75")
+    sizes = RunSpec.candidates if candidates is None else tuple(candidates)
+    if 0 in sizes:
+        _check_can_drop(choices)
     reference = REFERENCE_DIM * sum(f.cardinality for f in dataset.fields)
     specs: dict[str, RunSpec] = {}  # By what they are: two names may stand for one run.
     for seed in seeds:
@@ -207,6 +217,7 @@ def plan(
                     method=choice.method.name,
                     method_config=plain_settings(choice.config_on(backbone_name)),
                     label=str(called),
+                    candidates=sizes,
                     budget=None if share is None else int(share * reference),
                     seed=seed,
                     search_index=search_index,
@@ -262,6 +273,17 @@ def _check_can(choices: Iterable[MethodChoice], what: str, otherwise: str) -> No
     for choice in choices:
         if getattr(choice.method, what) is getattr(Method, what):
             raise ConfigError(f"method '{choice.method.name}' {otherwise}")
+
+
+def _check_can_drop(choices: Iterable[MethodChoice]) -> None:
+    for choice in choices:
+        if not choice.method.drops_fields:
+            able = [name for name in METHODS.names() if METHODS.get(name).drops_fields]
+            raise ConfigError(
+                "candidates hold 0, to leave a field out, and method"
+                f" '{choice.method.name}' cannot: run it without 0; those that take it:"
+                f" {', '.join(able)}"
+            )
 
 
 @dataclass

@@ -1,7 +1,8 @@
 """Brings the records of several machines into one folder, or refuses to and changes nothing.
 
-Records are copied as the bytes they are, with their traces and what is kept of their data sets;
-only a record that is not there yet, or takes the place of a failed or packed one, is written.
+Records are copied as the bytes they are, with their traces, their masks and what is kept of their
+data sets; only a record that is not there yet, or takes the place of a failed or packed one, is
+written.
 """
 
 from __future__ import annotations
@@ -15,11 +16,13 @@ from aesbench.core.files import write_atomically
 from aesbench.core.pack import agree
 from aesbench.core.record import (
     RunRecord,
+    mask_path,
     read_record,
     read_traces,
     record_files,
     record_path,
     trace_path,
+    with_masks,
 )
 from aesbench.core.spec import RunSpec
 from aesbench.errors import ConfigError, RecordError
@@ -96,6 +99,7 @@ def merge(folders: Sequence[str | Path], into: str | Path) -> Merged:
     new = [found for run_id, found in chosen.items() if before.get(run_id) is not found]
     for found in new:
         read_traces(found.results, found.record.spec)  # These refuse what they cannot read.
+        with_masks(found.results, found.record)
         read_datasheet(found.results, found.record.spec)
         read_probe(found.results, found.record.spec)
     for found in new:
@@ -161,16 +165,17 @@ def _agree(one: RunRecord, other: RunRecord) -> bool:
 
 
 def _copy(found: _Found, into: Path) -> None:
-    """Copy a record, its traces and its data sheet; the record last: with one the rest is there."""
+    """Copy a record, its traces, masks and data sheet; the record last: then the rest is there."""
     spec: RunSpec = found.record.spec
     for path_of in (datasheet_path, probe_path):
         sheet = path_of(found.results, spec.dataset, spec.data_hash)
         kept = path_of(into, spec.dataset, spec.data_hash)
         if sheet.exists() and not kept.exists():
             write_atomically(kept, sheet.read_bytes())
-    trace, target = trace_path(found.results, spec), trace_path(into, spec)
-    if trace.exists():
-        write_atomically(target, trace.read_bytes())
-    else:
-        target.unlink(missing_ok=True)  # Of the failed run whose place this one takes.
+    for beside in (trace_path, mask_path):
+        own, target = beside(found.results, spec), beside(into, spec)
+        if own.exists():
+            write_atomically(target, own.read_bytes())
+        else:
+            target.unlink(missing_ok=True)  # Of the failed run whose place this one takes.
     write_atomically(record_path(into, spec), found.path.read_bytes())

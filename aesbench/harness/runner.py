@@ -89,7 +89,7 @@ def run_packed(
         ConfigError: a spec is for other data or another protocol, or the device is missing.
     """
     place, cache = checked_device(device), cache or PreparedCache()
-    waiting: dict[tuple[str, int, int], list[tuple[Attempt, Allocation]]] = defaultdict(list)
+    waiting: dict[tuple[str, int, int, bool], list[tuple[Attempt, Allocation]]] = defaultdict(list)
     alike: dict[tuple[str, Allocation], list[Attempt]] = {}
     for spec in specs:
         told = None if progress is None else progress(spec)
@@ -105,7 +105,8 @@ def run_packed(
         else:
             alike[attempt.prepare_id, allocation] = []
             rows = len(attempt.dataset.train), len(attempt.dataset.validation)
-            waiting[protocol_of(spec), *rows].append((attempt, allocation))
+            is_masked = bool(allocation.masks)  # Such models are trained alone.
+            waiting[protocol_of(spec), *rows, is_masked].append((attempt, allocation))
     for found in waiting.values():
         are_given = all(given_sizes(attempt.spec, attempt.dataset.fields) for attempt, _ in found)
         for members in similar(found, pack, are_given=are_given):

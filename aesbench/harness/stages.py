@@ -24,8 +24,9 @@ from aesbench.datasets.base import Dataset
 from aesbench.errors import AllocationError, ConfigError, DataError
 from aesbench.models.backbones import Backbone, BackboneConfig
 from aesbench.models.embedding import FieldEmbedding
+from aesbench.models.int8 import int8_tables
 from aesbench.models.randomness import global_generators, stage_generator, stage_seed
-from aesbench.models.training import FitResult, Progress, fit
+from aesbench.models.training import FitResult, Progress, fit, predict
 from aesbench.plugins.method import Context, Method
 from aesbench.plugins.registry import BACKBONES
 
@@ -79,6 +80,7 @@ def make_context(
         backbone=backbone,
         progress=progress,
         trace=Trace((len(dataset.fields), len(spec.candidates))),
+        histories=dataset.histories,
     )
 
 
@@ -102,11 +104,12 @@ def check_allocation(allocation: object, method: Method, context: Context) -> No
             f"{method.name}.search returned {type(allocation).__name__}; return an Allocation"
         )
     allocation.check_fits(context.fields)
-    over = context.budget is not None and allocation.parameters > context.budget
+    over = context.budget is not None and allocation.memory_parameters > context.budget
     if over and method.honours_budget:
         raise AllocationError(
-            f"{method.name} says that it honours budgets, yet returned {allocation.parameters}"
-            f" embedding parameters for a budget of {context.budget}"
+            f"{method.name} says that it honours budgets, yet returned"
+            f" {allocation.memory_parameters} embedding parameters for a budget of"
+            f" {context.budget}{allocation.index_note}"
         )
 
 
@@ -183,6 +186,17 @@ def score_test(dataset: Dataset, logits: NDArray[np.float32]) -> dict[str, dict[
         expected = metrics.score(dataset.probabilities["test"], logits)
         measured["test_expected"] = dataclasses.asdict(expected)
     return measured
+
+
+def score_int8(dataset: Dataset, model: Backbone) -> dict[str, float]:
+    """Return ``auc`` and ``logloss`` on test with the tables in int8, and their ``bytes``.
+
+    It chooses nothing, so that test is read a second time without harm; the model is left as it is.
+    """
+    with int8_tables(model.embedding) as size:
+        logits = predict(model, dataset.test)
+    found = metrics.score(dataset.test.labels, logits)
+    return {**dataclasses.asdict(found), "bytes": size}
 
 
 def checked_device(name: str) -> torch.device:

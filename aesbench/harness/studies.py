@@ -63,8 +63,15 @@ def proposed_method() -> str:
 
 
 def _matched(dataset: Dataset, options: Options) -> list[Part]:
-    methods = [c for c in every_method() if METHODS.get(Label.parse(c).name).honours_budget]
+    methods = list(filter(_takes_any_budget, every_method()))
     return [Part((UNIFORM,)), *(Part(methods, budget=budget) for budget in BUDGETS)]
+
+
+def _takes_any_budget(choice: str) -> bool:
+    """Whether a method honours budgets; a preset that has a share of its own is another's twin."""
+    called = Label.parse(choice)
+    method = METHODS.get(called.name)
+    return method.honours_budget and called.preset not in method.own_share
 
 
 def _planted(dataset: Dataset, options: Options) -> list[Part]:

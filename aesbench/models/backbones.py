@@ -6,7 +6,7 @@ at retraining. Further backbones enter through the entry-point group ``aesbench.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -56,15 +56,19 @@ class Backbone(nn.Module):
             backbone.NAME`` may change. It holds the default, and the setting is a ``later`` one,
             so that rows with it tuned share a protocol with rows without. Optional.
         default_unification: how mixed sizes enter it unless a run says otherwise.
-        sums_over_fields: whether ``summands``, ``first_order`` and ``logits_of_sums`` are defined:
-            a supernet then scores its subnets many times faster. Optional.
+        needs_history: whether it works on data with a history only. Optional. Whoever asks the
+            embedding for no ``sequences`` leaves histories out.
+        sums_over_fields: whether ``summands``, ``first_order`` and ``logits_of_sums`` are defined,
+            which they are on no embedding with histories: a supernet then scores its subnets many
+            times faster. Optional.
         has_fixed_shapes: whether a step does the same work on every batch of one shape; a GPU then
             replays one that it recorded (``capture.py``). Optional.
-        packs: whether many of it can be trained as one (``aesbench.models.packed``). It then
-            defines ``logits`` and ``input_layers``, calls its first-order term ``wide``, and all of
-            its layers are linear, ReLU and the like, batch normalisation or dropout. Parameters of
-            its own are scalars or vectors; ``logits`` gets them, and activations, with the models
-            as a first dimension: count dimensions from the last. Optional.
+        packs: whether many of it can be trained as one (``aesbench.models.packed``), where there
+            are no histories. It then defines ``logits`` and ``input_layers``, calls its first-order
+            term ``wide``, and all of its layers are linear, ReLU and the like, batch normalisation
+            or dropout. Parameters of its own are scalars or vectors; ``logits`` gets them, and
+            activations, with the models as a first dimension: count dimensions from the last.
+            Optional.
     """
 
     name: ClassVar[str]
@@ -72,8 +76,9 @@ class Backbone(nn.Module):
     Config: ClassVar[type] = BackboneConfig
     space: ClassVar[Space] = {}
     default_unification: ClassVar[str]
-    sums_over_fields: ClassVar[bool] = False
-    packs: ClassVar[bool] = False
+    needs_history: ClassVar[bool] = False
+    sums_over_fields: bool = False
+    packs: bool = False
     has_fixed_shapes: bool = False
 
     def __init__(
@@ -85,6 +90,8 @@ class Backbone(nn.Module):
     ) -> None:
         super().__init__()
         self.embedding = embedding
+        if embedding.targets:  # The vectors of a field enter by its history, too.
+            self.sums_over_fields = self.packs = False
 
     def forward(self, ids: Tensor) -> Tensor:
         """Map ``ids (batch, columns)`` to logits ``(batch,)``."""
@@ -122,18 +129,49 @@ class Backbone(nn.Module):
         raise NotImplementedError
 
 
-def make_mlp(inputs: int, config: BackboneConfig, generator: torch.Generator) -> nn.Sequential:
-    """Return ReLU layers of the configured widths and a linear output of width 1."""
+def make_mlp(
+    inputs: int,
+    config: BackboneConfig,
+    generator: torch.Generator,
+    activation: Callable[[int], nn.Module] | None = None,
+) -> nn.Sequential:
+    """Return layers of the configured widths and a linear output of width 1.
+
+    Args:
+        inputs: the width of what comes in.
+        config: the layers.
+        generator: draws the initial values.
+        activation: makes that of a layer of so many units; by default a ReLU.
+    """
     layers: list[nn.Module] = []
     for width in config.hidden:
         layers.append(make_linear(inputs, width, generator))
         if config.batch_norm:
             layers.append(nn.BatchNorm1d(width))
-        layers.append(nn.ReLU(inplace=True))  # New memory takes longer to touch than to compute.
+        # In place: new memory takes longer to touch than to compute.
+        layers.append(activation(width) if activation else nn.ReLU(inplace=True))
         if config.dropout:
             layers.append(nn.Dropout(config.dropout))
         inputs = width
     return nn.Sequential(*layers, make_linear(inputs, 1, generator))
+
+
+def joined(embedding: FieldEmbedding, ids: Tensor) -> Joined:
+    """Return all fields' vectors, and behind them the mean over each history's items.
+
+    As a multi-valued field's: a history without items is zero.
+    """
+    flat, widths = embedding(ids), joined_widths(embedding)
+    means = [
+        vectors.sum(1) / mask.sum(1, keepdim=True).clamp(min=1)
+        for vectors, mask in embedding.sequences(ids)
+    ]
+    return Joined(torch.cat([flat, *means], 1) if means else flat, widths)
+
+
+def joined_widths(embedding: FieldEmbedding) -> tuple[int, ...]:
+    """Return the widths of the vectors of ``joined``."""
+    return (*embedding.widths, *(width for _, width in embedding.targets if width))
 
 
 class WideDeep(Backbone):
@@ -158,12 +196,13 @@ class WideDeep(Backbone):
     ) -> None:
         super().__init__(fields, embedding, config, generator)
         self.wide = FirstOrder(fields)
-        self.has_fixed_shapes = embedding.has_fixed_shapes and self.wide.has_fixed_shapes
-        self.mlp = make_mlp(sum(embedding.widths), config, generator)
+        fixed = embedding.has_fixed_shapes and self.wide.has_fixed_shapes
+        self.has_fixed_shapes = fixed and not embedding.targets
+        self.mlp = make_mlp(sum(joined_widths(embedding)), config, generator)
 
     def forward(self, ids: Tensor) -> Tensor:
         """Map ``ids (batch, columns)`` to logits ``(batch,)``."""
-        return self.logits(Joined(self.embedding(ids), self.embedding.widths), self.wide(ids))
+        return self.logits(joined(self.embedding, ids), self.wide(ids))
 
     def logits(self, vectors: FieldVectors, first_order: Tensor) -> Tensor:
         """Return the MLP's output and the first-order term, added up."""
@@ -216,13 +255,14 @@ class DeepFM(Backbone):
                 f" {list(embedding.widths)}; use the unification 'transform'"
             )
         self.wide = FirstOrder(fields)
-        self.has_fixed_shapes = embedding.has_fixed_shapes and self.wide.has_fixed_shapes
+        fixed = embedding.has_fixed_shapes and self.wide.has_fixed_shapes
+        self.has_fixed_shapes = fixed and not embedding.targets
         self.pair_scale = nn.Parameter(torch.tensor(0.01 if embedding.normalised else 1.0))
-        self.mlp = make_mlp(sum(embedding.widths), config, generator)
+        self.mlp = make_mlp(sum(joined_widths(embedding)), config, generator)
 
     def forward(self, ids: Tensor) -> Tensor:
         """Map ``ids (batch, columns)`` to logits ``(batch,)``."""
-        return self.logits(Joined(self.embedding(ids), self.embedding.widths), self.wide(ids))
+        return self.logits(joined(self.embedding, ids), self.wide(ids))
 
     def logits(self, vectors: FieldVectors, first_order: Tensor) -> Tensor:
         """Return the MLP's output, the first-order term and the scaled pairs, added up."""

@@ -22,7 +22,8 @@ class Parameters:
     """Trainable parameters by part.
 
     Attributes:
-        embedding: the tables; what a budget counts.
+        embedding: the tables, without what masks leave out; a budget counts these, and the index
+            of masked tables beside them.
         transform: the layers that map sizes to one another.
         wide: the first-order weights and their bias.
         dense: everything else.
@@ -40,7 +41,7 @@ class Parameters:
 
 
 def count_parameters(model: Backbone) -> Parameters:
-    """Count a model's trainable parameters by part."""
+    """Count a model's trainable parameters by part; what a mask leaves out is none."""
 
     def count(*modules: torch.nn.Module) -> int:
         return sum(p.numel() for m in modules for p in m.parameters() if p.requires_grad)
@@ -50,7 +51,7 @@ def count_parameters(model: Backbone) -> Parameters:
     wide_part = getattr(model, "wide", None)
     wide = count(wide_part) if isinstance(wide_part, torch.nn.Module) else 0
     return Parameters(
-        embedding=embedding,
+        embedding=embedding - model.embedding.masked_out,
         transform=count(model.embedding) - embedding,
         wide=wide,
         dense=count(model) - count(model.embedding) - wide,
@@ -62,7 +63,8 @@ def count_flops(model: Backbone, ids: torch.Tensor) -> int:
 
     A multiply-add counts once. Table lookups and elementwise operations count nothing, batch
     normalisation one per element: fvcore's rules, the same for every method. Samples differ only
-    where sizes do inside a field, since rare values then pass a projection.
+    where sizes do inside a field, since rare values then pass a projection. A masked table saves
+    memory and no FLOPs: the layers above take its vectors with their zeros.
 
     Args:
         model: any backbone; it is left as it is.

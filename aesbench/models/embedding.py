@@ -10,7 +10,7 @@ Wide&Deep) leaves them with different widths; where all widths are equal a view 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -30,15 +30,67 @@ class FieldEmbedding(nn.Module):
             the initial scale of DeepFM's interaction term.
         has_fixed_shapes: whether all tensors of ``forward`` are shaped by the shape of ``ids``
             alone, whatever the ids are, so that a GPU can replay a step (``capture.py``).
+        masked_out: how many values of the tables a mask leaves out: they stay zero, and are no
+            parameters.
+        targets: of each history, in the data set's order, where the vector of the field that it
+            shares begins in that row, and how wide it is; 0 where the field has no vector. What
+            ``sequences`` returns is as wide.
     """
 
     widths: tuple[int, ...]
+    targets: tuple[tuple[int, int], ...] = ()
     normalised: bool = False
     has_fixed_shapes: bool = False
+    masked_out: int = 0
 
     def forward(self, ids: Tensor) -> Tensor:
-        """Map ``ids (batch, columns)`` to vectors ``(batch, sum(widths))``."""
+        """Map ``ids (batch, columns)`` to vectors ``(batch, sum(widths))``.
+
+        The columns of histories come last and say nothing here.
+        """
         raise NotImplementedError
+
+    def sequences(self, ids: Tensor) -> list[tuple[Tensor, Tensor]]:
+        """Return the vectors of each history's items, from the table of the field that it shares.
+
+        An item has the vector that it would have as the field's value in this batch.
+
+        Args:
+            ids: (batch, columns).
+
+        Returns:
+            of each of ``targets`` the vectors ``(batch, items, width)``, zero at the padding, and
+            the mask ``(batch, items)``, true where there is an item.
+        """
+        if self.targets:
+            raise NotImplementedError
+        return []
+
+
+def normed_like(
+    vectors: Tensor, target: Tensor, population: tuple[Tensor, Tensor] | None, eps: float
+) -> Tensor:
+    """Normalise items' vectors as batch normalisation does those of the field that they are of.
+
+    Args:
+        vectors: (items, width), before normalisation.
+        target: (batch, width), the field's in this batch, before normalisation as well.
+        population: mean and variance ``(width,)`` outside training; None for those of the batch.
+        eps: added to a variance.
+    """
+    if population is None:
+        variance, mean = torch.var_mean(target, dim=0, correction=0)
+    else:
+        mean, variance = population
+    return (vectors - mean) * (variance + eps).rsqrt()
+
+
+def population_of(norm: nn.BatchNorm1d, start: int, width: int) -> tuple[Tensor, Tensor] | None:
+    """Return a part of what a normalisation knows of all batches; None in training."""
+    mean, variance = norm.running_mean, norm.running_var
+    if norm.training or mean is None or variance is None:
+        return None
+    return mean[start : start + width], variance[start : start + width]
 
 
 def make_table(rows: int, dim: int, std: float, generator: torch.Generator) -> nn.Embedding:
@@ -104,6 +156,11 @@ class MixedEmbedding(FieldEmbedding):
     dimension, shared by all fields (Eq. 7), then batch normalisation without affine parameters,
     per field and component: statistics over all fields together would let frequent large vectors
     decide the scale of the others.
+
+    A masked field's vectors are taken times its mask: what is left out starts as zero, has no
+    gradient, hence no decay, and stays zero. What is kept starts as it would without the mask.
+
+    A history has no size: its items are looked up, mapped and normalised as its field's values are.
     """
 
     def __init__(
@@ -115,6 +172,7 @@ class MixedEmbedding(FieldEmbedding):
         final_dim: int,
         table_std: float,
         generator: torch.Generator,
+        histories: Sequence[Field] = (),
     ) -> None:
         super().__init__()
         allocation.check_fits(fields)
@@ -159,6 +217,7 @@ class MixedEmbedding(FieldEmbedding):
         self.tables = nn.ModuleDict(
             {str(dim): make_table(rows_of[dim], dim, table_std, generator) for dim in dims}
         )
+        self._set_masks(allocation)
         self.transforms = nn.ModuleDict()
         if self.normalised:
             for dim in dims:
@@ -176,11 +235,20 @@ class MixedEmbedding(FieldEmbedding):
             self.register_buffer(f"columns_{dim}", chosen, persistent=False)
             self.register_buffer(f"offsets_{dim}", offsets, persistent=False)
         self.has_fixed_shapes = not any(part.width for part in self._parts)
-        self._takes_all = len(simple) == 1 and not self._parts and 0 not in simple
+        self._takes_all = len(simple) == 1 and not (self._parts or 0 in simple or histories)
+        self._set_histories(fields, histories)
         self.widths = tuple(widths[number] for number in in_order if widths[number])
         self.norm = (
             nn.BatchNorm1d(sum(self.widths), affine=False) if self.normalised else nn.Identity()
         )
+
+    def _set_histories(self, fields: Sequence[Field], histories: Sequence[Field]) -> None:
+        """Note of each history its id columns, and how one item of it is looked up."""
+        shared = [self.layout[number] for number in numbers_shared(fields, histories)]
+        self.targets = tuple((own.start, own.width) for own in shared)
+        ranges = column_ranges((*fields, *histories))[len(fields) :]
+        items = [replace(own, first=0, last=1) for own in shared]
+        self._histories = list(zip(ranges, shared, items, strict=True))
 
     @property
     def dims(self) -> list[int]:
@@ -202,7 +270,7 @@ class MixedEmbedding(FieldEmbedding):
         vectors = []
         for dim in self._simple_dims:
             chosen = ids if self._takes_all else ids.index_select(1, self._buffer("columns", dim))
-            found = self.tables[str(dim)](chosen + self._buffer("offsets", dim))
+            found = self._rows_of(dim, chosen + self._buffer("offsets", dim))
             if self.normalised:
                 found = self.transforms[str(dim)](found)
             vectors.append(found.flatten(1))  # (batch, fields of this dimension * width)
@@ -210,6 +278,20 @@ class MixedEmbedding(FieldEmbedding):
         joined = vectors[0] if len(vectors) == 1 else torch.cat(vectors, dim=1)
         normed: Tensor = self.norm(joined)
         return normed
+
+    def sequences(self, ids: Tensor) -> list[tuple[Tensor, Tensor]]:
+        """Return the vectors ``(batch, items, width)`` of each history, and its mask."""
+        found = []
+        for (first, last), target, item in self._histories:
+            own = ids[:, first:last]
+            inside = own >= 0
+            vectors = self._look_up(item, own[inside].unsqueeze(1))  # (items of the batch, width)
+            if self.normalised and item.width:
+                norm: nn.BatchNorm1d = self.norm  # type: ignore[assignment]
+                population = population_of(norm, target.start, target.width)
+                vectors = normed_like(vectors, self._look_up(target, ids), population, norm.eps)
+            found.append((placed(vectors, inside), inside))
+        return found
 
     @torch.no_grad()
     def set_vectors(self, field: int, vectors: Tensor, block: int = 0) -> None:
@@ -221,12 +303,41 @@ class MixedEmbedding(FieldEmbedding):
         if dim:
             table: nn.Embedding = self.tables[str(dim)]  # type: ignore[assignment]
             table.weight[first : first + len(vectors)] = vectors
+            self._clear(dim)
 
     @torch.no_grad()
     def set_transform(self, dim: int, layer: nn.Linear) -> None:
         """Copy the layer that maps a dimension to the final one, where vectors are so mapped."""
         if self.normalised and str(dim) in self.transforms:
             self.transforms[str(dim)].load_state_dict(layer.state_dict())
+
+    def _set_masks(self, allocation: Allocation) -> None:
+        """Keep what the masks keep, in a buffer ``(rows, dim)`` for each table with any."""
+        self.masked_out = allocation.dense_parameters - allocation.parameters
+        keeps_of: dict[int, Tensor] = {}
+        for layout, mask in zip(self.layout, allocation.field_masks, strict=True):
+            if mask is None:
+                continue
+            _, _, dim, first = layout.blocks[0]
+            shape = self.tables[str(dim)].weight.shape
+            keeps = keeps_of.setdefault(dim, torch.ones(shape, dtype=torch.bool))  # type: ignore[arg-type]
+            keeps[first : first + layout.rows] = torch.from_numpy(mask.values())
+        self._masked_dims = tuple(keeps_of)
+        for dim, keeps in keeps_of.items():
+            self.register_buffer(f"keeps_{dim}", keeps, persistent=False)
+            self._clear(dim)
+
+    @torch.no_grad()
+    def _clear(self, dim: int) -> None:
+        """Make what the masks of a table leave out zero."""
+        if dim in self._masked_dims:
+            table: nn.Embedding = self.tables[str(dim)]  # type: ignore[assignment]
+            table.weight.masked_fill_(~self._buffer("keeps", dim), 0)
+
+    def _rows_of(self, dim: int, rows: Tensor) -> Tensor:
+        """Return the vectors of rows ``(...)`` of the table of a dimension, ``(..., dim)``."""
+        found: Tensor = self.tables[str(dim)](rows)
+        return found * self._buffer("keeps", dim)[rows] if dim in self._masked_dims else found
 
     def _look_up(self, part: FieldLayout, ids: Tensor) -> Tensor:
         """Return the mean vector ``(batch, width)`` of a field with several blocks or columns."""
@@ -236,7 +347,7 @@ class MixedEmbedding(FieldEmbedding):
             if dim == 0:
                 continue
             inside = (own >= start) & (own < stop)
-            found = self.tables[str(dim)](own[inside] + (offset - start))
+            found = self._rows_of(dim, own[inside] + (offset - start))
             key = self.transform_of(part, dim)
             if key in self.transforms:
                 found = self.transforms[key](found)
@@ -259,8 +370,31 @@ def column_ranges(fields: Sequence[Field]) -> list[tuple[int, int]]:
     return ranges
 
 
+def numbers_shared(fields: Sequence[Field], histories: Sequence[Field]) -> list[int]:
+    """Return of each history the number of the field whose table it uses."""
+    names = [field.name for field in fields]
+    return [names.index(history.shares) for history in histories]
+
+
+def placed(vectors: Tensor, inside: Tensor) -> Tensor:
+    """Return items' vectors in their places, with zeros between.
+
+    Args:
+        vectors: (items, width).
+        inside: (batch, columns), true in as many places, row by row.
+
+    Returns:
+        (batch, columns, width).
+    """
+    whole = vectors.new_zeros(inside.numel(), vectors.shape[1])
+    places = inside.flatten().nonzero()[:, 0]
+    return whole.index_copy(0, places, vectors).view(*inside.shape, vectors.shape[1])
+
+
 class FirstOrder(nn.Module):
     """The linear term of Wide&Deep and DeepFM: one weight per value of every field, summed.
+
+    A history has none.
 
     Attributes:
         has_fixed_shapes: as an embedding's: no field has several values, of which some may be
@@ -283,6 +417,7 @@ class FirstOrder(nn.Module):
 
     def forward(self, ids: Tensor) -> Tensor:
         """Map ``ids (batch, columns)`` to ``(batch,)``; a multi-valued field counts its mean."""
+        ids = ids[:, : len(self.offsets)]  # Without the histories behind.
         if self.has_fixed_shapes:
             total: Tensor = self.weights(ids + self.offsets).flatten(1).sum(1)
             return total + self.bias

@@ -6,7 +6,10 @@ A method *must* define ``name``, ``title``, ``Config`` and ``search``. It *may* 
 - ``score``: metrics of an allocation with inherited weights, for one-shot methods;
 - ``given``: the sizes, where the settings are the sizes;
 - ``inherit``: gives the model to be retrained the weights of the search, for ``--inherit``;
-- ``honours_budget = True``: ``search`` then keeps ``allocation.parameters <= context.budget``;
+- ``honours_budget = True``: ``search`` then keeps to ``context.budget``, which counts
+  ``allocation.memory_parameters``;
+- ``supports_histories = True``: it may then run on data sets with histories;
+- ``drops_fields = True``: 0 may then be among ``context.candidates``;
 - ``presets`` and ``default_presets``, or ``preset``: named settings, as in ``ues:32``;
 - ``space``: which settings ``aesbench tune`` may change, and to what;
 - ``family`` and ``titles``: the kind of method, and what tables call its presets.
@@ -75,12 +78,14 @@ class Context:
     a method that asks for evaluations alone runs there unchanged.
 
     Attributes:
-        fields: with their cardinalities and train frequencies.
+        fields: with their cardinalities and train frequencies. Each has a size in an allocation.
         train, validation: the rows to search with.
-        candidates: the sizes to choose from, ascending (the paper's D).
+        candidates: the sizes to choose from, ascending (the paper's D); 0, to leave a field out,
+            only for methods that say ``drops_fields``.
         final_dim: the width that the transform maps to (the paper's d_f).
         unification: how mixed sizes enter the backbone when the allocation is retrained.
-        budget: the most embedding parameters, or None.
+        budget: the most embedding parameters, the index of masked tables with them at 4 bytes a
+            parameter (``Allocation.memory_parameters``); or None.
         train_config: the protocol of the retraining; a search may train otherwise.
         device: where to compute.
         generator: a CPU generator, seeded for this stage of this run; draw from nothing else.
@@ -90,6 +95,9 @@ class Context:
             keeps them beside the record and ``aesbench report --run`` draws them.
         evaluator: answers ``evaluate`` in place of a training, given the allocation.
         spent: what ``evaluate`` has cost so far.
+        histories: what users did before each row; their id columns come after those of the fields,
+            and their vectors are those of the field that each shares. Only for a method that
+            ``supports_histories``; it hands them on to the embeddings that it builds.
     """
 
     fields: tuple[Field, ...]
@@ -107,6 +115,7 @@ class Context:
     trace: Trace = field(default_factory=Trace)
     evaluator: Callable[[Allocation], Evaluation] | None = None
     spent: Spent = field(default_factory=Spent)
+    histories: tuple[Field, ...] = ()
 
     def build_model(self, embedding: FieldEmbedding) -> Backbone:
         """Return the run's backbone on an embedding, freshly initialised, on the run's device."""
@@ -121,6 +130,7 @@ class Context:
             final_dim=self.final_dim,
             table_std=self.train_config.table_std,
             generator=self.generator,
+            histories=self.histories,
         )
 
     def evaluate(
@@ -161,10 +171,17 @@ class Method(ABC):
         titles: {preset: its name there}; else the title with the preset in brackets.
         Config: a frozen dataclass of its settings, every default with its source.
         honours_budget: whether ``search`` keeps to ``context.budget``.
+        supports_histories: whether the models that it trains give a backbone the ``sequences`` of a
+            history, as those of ``context.evaluate`` and ``context.build_embedding`` do.
+        drops_fields: whether 0 may be among the candidates: size 0 leaves a field out. A method
+            that has a table for each candidate cannot; one that looks at none need not care.
         trains: whether ``prepare`` or ``search`` trains anything. Where they don't, the runs of
             several seeds may be retrained as one (``--pack``): what was found before a run ends is
             lost with it, which must not be hours of search.
         presets: {preset: settings}; ``name:preset`` on the command line.
+        own_share: {preset: the share of UES-32's parameters that it keeps to by itself}, for
+            presets that are another one at that share: under a budget they would be that one once
+            more, and the study of matched budgets leaves them out.
         default_presets: what the bare name stands for; the empty preset is the plain defaults.
         space: {setting: values to choose from, or a ``Range``}; it holds the default.
     """
@@ -175,8 +192,11 @@ class Method(ABC):
     titles: ClassVar[Mapping[str, str]] = {}
     Config: ClassVar[type]
     honours_budget: ClassVar[bool] = False
+    supports_histories: ClassVar[bool] = False
+    drops_fields: ClassVar[bool] = False
     trains: ClassVar[bool] = True
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    own_share: ClassVar[Mapping[str, float]] = {}
     default_presets: ClassVar[tuple[str, ...]] = ("",)
     space: ClassVar[Space] = {}
 

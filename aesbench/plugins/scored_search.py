@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import random
 from abc import abstractmethod
-from collections.abc import Generator, Sequence
+from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -24,7 +24,8 @@ from aesbench.plugins.method import Context, Method
 Sizes = tuple[int, ...]
 
 Proposals = Generator[Sizes, float | None, None]
-"""Yields allocations; is sent the validation AUC of each, None for one that is over the budget."""
+"""Yields allocations; is sent the validation AUC of each. None of one that cannot be: it is over
+the budget, or leaves every field out."""
 
 
 @dataclass(frozen=True)
@@ -35,8 +36,7 @@ class ScoredConfig:
         fraction: of the protocol's epochs that an allocation is trained for, at least one epoch.
         evaluations: the most allocations to score, or None.
         seconds: the most seconds of scoring, or None; the evaluation in progress is ended.
-        proposals: in a row that are over the parameter budget or were scored before, after which
-            the search ends.
+        proposals: in a row that cannot be or were scored before, after which the search ends.
     """
 
     fraction: float = 0.1
@@ -73,6 +73,8 @@ class ScoredSearch(Method):
 
     family = "control"
     honours_budget = True
+    supports_histories = True
+    drops_fields = True
     presets = {"quick": {"evaluations": 4}}
 
     @abstractmethod
@@ -101,14 +103,14 @@ class ScoredSearch(Method):
                 sizes = proposals.send(answer)  # The first is sent None, as it must be.
             except StopIteration:
                 break
-            allocation = Allocation.field_wise(context.fields, sizes)
-            if context.budget is not None and allocation.parameters > context.budget:
+            if not can_be(context, sizes):
                 in_vain += 1
                 answer = None
                 continue
             if sizes in scores:
                 in_vain += 1
             else:
+                allocation = Allocation.field_wise(context.fields, sizes)
                 found = context.evaluate(allocation, fraction=config.fraction, seed=draws[1])
                 scores[sizes] = found.auc
                 in_vain = 0
@@ -130,11 +132,20 @@ class ScoredSearch(Method):
         )
 
 
+def can_be(context: Context, sizes: Sizes) -> bool:
+    """Whether sizes are within the budget, if there is one, and leave some field in."""
+    parameters = sum(
+        size * field.cardinality for size, field in zip(sizes, context.fields, strict=True)
+    )
+    return parameters > 0 and (context.budget is None or parameters <= context.budget)
+
+
 def draw_sizes(context: Context, source: random.Random) -> Sizes:
     """Return random sizes within the budget, if there is one.
 
     Without one each is any candidate, all equally likely. With one, fields come in random order,
-    and each is any candidate that leaves the smallest for the fields that follow.
+    and each is any candidate that leaves the smallest for the fields that follow. Where 0 is a
+    candidate, all may be 0.
 
     Raises:
         ConfigError: the budget is below the smallest allocation.
@@ -157,19 +168,26 @@ def draw_sizes(context: Context, source: random.Random) -> Sizes:
 
 
 def largest_uniform(context: Context) -> int:
-    """Return the largest candidate that all fields may have.
+    """Return the largest candidate that all fields may have; 0 where none above it fits.
 
     Raises:
         ConfigError: the budget is below the smallest allocation.
     """
     rows = sum(field.cardinality for field in context.fields)
-    budget = context.budget
-    fitting: Sequence[int] = [
-        size for size in context.candidates if budget is None or size * rows <= budget
-    ]
-    if not fitting:
+    budget, least = context.budget, smallest_parameters(context)
+    if budget is not None and budget < least:
         raise ConfigError(
             f"no allocation meets a budget of {budget} embedding parameters: the smallest has"
-            f" {context.candidates[0] * rows}; raise --budget"
+            f" {least}; raise --budget"
         )
-    return fitting[-1]
+    return max(size for size in context.candidates if budget is None or size * rows <= budget)
+
+
+def smallest_parameters(context: Context) -> int:
+    """Return the embedding parameters of the smallest allocation of candidates.
+
+    Where 0 is one it leaves all fields out but that of the fewest values.
+    """
+    rows = [field.cardinality for field in context.fields]
+    least = context.candidates[0]
+    return least * sum(rows) if least else context.candidates[1] * min(rows)

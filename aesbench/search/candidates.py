@@ -15,7 +15,7 @@ from torch.nn.functional import pad
 
 from aesbench.core.settings import require
 from aesbench.datasets.base import Field
-from aesbench.models.embedding import column_ranges, make_linear, make_table
+from aesbench.models.embedding import column_ranges, make_linear, make_table, numbers_shared
 
 SCHEMES = ("independent", "shared")
 """Whether each size has tables of its own, or all are prefixes of the largest."""
@@ -33,6 +33,7 @@ class CandidateTables(nn.Module):
         candidates: the T sizes, ascending.
         has_fixed_shapes: as an embedding's: no field has several values, of which some may be
             padding.
+        shared: of each history the number of the field whose table it uses.
     """
 
     def __init__(
@@ -43,6 +44,7 @@ class CandidateTables(nn.Module):
         scheme: str,
         table_std: float,
         generator: torch.Generator,
+        histories: Sequence[Field] = (),
     ) -> None:
         """Fill the tables with N(0, table_std²), the same for every size.
 
@@ -70,6 +72,8 @@ class CandidateTables(nn.Module):
         self._columns: Tensor
         self._offsets: Tensor
         self.has_fixed_shapes = all(field.columns == 1 for field in fields)
+        self.shared = numbers_shared(fields, histories)
+        self._of_histories = column_ranges((*fields, *histories))[len(fields) :]
 
     def table(self, candidate: int) -> nn.Embedding:
         """Return the table, of all fields, that holds the vectors of a size."""
@@ -114,6 +118,25 @@ class CandidateTables(nn.Module):
             return found[..., :dim]
         numbers = range(len(self.fields)) if fields is None else fields
         return torch.stack([self._mean(ids, table, field)[:, :dim] for field in numbers], 1)
+
+    def look_up_history(self, ids: Tensor, candidate: int, number: int) -> tuple[Tensor, Tensor]:
+        """Return the vectors ``(items of the batch, size)`` of a history, and where they belong.
+
+        Args:
+            ids: (batch, columns).
+            candidate: the number of the size.
+            number: of the history.
+
+        Returns:
+            the vectors, row by row, and the mask ``(batch, items)``, true in as many places;
+            ``placed`` puts them there.
+        """
+        first, last = self._of_histories[number]
+        own = ids[:, first:last]
+        inside = own >= 0
+        rows = own[inside] + self._first_rows[self.shared[number]]
+        found: Tensor = self.table(candidate)(rows)
+        return found[:, : self.candidates[candidate]], inside
 
     def _mean(self, ids: Tensor, table: nn.Embedding, field: int) -> Tensor:
         """Return the mean vector ``(batch, width)`` of a field's values, padding left out."""

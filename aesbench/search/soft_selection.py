@@ -19,7 +19,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
-from aesbench.models.embedding import FieldEmbedding
+from aesbench.errors import ConfigError
+from aesbench.models.embedding import FieldEmbedding, normed_like, placed, population_of
 from aesbench.search.candidates import CandidateTables, SizeTransforms
 from aesbench.search.units import Units, UnitsOfIds
 
@@ -54,8 +55,15 @@ class SoftEmbedding(FieldEmbedding):
             own_transforms: give each field linear layers of its own; otherwise fields share them.
             tanh: bound the normalised vectors to -1..1 before they are added up.
             units: what has weights of its own; the fields, by default.
+
+        Raises:
+            ConfigError: values have weights of their own, and there is a history of them.
         """
         super().__init__()
+        if units is not None and tables.shared:
+            raise ConfigError(
+                "weights of single values do not reach a history of them; use weights of fields"
+            )
         sizes, fields = tables.candidates, len(tables.fields)
         self.tables = tables
         self.transforms = None
@@ -70,6 +78,7 @@ class SoftEmbedding(FieldEmbedding):
                 sizes, width, generator, fields=fields if own_transforms else None
             )
         self.widths = (normed[-1],) * fields
+        self.targets = tuple((field * normed[-1], normed[-1]) for field in tables.shared)
         self.norms = nn.ModuleList(nn.BatchNorm1d(fields * dim, affine=False) for dim in normed)
         self.bound = nn.Tanh() if tanh else nn.Identity()
         prefixes = torch.arange(sizes[-1]) < torch.tensor(sizes).unsqueeze(1)
@@ -97,6 +106,37 @@ class SoftEmbedding(FieldEmbedding):
             # One by one: a tensor of all sizes takes more time to allocate than to compute.
             total = torch.addcmul(total, own, weights[..., size, None])
         return total.flatten(1)
+
+    def sequences(self, ids: Tensor) -> list[tuple[Tensor, Tensor]]:
+        """Return the vectors of each history's items: the sums, by the weights of their field."""
+        found = []
+        largest = len(self.tables.candidates) - 1
+        for number, field in enumerate(self.tables.shared):
+            total = self.weights.new_zeros(())
+            for size in [largest] if self._is_one_vector else range(largest + 1):
+                items, inside = self.tables.look_up_history(ids, size, number)
+                own = self._unified(items, ids, size, field)
+                if self._is_one_vector:
+                    total = own * (self.weights[field] @ self.prefixes)
+                else:
+                    padded = pad(own, (0, self.widths[0] - own.shape[1]))
+                    total = total + self.weights[field, size] * padded
+            found.append((placed(total, inside), inside))
+        return found
+
+    def _unified(self, items: Tensor, ids: Tensor, size: int, field: int) -> Tensor:
+        """Map and normalise vectors ``(items, size)`` of a history as those of its field are."""
+        vectors = self.tables.look_up(ids, size, [field])  # (batch, 1, size)
+        items = items.unsqueeze(1)
+        if self.transforms is not None:
+            vectors, items = (self.transforms(own, size, [field]) for own in (vectors, items))
+        norm: nn.BatchNorm1d = self.norms[0 if self._is_one_vector else size]  # type: ignore[assignment]
+        width = vectors.shape[2]
+        population = population_of(norm, field * width, width)
+        unified: Tensor = self.bound(
+            normed_like(items.squeeze(1), vectors.squeeze(1), population, norm.eps)
+        )
+        return unified
 
     def _vectors(self, ids: Tensor) -> list[Tensor]:
         """Return the vectors ``(batch, fields, size)`` of each size, of prefixes by one lookup."""

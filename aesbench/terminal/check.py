@@ -54,7 +54,7 @@ def _cells(record: RunRecord) -> list[Cell]:
     return [
         Text.assemble(("✓", "green"), f" {record.spec.label}"),
         f"{record.metrics['test']['auc']:.4f}",
-        f"{record.allocation.parameters:,}",
+        f"{record.allocation.memory_parameters:,}",
         *(f"{record.seconds[phase]:.2f}" for phase in _PHASES),
     ]
 

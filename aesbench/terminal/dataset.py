@@ -15,11 +15,14 @@ from aesbench.terminal.table import make_table
 
 
 def show_dataset(console: Console, dataset: Dataset) -> None:
-    """Print a data set's size beside what papers say, its fields, and its cold-start rates."""
+    """Print a data set's size beside what papers say, its fields and histories, and its cold-start
+    rates."""
     console.print(f"[bold]{escape(dataset.name)}[/]  {dataset.hash[:16]}  {dataset.folder}")
     console.print(_size_table(dataset))
     console.print(_split_table(dataset))
     console.print(_field_table(dataset))
+    if dataset.histories:
+        console.print(_history_table(dataset))
     for name, value in (dataset.truth or {}).items():
         if name.startswith("bayes"):  # What no model can beat, per split.
             shown = ", ".join(f"{split} {number:.4f}" for split, number in value.items())
@@ -63,6 +66,22 @@ def _field_table(dataset: Dataset) -> Table:
         shares = (f"{share:.2%}" for share in new)
         rows.append((field.name, f"{field.cardinality:,}", *shares, *extra))
     return make_table(header, rows, breaks=header)
+
+
+def _history_table(dataset: Dataset) -> Table:
+    """Of each history: its field, its most items, the mean in each split and the rows without."""
+    rows = []
+    first = sum(field.columns for field in dataset.fields)
+    for history in dataset.histories:
+        own = slice(first, first + history.columns)
+        first = own.stop
+        named = (history.name, history.shares, str(history.columns))
+        for split in SPLITS:
+            items = (getattr(dataset, split).ids[:, own] >= 0).sum(1)
+            rows.append((*named, split, f"{items.mean():.1f}", f"{np.mean(items == 0):.2%}"))
+            named = ("", "", "")
+    header = ("history", "of", "most items", "split", "mean items", "rows without")
+    return make_table(header, rows)
 
 
 def unseen_share(ids: np.ndarray[Any, Any], cardinality: int) -> float:

@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from aesbench.core.allocation import Allocation
+from aesbench.core.mask import Mask
 from aesbench.core.phrasing import number_form
 from aesbench.core.record import RunRecord, find_record, read_traces, run_title
 from aesbench.core.trace import Trace, shape_of
@@ -44,7 +45,7 @@ def run_page(record: RunRecord, traces: Mapping[str, Trace]) -> Group:
     """Return what a person asks of one run, for a rich console."""
     parts: list[RenderableType] = [escape(line) for line in _facts(record)]
     if record.allocation is not None:
-        parts += ["", sizes_table(record.allocation)]
+        parts += ["", sizes_table(record.allocation), *map(escape, tied(record))]
         change = objective_changes(traces)
         if change is not None:
             parts += ["", objective_table(record.allocation, record.spec.candidates, change)]
@@ -83,20 +84,50 @@ def _facts(record: RunRecord) -> list[str]:
 
 
 def sizes_table(allocation: Allocation) -> Table:
-    """Return a line per field: cardinality, size, parameters and their share of all."""
+    """Return a line per field: cardinality, size, parameters and their share of all.
+
+    Where values are masked out, also what the parameters were without, in how many rows any is
+    kept, and the index.
+    """
     rows = []
-    for name, blocks in zip(allocation.names, allocation.blocks, strict=True):
+    for name, blocks, mask, parameters in zip(
+        allocation.names,
+        allocation.blocks,
+        allocation.field_masks,
+        allocation.field_parameters,
+        strict=True,
+    ):
         values = sum(block.rows for block in blocks)
-        parameters = sum(block.rows * block.dim for block in blocks)
         sizes = [str(block.dim) for block in blocks]
         if len(blocks) > 1:  # Sizes differ inside the field.
             sizes = [f"{block.dim} for {block.rows:,}" for block in blocks]
         share = f"{parameters / allocation.parameters:.2%}"
-        rows.append((name, f"{values:,}", "\n".join(sizes), f"{parameters:,}", share))
-    table = make_table(("field", "cardinality", "size", "parameters", "share"), rows)
+        line = (name, f"{values:,}", "\n".join(sizes), f"{parameters:,}", share)
+        rows.append((*line, *(_mask_cells(mask) if allocation.masks else ())))
+    header: tuple[str, ...] = ("field", "cardinality", "size", "parameters", "share")
+    last: tuple[str, ...] = (
+        "all", f"{allocation.rows:,}", "", f"{allocation.parameters:,}", "100.00%",
+    )  # fmt: skip
+    if allocation.masks:
+        header += ("unmasked", "rows kept", "index")
+        last += (f"{allocation.dense_parameters:,}", "", f"{allocation.index_bytes:,} B")
+    table = make_table(header, rows)
     table.add_section()
-    add_row(table, ("all", f"{allocation.rows:,}", "", f"{allocation.parameters:,}", "100.00%"))
+    add_row(table, last)
     return table
+
+
+def _mask_cells(mask: Mask | None) -> tuple[str, str, str]:
+    """Return what a field had without its mask, the rows of which any value is kept, the index."""
+    if mask is None:
+        return "", "", ""
+    index = f"{mask.index_bytes:,} B ({mask.index_format})"
+    return f"{mask.rows * mask.dim:,}", f"{mask.kept_rows:,}", index
+
+
+def tied(record: RunRecord) -> list[str]:
+    """Return a line for each history: it has no size of its own."""
+    return [f"{history} has the table of {field}" for history, field in record.ties.items()]
 
 
 def objective_changes(traces: Mapping[str, Trace]) -> Sequence[Sequence[float]] | None:

@@ -45,7 +45,7 @@ def searches_table(records: Iterable[RunRecord]) -> Table:
     for key in sorted(groups, key=lambda k: (k[0], k[1], natural(k[2]))):
         found = [r.allocation for r in groups[key] if r.ok and r.allocation is not None]
         failed = len(groups[key]) - len(found)
-        sizes = sorted(allocation.parameters for allocation in found)
+        sizes = sorted(allocation.memory_parameters for allocation in found)
         shown = f"{sizes[0]:,}" if sizes else MISSING
         if sizes and sizes[0] != sizes[-1]:
             shown += f" to {sizes[-1]:,}"

@@ -11,13 +11,13 @@ from rich.console import Console
 from aesbench.core.files import write_atomically
 from aesbench.core.record import RunRecord, run_title
 from aesbench.export.allocation_file import (
-    allocation_json,
+    allocation_files,
     found_allocation,
     share_of_reference,
 )
 from aesbench.report.draw.figure_files import draw
 from aesbench.report.draw.sizes_figure import sizes_figure
-from aesbench.terminal.run_page import sizes_table
+from aesbench.terminal.run_page import sizes_table, tied
 from aesbench.terminal.written import show_written
 
 
@@ -26,18 +26,20 @@ def show_found(console: Console, record: RunRecord, path: Path, *, is_new: bool)
 
     Args:
         console: where to.
-        record: of the search.
+        record: of the search, its masks with their values.
         path: the .json file.
         is_new: whether it was made just now, and its seconds matter.
     """
     spec, allocation = record.spec, found_allocation(record)
-    console.print(run_title(spec), sizes_table(allocation), sep="\n", markup=False)
+    shown = (run_title(spec), sizes_table(allocation), *tied(record))
+    console.print(*shown, sep="\n", markup=False)
     source = f"{sum(record.seconds.values()):.1f} s" if is_new else "taken from its record"
     console.print(
-        f"{allocation.parameters:,} embedding parameters,"
+        f"{allocation.memory_parameters:,} embedding parameters{allocation.index_note},"
         f" {share_of_reference(allocation):.2%} of UES-32's; {source}"
     )
-    files = {path: allocation_json(record).encode()}
+    own = allocation_files(record, path.stem)
+    files = {path.with_name(name): content for name, content in own.items()}
     for suffix, content in draw(sizes_figure(spec, allocation)).items():
         files[path.with_suffix(f".{suffix}")] = content
     for place, content in files.items():

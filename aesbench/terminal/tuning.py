@@ -51,6 +51,12 @@ def show_winners(console: Console, winners: Winners) -> None:
         all_tried = "; all of its settings were tried" if winner.spent.exhausted else ""
         line = f"{winner.label} {winner.backbone}: {settings}{all_tried}"
         console.print(escape(line), soft_wrap=True)
+        for finalist in winner.finalists:
+            shown = _shown_settings(finalist.settings)
+            aucs = ", ".join(f"{auc:.4f}" for auc in finalist.aucs.values())
+            mean = f"{finalist.mean:.4f} of {aucs}" if finalist.aucs else "every run failed"
+            line = f"  on seeds {', '.join(finalist.aucs)}: {mean}; {shown}"
+            console.print(escape(line), soft_wrap=True)
 
 
 def _shown_settings(settings: Mapping[str, object]) -> str:

@@ -6,7 +6,8 @@
 >>> MyMethod().search(tiny_context(budget=2000), None)
 
 A check raises ``ContractError`` with what to change. ``tiny_context`` takes other fields, too, each
-a name, a cardinality and a number of id columns: those of ``TINY_SHAPES`` are its own.
+a name, a cardinality and a number of id columns: those of ``TINY_SHAPES`` are its own. It can have
+a history of one of them.
 """
 
 from aesbench.testing.conformance import CHECKS, ContractError

@@ -32,6 +32,9 @@ from aesbench.core.settings import build_config
 from aesbench.core.spec import REFERENCE_DIM
 from aesbench.core.trace import Trace
 from aesbench.errors import AesbenchError, ConfigError
+from aesbench.models.backbones import Backbone
+from aesbench.models.din import DIN, DINConfig
+from aesbench.models.embedding import FieldEmbedding
 from aesbench.models.randomness import global_generators, stage_generator
 from aesbench.models.training import predict
 from aesbench.plugins.method import Context, Method
@@ -109,7 +112,10 @@ def check_space(method: type[Method], preset: str) -> None:
 
 
 def check_allocation(method: type[Method], preset: str) -> None:
-    """The search returns an allocation of the data set's fields, on which the backbone works."""
+    """The search returns an allocation of the data set's fields, on which the backbone works.
+
+    Its masks, if any, have their values, and keep as many as they say.
+    """
     _search_and_build(method, preset, tiny_context())
 
 
@@ -121,6 +127,30 @@ def check_constant_field(method: type[Method], preset: str) -> None:
 def check_multi_valued_field(method: type[Method], preset: str) -> None:
     """A field with several, partly padded id columns does not stop the method."""
     _search_and_build(method, preset, tiny_context(shapes=(*TINY_SHAPES, ("tags", 9, 3))))
+
+
+def check_history(method: type[Method], preset: str) -> None:
+    """A method that says it supports histories trains models that attend to one."""
+    if not method.supports_histories:
+        return
+    context = tiny_context(history_of="item")
+
+    def backbone(embedding: FieldEmbedding, generator: torch.Generator) -> Backbone:
+        if not embedding.targets:
+            raise ContractError(
+                f"'{method.name}' says that it supports histories, and trains on an embedding"
+                " without; hand context.histories on to what it is made of, or set"
+                " supports_histories = False"
+            )
+        return DIN(context.fields, embedding, DINConfig(hidden=(8,), unit_hidden=(4,)), generator)
+
+    _search_and_build(method, preset, replace(context, backbone=backbone))
+
+
+def check_zero_candidate(method: type[Method], preset: str) -> None:
+    """A method that says it can leave fields out works where 0 is a candidate."""
+    if method.drops_fields:
+        _search_and_build(method, preset, tiny_context(candidates=(0, 2, 8)))
 
 
 def check_reproducible(method: type[Method], preset: str) -> None:
@@ -155,17 +185,21 @@ def check_generators(method: type[Method], preset: str) -> None:
 
 
 def check_budget(method: type[Method], preset: str) -> None:
-    """A method that says it honours budgets keeps to them; others are never given one."""
+    """A method that says it honours budgets keeps to them; others are never given one.
+
+    Of masked tables a budget counts the kept values and the index.
+    """
     if not method.honours_budget:
         return
     for share in _BUDGETS:
         context = tiny_context()
         budget = int(share * REFERENCE_DIM * sum(f.cardinality for f in context.fields))
         found = _Trial(method, preset, replace(context, budget=budget)).search()
-        if found.parameters > budget:
+        if found.memory_parameters > budget:
             raise ContractError(
-                f"'{method.name}' returned {found.parameters} embedding parameters for a budget of"
-                f" {budget}; keep to context.budget or set honours_budget = False"
+                f"'{method.name}' returned {found.memory_parameters} embedding parameters for a"
+                f" budget of {budget}{found.index_note}; keep to context.budget or set"
+                " honours_budget = False"
             )
 
 
@@ -252,6 +286,8 @@ CHECKS: tuple[Check, ...] = (
     check_allocation,
     check_constant_field,
     check_multi_valued_field,
+    check_history,
+    check_zero_candidate,
     check_reproducible,
     check_generators,
     check_budget,
@@ -301,6 +337,10 @@ class _Trial:
             found.check_fits(self.context.fields)
         except AesbenchError as error:
             raise ContractError(f"'{name}' returned no valid allocation: {error}") from error
+        if any(mask and mask.bits is None for mask in found.masks):
+            raise ContractError(
+                f"'{name}' returned masks without their values; make them with Mask.of"
+            )
         return found
 
 

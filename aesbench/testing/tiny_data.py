@@ -26,16 +26,24 @@ TINY_SHAPES: tuple[Shape, ...] = (
     ("city", 12, 1),
 )
 _TRAIN_ROWS, _VALIDATION_ROWS = 512, 256
+TINY_HISTORY = 4
+"""Most items of a history."""
 
 
 def tiny_context(
-    *, seed: int = 0, shapes: Sequence[Shape] = TINY_SHAPES, **changes: Any
+    *,
+    seed: int = 0,
+    shapes: Sequence[Shape] = TINY_SHAPES,
+    history_of: str = "",
+    **changes: Any,
 ) -> Context:
     """Return a context over a few hundred generated rows, on the CPU, with Wide&Deep.
 
     Args:
         seed: of the rows and of the context's generator.
         shapes: the fields; a label depends on the ids of all of them.
+        history_of: a field with one id column; each row then has a history of up to
+            ``TINY_HISTORY`` of its values.
         changes: attributes of the context to set, as in ``budget=2000``.
     """
     draw = np.random.default_rng(seed)
@@ -47,6 +55,11 @@ def tiny_context(
         Field(name, cardinality, count, _train_counts(own, cardinality))
         for (name, cardinality, count), own in zip(shapes, columns, strict=True)
     )
+    histories: tuple[Field, ...] = ()
+    if history_of:
+        (owner,) = (field for field in fields if field.name == history_of)
+        histories = (Field("history", owner.cardinality, TINY_HISTORY, shares=owner.name),)
+        ids = np.concatenate([ids, _draw_history(draw, columns[fields.index(owner)])], axis=1)
 
     def backbone(embedding: FieldEmbedding, generator: torch.Generator) -> Backbone:
         return WideDeep(fields, embedding, BackboneConfig(hidden=(8,)), generator)
@@ -64,6 +77,7 @@ def tiny_context(
         generator=torch.Generator().manual_seed(seed),
         backbone=backbone,
         progress=lambda what, done, total: None,
+        histories=histories,
     )
     return replace(context, **changes)
 
@@ -80,6 +94,15 @@ def _draw_ids(draw: np.random.Generator, cardinality: int, columns: int) -> NDAr
     order = np.argsort(-_train_counts(ids, cardinality)[:-1], kind="stable")
     number = np.concatenate([np.argsort(order), [cardinality - 1, PADDING_ID]])
     return number[ids]  # Indexed from the end, the padding id -1 finds itself.
+
+
+def _draw_history(draw: np.random.Generator, ids: NDArray[np.int64]) -> NDArray[np.int32]:
+    """Draw train rows' ids ``(rows, TINY_HISTORY)`` for each row, padded behind; one has none."""
+    rows = len(ids)
+    items = ids[draw.integers(_TRAIN_ROWS, size=(rows, TINY_HISTORY)), 0]
+    lengths = draw.integers(TINY_HISTORY + 1, size=(rows, 1))
+    lengths[0] = 0
+    return np.where(np.arange(TINY_HISTORY) < lengths, items, PADDING_ID).astype(np.int32)
 
 
 def _train_counts(ids: NDArray[np.int64], cardinality: int) -> NDArray[np.int64]:

@@ -23,14 +23,15 @@ class AdaSSConfig:
             the largest, its choice for Criteo and Avazu. Ours is shared throughout: a table of its
             own is trained in a fifth of the steps only, and after 15 epochs of ML-1M its subnets
             are .0016 of AUC further from their stand-alone level, in twice the time.
-        sampling: the strategy of Table 4; ``uniform`` is our control.
-        size_power: P_E of ``adaptive`` starts in proportion to d to the minus this power. 0 is the
-            letter, uniform rates, which leave small sizes behind: their few components learn to go
-            with the many others of the larger sizes that a step is likelier to draw. At .5 tau on
-            ML-1M rises, at 1 it falls.
-        keep_rate: P_F at the start of ``adaptive``; not given in the paper. A pair of fields is
-            trained in P_F² of the steps, so low rates leave pairs unlearned, and sizes that only
-            pairs need look useless.
+        sampling: the strategy of Table 4; ``uniform`` and ``constant`` are our controls, the
+            latter of adaptation: ``adaptive`` with its first rates kept to the end.
+        size_power: P_E of ``adaptive`` (and ``constant``) starts in proportion to d to the minus
+            this power. 0 is the letter, uniform rates, which leave small sizes behind: their few
+            components learn to go with the many others of the larger sizes that a step is likelier
+            to draw. At .5 tau on ML-1M rises, at 1 it falls.
+        keep_rate: P_F at the start of ``adaptive`` (and ``constant``); not given in the paper. A
+            pair of fields is trained in P_F² of the steps, so low rates leave pairs unlearned, and
+            sizes that only pairs need look useless.
         random_keep_rate: P_F of ``random``, .6 in the text of Table 4, and the mean of ``weight``.
         rate_interval: training steps between two updates of the rates; the letter (Algorithm 1,
             line 13) is 1. Ours is 10: an update costs a pass over all tables.
@@ -44,12 +45,15 @@ class AdaSSConfig:
             per field, so all sizes of a field move alike and P_E stays uniform.
         variance: of Eq. 5. ``raw`` is the letter; ``relative``, to the variance before training,
             does not depend on the size.
-        importance: of Eq. 6. ``raw`` is the letter; ``balanced`` takes means per entry, or large
-            sizes would win, in units of their mean over the fields, or gradients would not count.
+        importance: of Eq. 6. ``raw`` is the letter: sums over the batch, the norm over the chosen
+            vectors of all M fields, which FS drops later (Eq. 4). ``balanced`` takes means per
+            entry, or large sizes would win, in units of their mean over the fields, or gradients
+            would not count, and of a dropped field what it showed last.
         lambda_fs: λ_FS of Eq. 6, the share of gradients (section 4.2).
         columns: where vectors enter the backbone's first layer under the unification ``plain``:
             all sizes at the ``first`` of the field's columns, so that its weights learn from every
-            step, or each size in columns of its ``own``, for weights of its own.
+            step, or each size in columns of its ``own``, for weights of its own. The paper does not
+            print how supernets concatenate (see ``LITERAL``).
         groups: into how many parts a batch is cut, each with a draw of its own: more subnets per
             step at equal cost. The letter is 1 (Algorithm 1, line 10).
         sandwich: train the smallest and the largest subnet beside the drawn ones at every step
@@ -92,8 +96,9 @@ class AdaSSConfig:
         credit: of Eq. 8. ``step``: each action answers for its own reward; ``track`` is the letter,
             where all actions up to a reward answer for it.
         track_steps: steps of a track before it is started anew; not given in the paper.
-        head: output layer of the policy. ``field``: one per field; with ``shared`` weights for all
-            fields, the policy gives all fields one size in most searches.
+        head: output layer of the policy, of which the paper says nothing. ``field``: one per field;
+            with ``shared`` weights for all fields, as transformers mostly have it, the policy gives
+            all fields one size in most searches.
         entropy: weight of an entropy bonus that falls to 0 over the first half of the search; none
             in the paper, where searches lock in on the first sizes that they happen to try.
         ramp: let λ_c rise from 0 over the first half of the search, for the same reason.
@@ -109,7 +114,7 @@ class AdaSSConfig:
     """
 
     scheme: Literal["independent", "shared"] = "shared"
-    sampling: Literal["adaptive", "random", "vanilla", "weight", "uniform"] = "adaptive"
+    sampling: Literal["adaptive", "random", "vanilla", "weight", "uniform", "constant"] = "adaptive"
     size_power: float = 0.5
     keep_rate: float = 0.9
     random_keep_rate: float = 0.6
@@ -215,4 +220,16 @@ LITERAL = {
     "policy_learning_rate": 5e-4,
     "result": "likeliest",
 }
-"""The paper to the letter, wherever it has one."""
+"""The paper to the letter, wherever it has one. Where it has none, or the harness another rule:
+
+- *Transform.* Line 11 of Algorithm 1 maps every vector to one width, for Wide&Deep too, whose
+  retrained model section 3.3 both concatenates and still transforms. A search unifies as its run
+  does, so Wide&Deep pads by default; the letter of line 11 is ``adass:literal-r+transform``.
+- *Columns.* Padded vectors of all sizes of a field meet the same weights of the first layer, though
+  independent tables have nothing in common; ``columns=own`` gives each size weights of its own, as
+  the T transforms of Eq. 7 do.
+- *Head.* The output layer of the policy is shared by all fields; the paper is silent.
+- *Rates.* P_F is cut to [0, 1], and P_E to positive numbers that sum to 1: Eq. 5 and 6 leave the
+  range of a probability at their first step. Fields are drawn again where none is kept.
+- *Accuracy* is a threshold's, at .5, which is not given; supernets train until they stop to rise.
+"""

@@ -35,6 +35,7 @@ class AdaSS(Method):
     family = "one-shot"
     Config = AdaSSConfig
     honours_budget = True
+    supports_histories = True
     presets: Mapping[str, Mapping[str, Any]] = {
         "r": RESOURCE_FIRST,
         "e": EFFECT_FIRST,

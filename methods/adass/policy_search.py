@@ -79,6 +79,7 @@ class AdaSSPolicy(Method):
     family = "control"
     Config = PolicySearchConfig
     honours_budget = True
+    supports_histories = True
     presets = {"quick": {"evaluations": 12}}
 
     def search(self, context: Context, prepared: None) -> Allocation:

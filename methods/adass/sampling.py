@@ -1,8 +1,10 @@
 """Which embedding tables a training step uses: adaptive sampling (Eq. 4-6) and its rivals.
 
 A strategy holds the paper's two rates, ``P_E (fields, candidates)`` and ``P_F (fields,)``, and
-draws from them. Only adaptive sampling changes them. The others are the paper's Table 4, with
-``uniform`` as a control: every size equally often, every field always.
+draws from them. Only adaptive sampling changes them. The others are the paper's Table 4, with two
+controls: ``uniform``, every size equally often, every field always, and ``constant``, the rates at
+which adaptive sampling starts. What adaptation is worth shows beside ``constant`` alone: our prior
+over sizes and our rate of keeping fields make a good part of what adaptive sampling gains.
 """
 
 from __future__ import annotations
@@ -39,9 +41,12 @@ class Observation:
     """What a training step tells of the tables it sampled.
 
     Attributes:
-        gradient: (fields,) L1 norm of the gradient of the looked-up vectors (Eq. 6).
-        magnitude: (fields,) L1 norm of the vectors themselves (Eq. 6).
-        entries: (fields,) how many numbers each norm sums up; 0 for a field that was dropped.
+        gradient: (fields,) L1 norm of the gradient of the looked-up vectors (Eq. 6); 0 for a field
+            that was dropped.
+        magnitude: (fields,) L1 norm of the vectors themselves (Eq. 6): of all that were chosen,
+            whether kept or dropped, where ``importance`` is ``raw``, else of those kept.
+        entries: (fields,) how many numbers of kept vectors there are; 0 for a field that was
+            dropped.
     """
 
     gradient: Tensor
@@ -85,6 +90,14 @@ class Sampler:
         """Adapt the rates to the state of the training; constant rates stay."""
 
 
+def first_rates(
+    config: AdaSSConfig, fields: int, candidates: Sequence[int]
+) -> tuple[Tensor, Tensor]:
+    """Return P_E ``(fields, candidates)`` and P_F ``(fields,)`` at the start of ``adaptive``."""
+    rates = torch.tensor(candidates, dtype=torch.float32) ** -config.size_power
+    return (rates / rates.sum()).repeat(fields, 1), torch.full((fields,), config.keep_rate)
+
+
 class AdaptiveSampler(Sampler):
     """Adaptive sampling: tables that trained little, and fields that matter, more often.
 
@@ -106,10 +119,7 @@ class AdaptiveSampler(Sampler):
         updates: int,
         first_variances: Tensor,
     ) -> None:
-        rates = torch.tensor(candidates, dtype=torch.float32) ** -config.size_power
-        super().__init__(
-            (rates / rates.sum()).repeat(fields, 1), torch.full((fields,), config.keep_rate)
-        )
+        super().__init__(*first_rates(config, fields, candidates))
         self.config = config
         self.step = config.rate_drift / max(1, updates) if config.rate_drift else 1.0
         self._first_variances = first_variances
@@ -132,6 +142,10 @@ class AdaptiveSampler(Sampler):
         if config.variance == "relative":
             # Var depends on the size and on the initial spread; its growth does not.
             variances = variances / self._first_variances
+        else:
+            # LN does not see a common factor, but for what it adds to a variance before its root:
+            # 1e-5, a thousand times the variance of variances near .01².
+            variances = variances / self._first_variances.mean()
         if config.table_rates == "candidates":
             normed = layer_norm(variances, (count,))
         else:
@@ -143,7 +157,12 @@ class AdaptiveSampler(Sampler):
         return moved / moved.sum(1, keepdim=True)
 
     def _moved_keep_rates(self, observation: Observation) -> Tensor:
-        """Eq. 6: P_F + LN(λ_FS ‖∂L/∂Ė‖₁ + (1 - λ_FS) ‖Ė‖₁)."""
+        """Eq. 6: P_F + LN(λ_FS ‖∂L/∂Ė‖₁ + (1 - λ_FS) ‖Ė‖₁).
+
+        Ė is what ES chose for all M fields, before FS drops some (Eq. 4): in the letter a dropped
+        field has no gradient, and its norm all the same, so that it can come back. 1 / (M T) is a
+        common factor, to which LN is blind.
+        """
         config, sampled = self.config, observation.entries > 0
         terms = torch.stack([observation.gradient, observation.magnitude])  # (2, fields)
         if config.importance == "balanced":
@@ -189,6 +208,8 @@ def make_sampler(
     everything = torch.ones(count)
     if config.sampling == "adaptive":
         return AdaptiveSampler(config, count, candidates, updates, first_variances())
+    if config.sampling == "constant":
+        return Sampler(*first_rates(config, count, candidates))
     if config.sampling == "random":
         return Sampler(uniform, torch.full((count,), config.random_keep_rate))
     if config.sampling == "vanilla":

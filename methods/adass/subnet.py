@@ -19,6 +19,7 @@ from torch import Tensor
 from torch.nn.functional import batch_norm, pad
 
 from aesbench import Context, FieldEmbedding
+from aesbench.models.embedding import normed_like, placed
 from aesbench.search.candidates import CandidateTables, SizeTransforms, sent
 from aesbench_methods.adass.config import AdaSSConfig
 from aesbench_methods.adass.sampling import Draw, Observation
@@ -35,6 +36,7 @@ class _LookedUp:
     fields: list[int]
     vectors: Tensor  # (rows, fields, width)
     used: Tensor  # (subnets, fields, width), 1 where a subnet has a component, else 0.
+    normed: Tensor  # (subnets, fields, width), 1 where a component counts in the norm of Ė.
     lengths: list[int]  # The rows of each subnet.
 
 
@@ -55,6 +57,7 @@ class SubnetEmbedding(FieldEmbedding):
             scheme=config.scheme,
             table_std=context.train_config.table_std,
             generator=context.generator,
+            histories=context.histories,
         )
         self.normalised = context.unification == "transform"
         own_columns = config.columns == "own" and not self.normalised
@@ -65,6 +68,7 @@ class SubnetEmbedding(FieldEmbedding):
         else:
             self._width = sum(sizes) if own_columns else sizes[-1]
         self.widths = (self._width,) * count
+        self.targets = tuple((field * self._width, self._width) for field in self.tables.shared)
         self._at_once = config.scheme == "shared" and not own_columns
         prefixes = torch.arange(sizes[-1]) < torch.tensor(sizes).unsqueeze(1)
         self.register_buffer("prefixes", prefixes.float(), persistent=False)
@@ -77,6 +81,8 @@ class SubnetEmbedding(FieldEmbedding):
         self.variances: Tensor
         self.draws: list[Draw] = [Draw((0,) * count, (True,) * count)]
         self.observe = False
+        # The letter of Eq. 6 takes the norm of what ES chose, before FS drops fields (Eq. 4).
+        self._norms_dropped = config.importance == "raw"
         self._looked_up: list[_LookedUp] = []
 
     def forward(self, ids: Tensor) -> Tensor:
@@ -87,6 +93,38 @@ class SubnetEmbedding(FieldEmbedding):
             return self._prefixes_of_largest(ids, [len(part) for part in parts])
         vectors = [self._subnet(part, draw) for part, draw in zip(parts, self.draws, strict=False)]
         return torch.cat(vectors)
+
+    def sequences(self, ids: Tensor) -> list[tuple[Tensor, Tensor]]:
+        """Return the vectors of each history's items, in the size of the field that it shares.
+
+        Those of a dropped field are zero, as its own. Eq. 6 observes a field by its own vectors.
+        """
+        parts = list(zip(ids.chunk(len(self.draws)), self.draws, strict=False))
+        found = []
+        for number in range(len(self.tables.shared)):
+            vectors, masks = zip(*(self._items(*part, number) for part in parts), strict=True)
+            found.append((torch.cat(vectors), torch.cat(masks)))
+        return found
+
+    def _items(self, ids: Tensor, draw: Draw, number: int) -> tuple[Tensor, Tensor]:
+        """Return the vectors ``(rows, items, width)`` of a history in one subnet, and its mask."""
+        field = self.tables.shared[number]
+        size = draw.sizes[field]
+        vectors, inside = self.tables.look_up_history(ids, size, number)
+        if not draw.keep[field]:
+            unified = vectors.new_zeros(len(vectors), self._width)
+        elif not self.normalised:
+            start = self._starts[size]
+            unified = pad(vectors, (start, self._width - start - vectors.shape[1]))
+        else:
+            own = self.tables.look_up(ids, size, [field])  # (rows, 1, size)
+            mapped, target = (
+                self.transforms(part, size, [field]).squeeze(1)
+                for part in (vectors.unsqueeze(1), own)
+            )
+            known = (self.means[size, field], self.variances[size, field])
+            unified = normed_like(mapped, target, None if self.training else known, EPSILON)
+        return placed(unified, inside), inside
 
     def _prefixes_of_largest(self, ids: Tensor, lengths: list[int]) -> Tensor:
         """Return the vectors of all parts of a batch, by one lookup.
@@ -99,10 +137,13 @@ class SubnetEmbedding(FieldEmbedding):
         draws = self.draws[: len(lengths)]
         sizes = sent([draw.sizes for draw in draws], ids.device)
         keep = sent([draw.keep for draw in draws], ids.device).unsqueeze(2)
-        used = self.prefixes[sizes] * keep  # (draws, fields, largest size)
+        chosen = self.prefixes[sizes]  # (draws, fields, largest size)
+        used = chosen * keep
         if self.observe:
             largest.retain_grad()
-            self._looked_up = [_LookedUp(list(range(len(self.widths))), largest, used, lengths)]
+            fields = list(range(len(self.widths)))
+            normed = chosen if self._norms_dropped else used
+            self._looked_up = [_LookedUp(fields, largest, used, normed, lengths)]
         if not self.normalised:
             return _masked(largest, used, lengths).flatten(1)
         weights, biases = self.transforms.padded()
@@ -124,11 +165,23 @@ class SubnetEmbedding(FieldEmbedding):
                 found.append(self.unified(ids, size, fields))
                 order += fields
         dropped = [i for i, kept in enumerate(draw.keep) if not kept]
+        if dropped and self.observe and self._norms_dropped:
+            self._observe_dropped(ids, draw.sizes, dropped)
         if dropped:
             # After the normalisation, and without 1/p: a dropped field says nothing.
             found.append(torch.zeros(len(ids), len(dropped), self._width, device=ids.device))
         place = sent(order + dropped, ids.device).argsort()
         return torch.cat(found, 1).index_select(1, place).flatten(1)
+
+    @torch.no_grad()
+    def _observe_dropped(self, ids: Tensor, sizes: Sequence[int], dropped: Sequence[int]) -> None:
+        """Keep the vectors of fields that a subnet leaves out, which have a norm all the same."""
+        for field in dropped:
+            vectors = self.tables.look_up(ids, sizes[field], [field])  # (rows, 1, size)
+            counted = torch.ones((1, *vectors.shape[1:]), device=ids.device)
+            self._looked_up.append(
+                _LookedUp([field], vectors, torch.zeros_like(counted), counted, [len(ids)])
+            )
 
     def unified(self, ids: Tensor, size: int, fields: Sequence[int]) -> Tensor:
         """Return the vectors ``(batch, fields, width)`` of these fields, all of one size."""
@@ -136,7 +189,7 @@ class SubnetEmbedding(FieldEmbedding):
         if self.observe:
             vectors.retain_grad()
             used = torch.ones((1, *vectors.shape[1:]), device=ids.device)
-            self._looked_up.append(_LookedUp(list(fields), vectors, used, [len(ids)]))
+            self._looked_up.append(_LookedUp(list(fields), vectors, used, used, [len(ids)]))
         if not self.normalised:
             start = self._starts[size]
             return pad(vectors, (start, self._width - start - vectors.shape[2]))
@@ -175,12 +228,10 @@ class SubnetEmbedding(FieldEmbedding):
         """Return what Eq. 6 needs of the step whose gradients have just been computed."""
         totals = torch.zeros(3, len(self.widths))
         for part in self._looked_up:
-            gradient = part.vectors.grad
-            if gradient is None:
-                continue
-            vectors = _masked(part.vectors.detach(), part.used, part.lengths)
+            if part.vectors.grad is not None:
+                totals[0, part.fields] += part.vectors.grad.abs().sum((0, 2)).cpu()
+            vectors = _masked(part.vectors.detach(), part.normed, part.lengths)
             entries = part.used.sum(2) * sent(part.lengths, vectors.device).unsqueeze(1)
-            totals[0, part.fields] += gradient.abs().sum((0, 2)).cpu()
             totals[1, part.fields] += vectors.abs().sum((0, 2)).cpu()
             totals[2, part.fields] += entries.sum(0).cpu()
         return Observation(gradient=totals[0], magnitude=totals[1], entries=totals[2])

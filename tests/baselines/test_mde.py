@@ -1,5 +1,6 @@
 """MDE: the power rule against hand arithmetic and the published code, and its calibration."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -136,6 +137,7 @@ def test_snapping_goes_by_the_logarithm(dim, nearest):
 
 def test_one_size_per_field_lies_in_the_search_space(context):
     """Form `field` takes candidates only, unless it is told not to."""
+    assert nearest_candidate(1, (0, 4, 8)) == 4  # The rule leaves no field out.
     found = search(context.fields, form="field", threshold=0)
     assert found.is_field_wise and set(found.dims) <= set(CANDIDATES)
     raw = search(context.fields, form="field", threshold=0, snap=False)
@@ -289,3 +291,25 @@ def test_defaults_are_those_of_the_public_code():
     config = MDEConfig()
     assert (config.alpha, config.rounding, config.threshold) == (0.3, "integer", 200)
     assert config.base_dim == tiny_context().final_dim
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_quarter_saves_a_quarter(seed):
+    """What `value` finds at 75 % of UES-32's parameters, to the row; a budget comes before it."""
+    context = tiny_context(seed=seed, shapes=(("user", 900, 1), ("item", 3000, 1), ("kind", 5, 1)))
+    rows = sum(field.cardinality for field in context.fields)
+    quarter = MDE(build_config(MDEConfig, MDE.presets["quarter"], "mde"))
+    value = MDE(build_config(MDEConfig, MDE.presets["value"], "mde"))
+    found = quarter.search(context, None)
+    assert 24 * rows - 32 < found.parameters <= 24 * rows
+    assert found == value.search(replace(context, budget=24 * rows), None)
+    half = replace(context, budget=16 * rows)
+    assert quarter.search(half, None) == value.search(half, None) != found
+
+
+def test_a_share_that_cannot_be_saved_is_named(context):
+    """All fields here keep d0: nothing can be saved, and there is no --budget to raise."""
+    with pytest.raises(ConfigError, match="lower mde.saves, or lower mde.threshold"):
+        MDE(MDEConfig(saves=0.25, threshold=1000)).search(context, None)
+    with pytest.raises(ConfigError, match="mde.saves = 1.0"):
+        MDEConfig(saves=1.0)

@@ -54,7 +54,18 @@ def test_the_smallest_allocation_is_found_though_no_draw_hits_it(make_context):
     assert found.dims == (context.candidates[0],) * 12
 
 
+def test_fields_may_be_left_out_but_not_all(make_context):
+    """Of two fields with two sizes a quarter of the draws would have none."""
+    shapes = (("user", 10, 1), ("item", 7, 1))
+    for budget in (None, 14, 34):
+        context = make_context(shapes=shapes, candidates=(0, 2), budget=budget)
+        found = {searched(context, seed).dims for seed in range(30)}
+        assert found == {None: {(2, 2), (0, 2), (2, 0)}, 14: {(0, 2)}, 34: {(2, 2)}}[budget]
+    with pytest.raises(ConfigError, match="budget = 13 .* takes 14"):
+        searched(make_context(shapes=shapes, candidates=(0, 2), budget=13), 0)
+
+
 def test_a_budget_below_every_allocation_is_named(make_context):
     """The error says what the smallest allocation takes."""
-    with pytest.raises(ConfigError, match="budget = 3 .*for every field takes"):
+    with pytest.raises(ConfigError, match="budget = 3 .*of the candidates takes 634"):
         searched(make_context(budget=3), 0)

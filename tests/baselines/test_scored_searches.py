@@ -5,10 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from aesbench.errors import ConfigError
 from aesbench.plugins.method import Evaluation, Spent
 from aesbench_baselines.evolution import Evolution, EvolutionConfig
 from aesbench_baselines.greedy import Greedy, GreedyConfig
 from aesbench_baselines.random_search import RandomSearch, RandomSearchConfig
+from aesbench_baselines.tpe import TPE, TPEConfig
 
 BEST = (32, 2, 16, 64)
 
@@ -86,3 +88,49 @@ def test_budgets_are_kept_and_seeds_repeat(run, method):
     assert (found, seen) == (again, seen_again)
     rows = np.array([40, 260, 5, 12])
     assert all(rows @ np.array(one) <= 317 * 12 for one in seen)
+
+
+DROPPING = [
+    Greedy(GreedyConfig(evaluations=60)),
+    RandomSearch(RandomSearchConfig(evaluations=150)),
+    Evolution(EvolutionConfig(evaluations=150)),
+    TPE(TPEConfig(evaluations=40, proposals=40)),
+]
+
+
+@pytest.mark.parametrize("method", DROPPING, ids=lambda method: method.name)
+def test_a_field_that_harms_is_left_out(make_context, method):
+    """Size 0 is best for the second field and the third, and worst for the others."""
+    worth = ({0: 0.0, 2: 0.2, 8: 0.1}, {0: 0.2, 2: 0.1, 8: 0.0})
+    kinds = (0, 1, 1, 0)
+
+    def evaluate(allocation):
+        parts = zip(kinds, allocation.dims, strict=True)
+        return Evaluation(sum(worth[kind][dim] for kind, dim in parts), 0.5, "looked up", 1.0)
+
+    context = make_context(candidates=(0, 2, 8))
+    found = method.search(replace(context, evaluator=evaluate, spent=Spent()), None)
+    assert found.dims == (2, 0, 0, 2)
+
+
+@pytest.mark.parametrize("budget", [None, 10, 24, 40, 700])
+@pytest.mark.parametrize("method", DROPPING, ids=lambda method: method.name)
+def test_no_field_at_all_is_never_evaluated(make_context, method, budget):
+    """Nor anything over the budget: 10 parameters are size 2 for the five kinds alone."""
+    seen = []
+
+    def evaluate(allocation):
+        seen.append(allocation)
+        return Evaluation(1 - allocation.parameters / 1e6, 0.5, "looked up", 1.0)
+
+    context = make_context(candidates=(0, 2, 8), budget=budget)
+    found = method.search(replace(context, evaluator=evaluate, spent=Spent()), None)
+    assert seen and all(0 < one.parameters <= (budget or 10**9) for one in seen)
+    assert budget != 10 or found.dims == (0, 0, 2, 0)
+
+
+@pytest.mark.parametrize("method", DROPPING, ids=lambda method: method.name)
+def test_a_budget_below_the_smallest_field_is_named(make_context, method):
+    """Size 2 for the five kinds takes 10."""
+    with pytest.raises(ConfigError, match="budget of 9 .* the smallest has 10; raise --budget"):
+        method.search(make_context(candidates=(0, 2, 8), budget=9), None)

@@ -114,3 +114,18 @@ def test_a_users_mistake_is_named(search, arguments, words):
     with pytest.raises(ConfigError) as caught:
         search(*arguments, "--dataset", "planted-tiny")
     assert words in str(caught.value)
+
+
+def test_a_field_may_be_left_out(search):
+    """With 0 among the candidates, for methods that can; sizes are read as they are written."""
+    given = ("--dataset", "planted-tiny", "--out", "small.json")
+    done = search("--method", "random", "--candidates", "0,2", *given)
+    assert done.return_value == 0, done.stdout
+    found = json.loads(Path("small.json").read_text())
+    assert found["spec"]["candidates"] == [0, 2]
+    assert set(Allocation.from_dict(found["allocation"]).dims) == {0, 2}
+    with pytest.raises(ConfigError, match="method 'autodim' cannot: run it without 0"):
+        search("--method", "autodim", "--candidates", "0,2", *given)
+    for text in ("2,x", "-1,2", "2.5"):
+        with pytest.raises(ConfigError, match=f"--candidates {text}: expected sizes"):
+            search("--method", "random", "--candidates", text, *given)

@@ -139,3 +139,18 @@ def test_tabarenas_tools_get_no_time_of_a_pack(make_record, packed):
     frame = benchmark_frame(records_frame([packed(make_record()), *searches]))
     assert pd.isna(frame.time_train_s[0]) and list(frame.time_train_s[1:]) == [7.0]
     assert list(frame.time_infer_s) == [0.5, 0.5] and frame.metric_error.notna().all()
+
+
+def test_masked_tables_count_with_their_index(make_record, masked):
+    """2,240 values and 400 bytes, which are 100 parameters; others have none of the columns."""
+    plain, own = make_record(), masked(make_record(seed=1))
+    frame = records_frame([plain, own]).set_index("run_id")
+    row = frame.loc[own.spec.run_id]
+    assert (row.kept_values, row.index_bytes, row.unmasked_params) == (2240, 400, 3840)
+    assert row.embedding_params == 2340 and row.total_params == 2340 + 320
+    assert row.param_reduction == 1 - 2340 / 3840 and pd.isna(row.sizes)
+    of_plain = frame.loc[plain.spec.run_id, ["kept_values", "index_bytes", "unmasked_params"]]
+    assert of_plain.isna().all()
+    searched = masked(make_record("ues:8+search-only", dims=(8, 8), retrain=False))
+    row = records_frame([dataclasses.replace(searched, parameters={})]).iloc[0]
+    assert row.kept_values == 50 * 8 + 20 * 8 and pd.isna(row.embedding_params)

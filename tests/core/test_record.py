@@ -405,6 +405,21 @@ def test_a_metric_that_is_no_number_is_neither_written_nor_read(tmp_path, record
         read_record(path)
 
 
+@pytest.mark.parametrize("value", [math.nan, None, "0.7"])
+def test_scores_in_int8_are_checked_likewise(tmp_path, record, value):
+    """What older records lack is empty, and is no error."""
+    odd = dataclasses.replace(record, int8={"auc": value, "logloss": 0.5, "bytes": 12})
+    with pytest.raises(RecordError, match="int8 that are no numbers: auc of int8 = "):
+        write_record(tmp_path, odd)
+    good = dataclasses.replace(record, int8={"auc": 0.7, "logloss": 0.5, "bytes": 12})
+    path = write_record(tmp_path, good)
+    assert read_record(path).int8 == good.int8
+    data = json.loads(path.read_text())
+    del data["int8"]
+    path.write_text(json.dumps(data))
+    assert read_record(path).int8 == {}
+
+
 def test_a_record_that_is_no_strict_json_is_refused_by_name(tmp_path, record):
     """Older versions could write NaN where nothing reads it: the file is named all the same."""
     path = write_record(tmp_path, record)

@@ -8,6 +8,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from aesbench.core.settings import plain_settings
 from aesbench.datasets.base import PADDING_ID
 from aesbench.datasets.custom.source import CustomSource
 from aesbench.datasets.sources.ml1m import ML1M
@@ -300,6 +301,83 @@ def test_multi_valued_fields_are_split_at_their_separator(run, tmp_path):
         [1, PADDING_ID],
         [0, 3],
     ]
+
+
+HISTORY = """
+[[field]]
+name = "had"
+kind = "history"
+of = "item"
+"""
+
+
+def histories(dataset, split):
+    """Return the first history's items in a split, as text."""
+    first, names = sum(field.columns for field in dataset.fields), values(dataset, 1)
+    ids = getattr(dataset, split).ids[:, first : first + dataset.histories[0].columns]
+    return [[names[i] for i in row if i != PADDING_ID] for row in ids]
+
+
+def test_a_history_is_of_the_splits_user_and_time(run):
+    """By default; validation and test rows have what their user did in train."""
+    dataset = run(BASIC + HISTORY + "length = 3\n")
+    assert [field.name for field in dataset.fields] == ["who", "item"]
+    own = {user: [f"0{n % 3}" for n in range(20) if n % 2 == user] for user in (0, 1)}
+    train = histories(dataset, "train")
+    for user, rows in own.items():
+        assert train[user::2] == [rows[max(0, n - 3) : n] for n in range(8)]
+        for split in ("validation", "test"):
+            assert histories(dataset, split)[user] == rows[5:8]
+    assert dataset.histories[0].shares == "item"
+    plain = run(BASIC)
+    assert (plain.train.ids == dataset.train.ids[:, :2]).all() and plain.histories == ()
+
+
+def test_a_history_can_be_by_other_columns_than_the_splits(run, tmp_path):
+    """Text of a format is in the order of time, and rows that are left out are in no history."""
+    days = [f"{1 + n // 10}/{1 + n % 10}/2020" for n in range(20)]  # Month, day: 10 after 9.
+    frame = pl.DataFrame(COLUMNS).with_columns(pl.Series("day", days), pl.lit("x").alias("all"))
+    frame.write_csv(tmp_path / "data.csv")
+    changed = 'by = "all"\ntime = "day"\nformat = "%m/%d/%Y"\n'
+    shares = ORDER.replace('rule = "order"', 'rule = "order"\nshares = [6, 4, 4]')
+    dataset = run('where = "item <> 2"\n' + shares + HISTORY + changed)
+    kept = [item for item in COLUMNS["item"] if item != "02"]
+    found = [row for split in ("train", "validation", "test") for row in histories(dataset, split)]
+    assert found == [kept[: min(n, 6)] for n in range(14)]
+
+
+def test_settings_of_a_history_leave_other_data_as_they_are(tmp_path):
+    """A description without one is prepared under the key that it always had."""
+    path = tmp_path / "mine.toml"
+    path.write_text(BASIC)
+    settings = plain_settings(CustomSource.from_toml(path).config)
+    assert set(settings["field"][0]) == {
+        "name", "kind", "column", "expression", "separator", "unit", "format", "allow_constant"
+    }  # fmt: skip
+    path.write_text(BASIC + HISTORY)
+    assert plain_settings(CustomSource.from_toml(path).config)["field"][2]["of"] == "item"
+
+
+@pytest.mark.parametrize(
+    ("base", "history", "message"),
+    [
+        (BASIC, HISTORY.replace('"item"', '"itm"'), "of 'itm', which is no field.*mean 'item'"),
+        (BASIC, HISTORY.replace('of = "item"', ""), 'of a field.s values: name it, as in of = "i'),
+        (BASIC, HISTORY + 'column = "item"\n', "no column of its own; name those of by and time"),
+        (BASIC, HISTORY + "length = 0\n", "length of history 'had' = 0"),
+        (BASIC, HISTORY + 'by = "whom"\n', "history 'had' names the column 'whom'.*mean 'who'"),
+        (BASIC, HISTORY + 'time = "wen"\n', "history 'had' names the column 'wen'.*mean 'when'"),
+        (ORDER, HISTORY, "history 'had' needs a column: by = ...; the split names none"),
+        (ORDER, HISTORY + 'by = "who"\n', "history 'had' needs a column: time = ..."),
+        (BASIC + 'of = "who"\n', "", 'of, by and time belong to kind = "history", this is \'cat'),
+        (BASIC, HISTORY.replace("had", "item"), "field names must be distinct, got 'item' twice"),
+        (BASIC.partition("[[field]]")[0], HISTORY, "of 'item', which is no field"),
+    ],
+)
+def test_a_mistake_in_a_history_is_named(run, base, history, message):
+    """Each says which history, what is wrong, and what to write."""
+    with pytest.raises(ConfigError, match=message):
+        run(base + history)
 
 
 def test_a_given_split_has_files_of_its_own(run, tmp_path):

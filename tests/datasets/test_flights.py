@@ -50,6 +50,17 @@ def prepared(cache_dir):
     return lambda **settings: prepare(Flights(FlightsConfig(**settings)), cache_dir=cache_dir)
 
 
+def test_every_third_row_is_another_data_set_and_all_are_the_same(prepared, rows):
+    """The setting is younger than the first records: where it changes nothing, no hash changes."""
+    third = prepared(split="time", every=3)
+    sizes = [len(getattr(third, split)) for split in SPLITS]
+    assert sum(sizes) == len(range(0, len(rows), 3))
+    assert third.manifest["settings"]["every"] == 3
+    assert "every" not in prepared(split="time").manifest["settings"]
+    with pytest.raises(ConfigError, match="every = 0: expected an int"):
+        FlightsConfig(every=0)
+
+
 @pytest.fixture(scope="module", params=["random", "day", "time"])
 def of_split(request, prepared):
     """The name of each split, and the data set of it."""

@@ -8,15 +8,21 @@ from collections import Counter, defaultdict
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 
-from aesbench.datasets.base import PADDING_ID, SPLITS
+from aesbench.datasets.base import PADDING_ID, SPLITS, Field
 from aesbench.datasets.sources import ml1m
 from aesbench.datasets.sources.ml1m import ML1M
 from aesbench.datasets.sources.ml1m_static import JOINED, ML1MStatic, ML1MStaticConfig
 from aesbench.datasets.sources.ml100k import ML100K
 from aesbench.datasets.sources.movielens import MovieLensConfig
+from aesbench.datasets.sources.movielens_history import (
+    ML1MHistory,
+    ML100KHistory,
+    MovieLensHistoryConfig,
+)
 from aesbench.datasets.store import prepare
 from aesbench.errors import ConfigError, DataError
 
@@ -160,6 +166,40 @@ def test_genres_can_be_a_multi_valued_field(official, cache_dir):
     assert dataset.fields[7].columns == 2
     assert dataset.fields[7].cardinality == 5 + 1  # Animation, Comedy, Drama, Action, War
     assert decode(dataset, "train") == decode(combined, "train")
+
+
+def test_ml1m_history_is_ml1m_with_what_each_user_rated_before(official, cache_dir):
+    """The fields, labels and splits of ``ml1m``; the last train ratings of an earlier second."""
+    source = ML1MHistory(MovieLensHistoryConfig(history=6))
+    dataset = prepare(source, data_dir=official.parent, cache_dir=cache_dir)
+    plain = prepare(ML1M(), data_dir=official.parent, cache_dir=cache_dir)
+    assert dataset.fields == plain.fields
+    (history,) = dataset.histories
+    assert history == Field("history", dataset.fields[5].cardinality, 6, shares="movie")
+    splits = plain_user_time_split(list(plain_rows(RATINGS, USERS, MOVIES)))
+    check_rows(dataset, splits)
+    names = pl.read_parquet(dataset.folder / "vocabulary" / "5.parquet")["value"].to_list()
+    for split, rows in zip(SPLITS, splits, strict=True):
+        assert (getattr(dataset, split).labels == getattr(plain, split).labels).all()
+        for row, ids in zip(rows, getattr(dataset, split).ids[:, 10:], strict=True):
+            before = [r for r in splits[0] if r[0] == row[0] and r[-1] < row[-1]]
+            expected = [r[5] for r in sorted(before, key=lambda r: r[-1])][-6:]
+            assert [names[i] for i in ids if i != PADDING_ID] == expected
+
+
+def test_a_history_is_made_under_every_split_rule(official, cache_dir):
+    """Also where the rule itself asks for neither user nor time."""
+    for rule in ("random", "time"):
+        source = ML1MHistory(MovieLensHistoryConfig(split=rule, split_seed=1))
+        dataset = prepare(source, data_dir=official.parent, cache_dir=cache_dir)
+        assert (dataset.train.ids[:, 10:] >= 0).any() and dataset.histories[0].columns > 6
+
+
+@pytest.mark.parametrize("length", [0, 1.5])
+def test_movielens_histories_have_a_length(length):
+    """At least one movie."""
+    with pytest.raises(ConfigError, match="history = .*an int of at least 1"):
+        MovieLensHistoryConfig(history=length)
 
 
 @pytest.mark.parametrize("genres", ["combined", "multi"])
@@ -343,6 +383,27 @@ def test_every_row_of_ml100k_agrees_with_plain_dictionaries(cache_dir):
             assert newest.get(row[0], 0) <= row[-1]
         for row in part:
             newest[row[0]] = max(newest.get(row[0], 0), row[-1])
+
+
+@real_data
+def test_histories_of_ml100k_are_of_train_alone(cache_dir):
+    """Of each user no movie of validation and test is in a history; test knows what train does."""
+    dataset = prepare(ML100KHistory(), data_dir=DATA, cache_dir=cache_dir)
+    plain = prepare(ML100K(), data_dir=DATA, cache_dir=cache_dir)
+    assert dataset.fields == plain.fields and dataset.histories[0].columns == 50
+    rated, known = defaultdict(set), []
+    for user, movie in dataset.train.ids[:, [0, 5]].tolist():
+        rated[user].add(movie)
+    unseen = dataset.fields[5].cardinality - 1
+    for split in SPLITS:
+        ids = getattr(dataset, split).ids
+        for row in ids[:: max(1, len(ids) // 2000)].tolist():
+            history = {movie for movie in row[10:] if movie != PADDING_ID}
+            assert history <= rated[row[0]] and unseen not in history
+            assert row[5] not in history  # Nobody rates a movie twice.
+            if split == "test":
+                known.append(len(history) == min(50, len(rated[row[0]])))
+    assert np.mean(known) > 0.95  # Some rate the last of train and the first of test in a second.
 
 
 @real_data

@@ -17,14 +17,16 @@ import aesbench
 from aesbench import Allocation, Block, Field, RunRecord
 from aesbench.cli import cli
 from aesbench.core.pack import PACK_TOLERANCE
-from aesbench.core.record import write_record
+from aesbench.core.record import mask_path, write_record
 from aesbench.errors import ConfigError, RecordError
+from aesbench.export.allocation_file import allocation_json
 from aesbench.export.fuxictr import fuxictr_files
 from aesbench.export.model import export_model, load_model
 from aesbench.export.torchrec import torchrec_tables, unfused
 from aesbench.harness.grid import plan
 from aesbench.harness.runner import run, run_packed
 from aesbench.models.training import predict
+from aesbench.plugins.registry import load_plugin
 from aesbench.terminal.export import show_comparison
 
 QUICK = {"train": {"epochs": "1"}}
@@ -61,10 +63,15 @@ def library(name):
             pytest.skip(f"{name} is not installed: {error}")
 
 
+MASKED = Path(__file__).parents[1] / "plugin_files" / "masked.py"
+
+
 @pytest.mark.parametrize(
     ("method", "backbone", "settings"),
     [
         ("random", "widedeep", {}),
+        ("masked", "widedeep", {}),
+        ("masked:rows", "deepfm", {}),
         ("random", "deepfm", {}),
         ("mde:value", "widedeep", {}),
         ("adass:random", "deepfm", {"deepfm": {"dropout": "0.2", "batch_norm": "true"}}),
@@ -79,6 +86,7 @@ def test_the_exported_model_is_the_runs(
     """
     from aesbench.harness import attempt
 
+    load_plugin(MASKED)
     seen = []
     monkeypatch.setattr(
         attempt, "predict", lambda m, part: seen.append(predict(m, part)) or seen[0]
@@ -225,6 +233,54 @@ def test_torchrec_tables_are_definitions_in_python(record, monkeypatch):
     assert [size.name for size in unfused(record)] == ["tags"]
 
 
+HISTORIES = (Field("seen", 30, 6, shares="user"), Field("raised", 4, 2, shares="flag"))
+
+
+def test_a_history_is_a_feature_of_its_fields_table(record, monkeypatch):
+    """In TorchRec one table has both; a field of size 0 has none, and neither has its history."""
+    ties = {history.name: history.shares for history in HISTORIES}
+    made = {}
+    text = torchrec_tables(dataclasses.replace(record, ties=ties))
+    exec(compile_with_stand_in(text, monkeypatch), made)
+    assert [t["feature_names"] for t in made["TABLES"]] == [["user", "seen"], ["tags"], ["a b"]]
+    document = json.loads(allocation_json(dataclasses.replace(record, ties=ties)))
+    assert document["ties"] == ties and "ties" not in json.loads(allocation_json(record))
+
+
+@pytest.mark.parametrize("backbone", ["widedeep", "din"])
+def test_fuxictr_shares_the_table_of_a_history(record, backbone):
+    """Its rows count once; averaged, or item by item where the backbone attends to it."""
+    spec = dataclasses.replace(record.spec, backbone=backbone)
+    files = fuxictr_files(dataclasses.replace(record, spec=spec), FIELDS, HISTORIES)
+    document = json.loads(files["feature_map.json"])
+    found = {name: f for entry in document["features"] for name, f in entry.items()}
+    # Its layer looks for the table among the features before.
+    assert list(found) == ["user", "tags", "a b", "seen"] and document["num_fields"] == 4
+    seen = found["seen"]
+    assert (seen["type"], seen["max_len"], seen["share_embedding"]) == ("sequence", 6, "user")
+    assert (seen["vocab_size"], seen["embedding_dim"]) == (31, 8)
+    encoder = None if backbone == "din" else ["layers.MaskedAveragePooling()"]
+    assert seen.get("feature_encoder") == encoder
+    assert document["total_features"] == 31 + 10 + 6 and document["input_length"] == 1 + 3 + 1 + 6
+    assert all("share_embedding" not in found[name] for name in ("user", "tags", "a b"))
+    assert (
+        '"name": "seen", "embedding_dim": 8, "share_embedding": "user"'
+        in (files["feature_specs.yaml"])
+    )
+
+
+def test_fuxictr_reads_a_shared_table(record, tmp_path):
+    """In the library itself both features look their vectors up in one table."""
+    library("fuxictr")
+    features, layers = library("fuxictr.features"), library("fuxictr.pytorch.layers")
+    files = fuxictr_files(record, FIELDS, HISTORIES)
+    path = written(files, tmp_path) / "feature_map.json"
+    own = features.FeatureMap(record.spec.dataset, str(tmp_path))
+    own.load(str(path), {"embedding_dim": 10})
+    tables = layers.FeatureEmbedding(own, 10).embedding_layer.embedding_layers
+    assert tables["seen"] is tables["user"]
+
+
 def test_texts_of_a_record_never_run_as_code(record, monkeypatch):
     """A record may come from anybody, and its names and labels hold anything."""
     evil = '"""\nraise SystemExit\n\'); raise SystemExit #{x}'
@@ -316,6 +372,35 @@ def test_several_sizes_in_a_field_are_no_table(record):
         torchrec_tables(other)
     with pytest.raises(ConfigError, match="FuxiCTR"):
         fuxictr_files(other, [Field("user", 30)])
+
+
+def test_masked_tables_are_no_tables_of_other_libraries(record):
+    """They have no masks, and the size alone would claim what was saved and keep all values."""
+    keeps = [np.arange(f.cardinality * 4).reshape(-1, 4) % 3 > 0 for f in FIELDS]
+    masked = dataclasses.replace(record, allocation=Allocation.masked(FIELDS, keeps))
+    for write in (torchrec_tables, lambda own: fuxictr_files(own, FIELDS)):
+        with pytest.raises(ConfigError, match="has masked tables.* --to json or --to torch"):
+            write(masked)
+
+
+def test_a_masked_run_is_exported_with_its_masks(export, planted_tiny, tmp_path):
+    """By the command, from a record that has only counts; without the file it says what to do."""
+    load_plugin(MASKED)
+    (spec,) = plan(planted_tiny, ["masked"], seeds=[0], settings=QUICK)
+    write_record(tmp_path / "results", run(spec, planted_tiny))
+    for form in ("torch", "json"):
+        export(spec.run_id, "--to", form, "--out", form)
+    model = load_model(tmp_path / "torch")
+    dead = sum(int((table.weight == 0).sum()) for table in model.embedding.tables.values())
+    found = json.loads((tmp_path / "json" / "allocation.json").read_text())
+    assert dead == found["unmasked_parameters"] - found["parameters"] > 0
+    assert (tmp_path / "json" / "allocation.npz").is_file()
+    (tmp_path / "torch" / "masks.npz").unlink()
+    with pytest.raises(RecordError, match=r"masks.npz.*export the run again"):
+        load_model(tmp_path / "torch")
+    mask_path(tmp_path / "results", spec).unlink()
+    with pytest.raises(RecordError, match="masks of this allocation are not there"):
+        export(spec.run_id, "--to", "json")
 
 
 def test_a_name_that_fuxictr_cannot_have_is_refused(record):

@@ -73,6 +73,15 @@ def test_a_budget_reaches_those_who_take_one(planted_tiny):
     assert without_budget(specs) == ["ues"]
 
 
+def test_candidates_are_part_of_a_run(planted_tiny):
+    """The paper's unless others are given, which make other runs; 0 for those that take it."""
+    (plain,) = plan(planted_tiny, ["greedy"], seeds=[0])
+    (small,) = plan(planted_tiny, ["greedy"], seeds=[0], candidates=[0, 2, 4])
+    (same,) = plan(planted_tiny, ["greedy"], seeds=[0], candidates=[2, 8, 16, 32, 64])
+    assert plain.candidates == (2, 8, 16, 32, 64) and small.candidates == (0, 2, 4)
+    assert plain.run_id == same.run_id != small.run_id
+
+
 @pytest.mark.parametrize(
     ("names", "options", "words"),
     [
@@ -91,6 +100,9 @@ def test_a_budget_reaches_those_who_take_one(planted_tiny):
         (["supernet", "ues"], {"scores": 5}, "method 'ues' cannot score an allocation"),
         (["supernet"], {"scores": 5, "inherit": True}, "inherit = True: expected false"),
         (["supernet"], {"inherit": True, "retrain": False}, "inherit = True: expected false"),
+        (["greedy", "autodim"], {"candidates": (0, 2)}, "method 'autodim' cannot: run it without"),
+        (["autodim"], {"candidates": (0, 2)}, "those that take it: evolution, fixed, greedy"),
+        (["greedy"], {"candidates": (2, 0)}, "candidates = (2, 0): expected distinct sizes in asc"),
     ],
 )
 def test_a_wrong_name_is_an_error_that_helps(planted_tiny, names, options, words):

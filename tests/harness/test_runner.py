@@ -55,6 +55,28 @@ def test_a_record_holds_every_measurement(planted_tiny):
     assert {name.partition(" ")[0] for name in record.providers.values()} == {"aesbench"}
 
 
+def test_tables_in_int8_are_scored_beside(planted_tiny):
+    """As a model whose tables were rounded by hand is; the other metrics are what they were."""
+    spec = spec_of(planted_tiny, "ues:8")
+    record = run(spec, planted_tiny)
+    model, _ = stages.retrain(
+        spec, planted_tiny, record.allocation, torch.device("cpu"), lambda *_: None
+    )
+    assert stages.score_test(planted_tiny, stages.predict(model, planted_tiny.test)) == {
+        name: record.metrics[name] for name in ("test", "test_expected")
+    }
+    weight = model.embedding.tables["8"].weight.data
+    step = weight.abs().amax(1, keepdim=True) / 127
+    weight[:] = (weight / step).round() * step
+    expected = score(planted_tiny.test.labels, stages.predict(model, planted_tiny.test))
+    assert (
+        record.int8["auc"] == pytest.approx(expected.auc, abs=1e-6) != record.metrics["test"]["auc"]
+    )
+    assert record.int8["logloss"] == pytest.approx(expected.logloss, abs=1e-6)
+    assert record.int8["bytes"] == (8 + 4) * sum(f.cardinality for f in planted_tiny.fields)
+    assert run(spec, planted_tiny, test=False).int8 == {}
+
+
 def test_the_same_spec_gives_the_same_bits(planted_tiny):
     """Two runs of one spec agree in every metric to the last bit."""
     spec = spec_of(planted_tiny, "ues:8", backbones=["deepfm"])

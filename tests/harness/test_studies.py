@@ -61,13 +61,16 @@ def labels_of(specs):
 
 UNIFORM = {"ues:2", "ues:8", "ues:16", "ues:24", "ues:32", "ues:64"}
 BUDGETED = {
-    *("mde:value", "mde:field", "sseds", "random"),
+    *("mde:value", "mde:field", "sseds", "random", "rule:fourth-root", "rule:fastai"),
     *(f"adass:{preset}" for preset in ("r", "e", "greedy", "random", "evolution")),
 }
 
 
 def test_matched_gives_every_budget_to_all_that_take_one_and_to_random_sizes(planted_tiny):
-    """Each budgeted method has three labels; UES has its own sizes."""
+    """Each budgeted method has three labels; UES has its own sizes.
+
+    `mde:quarter` would be `mde:value` once more.
+    """
     specs = specs_of("matched", planted_tiny)
     shares = ("0.25", "0.5", "0.75")
     assert labels_of(specs) == UNIFORM | {f"{m}@{share}" for m in BUDGETED for share in shares}
@@ -78,7 +81,7 @@ def test_matched_gives_every_budget_to_all_that_take_one_and_to_random_sizes(pla
 
 def test_planted_has_every_method_and_uniform_sizes_under_both_unifications(planted_tiny):
     """Line-ups, random sizes and the sizes that a grid of uniform ones has."""
-    others = {"ues:32+transform", "autodim", "autoemb", "esapn"}
+    others = {"ues:32+transform", "mde:quarter", "autodim", "autoemb", "esapn"}
     assert labels_of(specs_of("planted", planted_tiny)) == UNIFORM | BUDGETED | others
 
 
@@ -87,7 +90,7 @@ def test_every_method_is_whatever_is_registered_and_no_control(theirs, planted_t
     add_method("newest", "search")
     add_method("chance", "control")
     assert every_method()[0] == "random"
-    assert every_method()[-2:] == ["tpe", "newest"]
+    assert every_method()[-3:] == ["tpe", "newest", "rule"]
     assert not {"chance", "nowhere", "fixed", "ues"} & set(every_method())
     assert {"newest:a", "newest:b"} <= labels_of(specs_of("planted", planted_tiny))
     matched = labels_of(specs_of("matched", planted_tiny))

@@ -378,20 +378,80 @@ def test_a_backbone_tunes_later_settings_only(monkeypatch):
         shared_space(["backbone.hidden"], "widedeep", {})
 
 
+def lucky(spec):
+    """Size 64 is best on the seed of the trials and nowhere else, where 16 is; 2 fails there."""
+    dim = spec.method_config["dim"]
+    if spec.seed == 20:
+        return {64: 0.9, 2: 0.85, 16: 0.8}.get(dim, 0.7)
+    return None if dim == 2 and spec.seed == 22 else {64: 0.6, 2: 0.99, 16: 0.8}.get(dim, 0.7)
+
+
+FINALISTS = {"seed": 20, "finalists": 3, "finalist_seeds": (21, 22)}
+
+
+def test_finalists_are_judged_on_seeds_that_did_not_choose_them(tuned, tmp_path):
+    """The best three and the defaults run again; a failed run is no way to win."""
+    winners, workers = tuned(["ues"], lucky, trials=8, **FINALISTS)
+    (winner,) = winners.winners
+    dims = [(finalist.settings["dim"], finalist.trial.auc) for finalist in winner.finalists]
+    assert dims == [(64, 0.9), (2, 0.85), (16, 0.8), (32, 0.7)]
+    again = [(spec.method_config["dim"], spec.seed) for spec in workers.specs[8:]]
+    assert sorted(again) == sorted((dim, seed) for dim, _ in dims for seed in (21, 22))
+    assert winner.finalists[1].aucs == {"21": 0.99}
+    assert winner.finalists[2].aucs == {"21": 0.8, "22": 0.8} and winner.settings == {"dim": 16}
+    assert winner.validation.auc == 0.8
+    assert (winner.spent.trials, winner.spent.failed) == (8, 1)
+    assert winner.spent.seconds == (8 + 8) * TRIAL_S
+    winners.write(tmp_path / "winners.json")
+    assert Winners.read(tmp_path / "winners.json") == winners
+
+
+@pytest.mark.parametrize("stop_in", [3, 9, 12])
+def test_interrupted_finals_end_as_undisturbed_ones(tuned, stop_in):
+    """The same call goes on with trials and finalists alike."""
+    undisturbed, _ = tuned(["ues"], lucky, trials=8, folder="whole", **FINALISTS)
+    assert tuned(["ues"], lucky, trials=8, stop_in=stop_in, **FINALISTS)[0] is None
+    resumed, workers = tuned(["ues"], lucky, trials=8, **FINALISTS)
+    assert resumed == undisturbed and len(workers.specs) == 16 - (stop_in - 1)
+
+
+def test_a_method_all_of_whose_trials_failed_has_no_finalists(tuned):
+    """Nor a winner."""
+    winners, workers = tuned(["ues"], lambda spec: None, trials=4, **FINALISTS)
+    assert winners.winners == () and len(workers.specs) == 4
+
+
+@pytest.mark.parametrize(
+    "options, words",
+    [
+        ({"finalists": -1}, "finalists = -1: expected an int"),
+        ({"finalists": 3}, "both or none"),
+        ({"finalist_seeds": (1,)}, "both or none"),
+        ({"finalists": 3, "finalist_seeds": (1, 1)}, "each seed once"),
+        ({"finalists": 3, "finalist_seeds": (0, 1)}, "others than 0, that of the trials"),
+    ],
+)
+def test_wrong_finalists_are_an_error_before_the_first_trial(tuned, options, words):
+    """It names what was given."""
+    with pytest.raises(ConfigError, match=words):
+        tuned(["ues"], **options)
+
+
 def test_winners_of_an_older_version_are_read(tuned, tmp_path):
-    """It counted trials that repeated others, and tuned nothing of the protocol."""
+    """It counted trials that repeated others, tuned nothing of the protocol, had no finalists."""
     winners, _ = tuned(["ues"], trials=3)
     path = tmp_path / "winners.json"
     winners.write(path)
     data = json.loads(path.read_text())
     data["schema"] = 1
+    del data["finalist_seeds"]
     for winner in data["winners"]:
-        del winner["shared"], winner["spent"]["exhausted"]
+        del winner["shared"], winner["spent"]["exhausted"], winner["finalists"]
         winner["spent"].update(trials=5, repeated=2)
     path.write_text(json.dumps(data))
     assert Winners.read(path) == winners
-    path.write_text(json.dumps({**data, "schema": 3}))
-    with pytest.raises(ConfigError, match="schema 3, this version of aesbench reads 1 and 2"):
+    path.write_text(json.dumps({**data, "schema": 4}))
+    with pytest.raises(ConfigError, match="schema 4, this version of aesbench reads 1 to 3"):
         Winners.read(path)
 
 

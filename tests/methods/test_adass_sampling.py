@@ -145,12 +145,59 @@ def test_a_dropped_field_keeps_the_importance_that_it_showed():
     assert (sampler.keep_rates - 0.7).numpy() == pytest.approx(2 * first.numpy(), abs=1e-6)
 
 
+def test_in_the_letter_a_dropped_field_comes_back_by_its_norm():
+    """Eq. 6 norms what was chosen before any field is dropped: the largest norm is kept again."""
+    sampler = adaptive(fields=3, **LITERAL)
+    # The third field is dropped: no gradient, but the largest norm of the three.
+    dropped = observation([1.0, 1.0, 0.0], [5.0, 1.0, 30.0], [4, 4, 0])
+    sampler.keep_rates = torch.tensor([1.0, 1.0, 0.0])
+    sampler.update(torch.ones(3, 3), dropped)
+    normed = layer_norm(0.6 * np.array([1, 1, 0]) + 0.4 * np.array([5, 1, 30]))
+    assert normed[2] > 1
+    expected = np.clip(np.array([1, 1, 0]) + normed, 0, 1)
+    assert sampler.keep_rates.numpy() == pytest.approx(expected, abs=1e-6)
+
+
+def test_raw_variances_are_not_swamped_by_what_layer_norm_adds():
+    """Variances of .01² differ as much as others do: LN moves sizes by its full step."""
+    first = torch.full((1, 3), 1e-4)
+    sampler = adaptive(fields=1, first=first, updates=50, variance="raw", table_rate_floor=0.0)
+    sampler.update(torch.tensor([[1e-4, 2e-4, 6e-4]]), observation([1], [1], [1]))
+    moved = 1 / 3 - 0.5 / 50 * layer_norm([1, 2, 6])
+    assert sampler.table_rates[0].numpy() == pytest.approx(moved, abs=1e-6)
+
+
 def test_keep_rates_keep_their_bounds():
     """The most important field is always kept, the least never less than the floor."""
     sampler = adaptive(updates=1)
     for _ in range(20):
         sampler.update(torch.ones(2, 3), observation([9, 1], [1, 1], [1, 1]))
     assert sampler.keep_rates.tolist() == pytest.approx([1.0, 0.6])
+
+
+def test_the_control_of_adaptation_starts_alike_and_stays():
+    """``constant`` has the prior and the keep rate of ``adaptive``, whatever training shows."""
+    settings = {"size_power": 0.5, "keep_rate": 0.9}
+    adapts, stays = (
+        make_sampler(
+            AdaSSConfig(sampling=sampling, **settings),
+            FIELDS,
+            CANDIDATES,
+            10,
+            lambda: torch.ones(4, 5),
+        )
+        for sampling in ("adaptive", "constant")
+    )
+    assert torch.equal(adapts.table_rates, stays.table_rates)
+    assert torch.equal(adapts.keep_rates, stays.keep_rates)
+    before = stays.table_rates.clone(), stays.keep_rates.clone()
+    seen = observation([1.0, 2.0, 6.0, 1.0], [1.0, 1.0, 1.0, 1.0], [1, 1, 1, 1])
+    for sampler in (adapts, stays):
+        sampler.update(torch.rand(4, 5, generator=torch.Generator().manual_seed(0)), seen)
+    assert not stays.adaptive
+    assert torch.equal(stays.table_rates, before[0]) and torch.equal(stays.keep_rates, before[1])
+    assert not torch.equal(adapts.table_rates, before[0])
+    assert not torch.equal(adapts.keep_rates, before[1])
 
 
 @pytest.mark.parametrize("sampling", ["random", "vanilla", "weight", "uniform"])

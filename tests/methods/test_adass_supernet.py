@@ -13,7 +13,7 @@ from aesbench.models.embedding import FirstOrder, make_linear
 from aesbench.models.training import predict
 from aesbench.testing import TINY_SHAPES, tiny_context
 from aesbench_methods.adass import scoring
-from aesbench_methods.adass.config import AdaSSConfig
+from aesbench_methods.adass.config import LITERAL, AdaSSConfig
 from aesbench_methods.adass.method import AdaSS
 from aesbench_methods.adass.sampling import Draw, Sampler
 from aesbench_methods.adass.scoring import Rows, Scorer, find_lead
@@ -258,6 +258,60 @@ def test_the_gradient_of_equation_6_is_that_of_the_looked_up_vectors():
     looked_up = embedding.tables.weight(2, 1)[ids[0, 2]].abs().sum().item()
     assert seen.magnitude[2].item() == pytest.approx(looked_up)
     assert seen.entries.tolist() == [32, 32, 8, 0] and seen.gradient[3] == 0
+
+
+@pytest.mark.parametrize("scheme", ["shared", "independent"])
+@pytest.mark.parametrize("unification", ["plain", "transform"])
+@pytest.mark.parametrize("importance", ["raw", "balanced"])
+def test_the_letter_of_equation_6_norms_dropped_fields_too(scheme, unification, importance):
+    """The norm of all chosen vectors, computed from the tables; ``balanced`` has kept ones only."""
+    context = context_on(WideDeep, unification)
+    config = quick(scheme=scheme, importance=importance)
+    model = context.build_model(SubnetEmbedding(context, config))
+    embedding = model.embedding
+    draws = [
+        Draw((3, 3, 1, 0), (True, True, True, False)),
+        Draw((2, 0, 4, 1), (False, True, True, True)),
+    ]
+    embedding.draws, embedding.observe = draws, True
+    ids = torch.from_numpy(context.train.ids[:6])
+    model(ids).sum().backward()
+    seen = embedding.observation()
+    expected = torch.zeros(4)
+    for part, draw in zip(ids.chunk(2), draws, strict=True):
+        for field, size in enumerate(draw.sizes):
+            if draw.keep[field] or importance == "raw":
+                rows = embedding.tables.weight(field, size)[part[:, field]]
+                expected[field] += rows.detach().abs().sum()
+    torch.testing.assert_close(seen.magnitude, expected)
+    # Gradients and counts are those of kept fields in both readings.
+    lengths = [(3 * 32 + 0), 3 * 32 + 3 * 2, 3 * 8 + 3 * 64, 3 * 8]
+    assert seen.entries.tolist() == lengths
+
+
+@pytest.mark.parametrize("scheme", ["shared", "independent"])
+def test_in_the_letter_a_field_without_gradient_has_a_norm(scheme):
+    """A field that every subnet of the step drops: gradient 0, importance from its norm alone."""
+    context = context_on(WideDeep, "plain")
+    model = context.build_model(SubnetEmbedding(context, quick(scheme=scheme, importance="raw")))
+    embedding = model.embedding
+    embedding.draws, embedding.observe = [Draw((3, 3, 1, 4), (True, True, True, False))], True
+    ids = torch.from_numpy(context.train.ids[:5])
+    model(ids).sum().backward()
+    seen = embedding.observation()
+    assert seen.gradient[3] == 0 and seen.entries[3] == 0
+    looked_up = embedding.tables.weight(3, 4)[ids[:, 3]].abs().sum().item()
+    assert seen.magnitude[3].item() == pytest.approx(looked_up) and looked_up > 0
+
+
+def test_the_literal_supernet_goes_on_training_every_field():
+    """No keep rate is stuck at 0 for long: dropped fields come back by their norm."""
+    context = context_on(WideDeep, "plain")
+    train_supernet(context, AdaSSConfig(**{**LITERAL, "epochs": 4, "patience": 4}))
+    _, rates = context.trace.series["sampling rate of fields"]
+    kept = torch.tensor(rates)
+    assert len(kept) > 10 and (kept == 0).any()
+    assert (kept[len(kept) // 2 :].amax(0) > 0).all()
 
 
 @pytest.mark.parametrize("scheme", ["shared", "independent"])

@@ -2,7 +2,7 @@
 
 import math
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 
 import numpy as np
@@ -182,6 +182,16 @@ class OneColumn(Sound):
         )
 
 
+class NoZero(Sound):
+    """Says that it takes 0 for a size, and divides by the sizes."""
+
+    drops_fields = True
+
+    def search(self, context, prepared):
+        size = max(context.candidates, key=lambda size: 1 / size)
+        return Allocation.uniform(context.fields, size)
+
+
 class Unseeded(Sound):
     """Draws from a generator of its own, seeded by the operating system."""
 
@@ -301,6 +311,15 @@ class InheritsTensors(Sound):
         model.wide = prepared["model"].wide
 
 
+class ForgetsHistories(Sound):
+    """Says that it supports histories, and trains on an embedding that knows of none."""
+
+    supports_histories = True
+
+    def prepare(self, context):
+        return super().prepare(replace(context, histories=()))
+
+
 BROKEN = [
     ("check_config", Thawed, ContractError, "not frozen"),
     ("check_config", Endless, ContractError, "is not finite: .*use None for no limit"),
@@ -314,6 +333,8 @@ BROKEN = [
     ("check_allocation", OtherFields, ContractError, "the allocation is for fields"),
     ("check_constant_field", NoConstants, ZeroDivisionError, "zero"),
     ("check_multi_valued_field", OneColumn, ValueError, "zip"),
+    ("check_history", ForgetsHistories, ContractError, "hand context.histories on"),
+    ("check_zero_candidate", NoZero, ZeroDivisionError, "zero"),
     ("check_reproducible", Unseeded, ContractError, "from one seed"),
     ("check_reproducible", Remembering, ContractError, "leave nothing behind"),
     ("check_reproducible", GlobalTorch, ContractError, "draw from context.generator"),

@@ -59,6 +59,13 @@ def shown(record, traces, width=120) -> str:
     return console.file.getvalue()
 
 
+def test_a_history_is_said_to_have_no_size_of_its_own(record, traces):
+    """Below the sizes; of other data nothing is said."""
+    tied = dataclasses.replace(record, ties={"seen [y]": "item [x]"})
+    assert "seen [y] has the table of item [x]" in shown(tied, traces)
+    assert "has the table of" not in shown(record, traces)
+
+
 def line_of(text, name, number=0) -> list[str]:
     """The cells of the line, of those that begin with a name, of this number."""
     lines = [line for line in text.splitlines() if line.strip().startswith(name)]
@@ -239,3 +246,21 @@ def test_a_run_of_a_pack_says_so(record, traces, packed):
     text = " ".join(shown(packed(record), traces).split())
     assert "retrained in a pack (8 models, width 352): seconds of retrain are its share" in text
     assert "pack" not in shown(record, traces)
+
+
+def test_masked_fields_show_what_they_keep(record):
+    """Kept values beside what the table has, rows with any, and the index with its format."""
+    keeps = [
+        np.arange(800).reshape(100, 8) % 4 == 0,
+        np.arange(100).reshape(50, 2) < 50,
+        np.ones((2, 64), dtype=np.bool_),
+    ]
+    text = shown(dataclasses.replace(record, allocation=Allocation.masked(FIELDS, keeps)), {})
+    # Two of eight values in each of 100 rows: a bit each and where the rows start.
+    (user,) = [line.split() for line in text.splitlines() if line.strip().startswith("user")]
+    assert user == ["user", "100", "8", "200", "52.91%", "800", "100", "500", "B", "(bitmap)"]
+    (item,) = [line for line in text.splitlines() if "item [x]" in line]
+    assert item.split()[-4:] == ["25", "200", "B", "(rows)"]
+    (whole,) = [line.split() for line in text.splitlines() if line.strip().startswith("all")]
+    assert whole[2:] == ["378", "100.00%", "1,028", "700", "B"]
+    assert "unmasked" not in shown(record, {})

@@ -13,12 +13,15 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
+from aesbench.core.settings import later
 from aesbench.datasets.custom.timestamps import PARTS
 from aesbench.datasets.encode import check_min_count
+from aesbench.datasets.histories import LENGTH, HistorySpec
 from aesbench.datasets.splits import SplitRule
 from aesbench.errors import ConfigError, did_you_mean
 
-KINDS = ("categorical", "multi", "numeric", *PARTS)
+HISTORY = "history"
+KINDS = ("categorical", "multi", "numeric", *PARTS, HISTORY)
 UNITS = ("s", "ms", "us")
 
 
@@ -81,14 +84,19 @@ class CustomField:
     Attributes:
         name: the field's name.
         kind: ``categorical``, ``multi`` (several values in one text), ``numeric`` (put into the
-            paper's buckets), or a part of a timestamp: ``hour``, ``weekday`` (7 values),
-            ``weekend`` (2 values), ``day``.
+            paper's buckets), a part of a timestamp: ``hour``, ``weekday`` (7 values), ``weekend``
+            (2 values), ``day``; or ``history``, the values that another field had in earlier train
+            rows of the same user.
         column: where its values are; by default the column of the field's name.
         expression: SQL that gives its values, instead of a column.
         separator: between the values of a multi-valued field.
         unit: of timestamps that are numbers since 1970: s, ms or us.
         format: of timestamps that are text, such as ``%Y-%m-%d %H:%M:%S``.
         allow_constant: whether one value in the train split is expected.
+        of: the field whose values a history holds; it has one value per row.
+        by: the column that says whose history it is; by default the user of the split.
+        time: the column that orders a history; by default the timestamp of the split.
+        length: the most items of a history, of which the latest are kept.
     """
 
     name: str
@@ -99,6 +107,10 @@ class CustomField:
     unit: str = "s"
     format: str = ""
     allow_constant: bool = False
+    of: str = later("")
+    by: str = later("")
+    time: str = later("")
+    length: int = later(LENGTH)
 
     def __post_init__(self) -> None:
         if not self.name or self.name.startswith("__"):
@@ -116,6 +128,13 @@ class CustomField:
             raise ConfigError("it has both a column and an expression; keep one")
         if not self.separator:
             raise ConfigError("the separator of a multi-valued field cannot be empty")
+        is_history = self.kind == HISTORY
+        if is_history and (self.column or self.expression):
+            raise ConfigError("a history has no column of its own; name those of by and time")
+        if is_history and not self.of:
+            raise ConfigError('a history is of a field\'s values: name it, as in of = "item"')
+        if not is_history and (self.of or self.by or self.time):
+            raise ConfigError(f'of, by and time belong to kind = "history", this is {self.kind!r}')
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -220,6 +239,34 @@ class CustomConfig:
         for name in names:
             if names.count(name) > 1:
                 raise ConfigError(f"field names must be distinct, got '{name}' twice")
+        own = [field.name for field in self.fields]
+        for history in self.histories:
+            history.place(own, [field.name for field in self.fields if field.kind == "multi"])
+
+    @property
+    def fields(self) -> tuple[CustomField, ...]:
+        """Those that have a table of their own."""
+        return tuple(field for field in self.field if field.kind != HISTORY)
+
+    @property
+    def histories(self) -> tuple[HistorySpec, ...]:
+        """The others, by columns of the rows.
+
+        Raises:
+            ConfigError: the column by which, or in whose order, is not told.
+        """
+        found = []
+        for field in self.field:
+            if field.kind == HISTORY:
+                by, time = field.by or self.split.user, field.time or self.split.timestamp
+                for key, column in (("by", by), ("time", time)):
+                    if not column:
+                        raise ConfigError(
+                            f"history '{field.name}' needs a column: {key} = ...; the split names"
+                            " none"
+                        )
+                found.append(HistorySpec(field.name, field.of, by, time, field.length))
+        return tuple(found)
 
 
 def read_config(path: Path) -> CustomConfig:

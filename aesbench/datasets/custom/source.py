@@ -6,8 +6,8 @@ compressed with gzip or zstd or not), except those with a separator of several c
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -15,6 +15,7 @@ import polars as pl
 from aesbench.datasets.buckets import bucket
 from aesbench.datasets.custom.agreement import whole_as_integers
 from aesbench.datasets.custom.config import (
+    HISTORY,
     CustomConfig,
     CustomField,
     Join,
@@ -31,6 +32,7 @@ from aesbench.datasets.custom.conversions import (
 from aesbench.datasets.custom.tables import check_lines, first_line, scan, scan_each
 from aesbench.datasets.custom.timestamps import PARTS
 from aesbench.datasets.encode import LABEL, FieldSpec, encode
+from aesbench.datasets.histories import HistorySpec
 from aesbench.datasets.source import Source
 from aesbench.datasets.splits import GIVEN, GROUP, TIMESTAMP, USER, SplitRule
 from aesbench.datasets.writer import DatasetWriter
@@ -78,8 +80,8 @@ class CustomSource(Source):
 
     def drawn(self, draw: int) -> CustomSource:
         """Return the source with one draw of the split."""
-        split = dataclasses.replace(self.config.split, seed=draw)
-        config = dataclasses.replace(self.config, split=split)
+        split = replace(self.config.split, seed=draw)
+        config = replace(self.config, split=split)
         source = CustomSource(config, name=self.name, folder=self._folder)
         source.provider = self.provider
         return source
@@ -91,7 +93,14 @@ class CustomSource(Source):
             check_lines(table, names, files)
         final, raw, conversions = self._taken(files)
         try:
-            encode(final, self.specs, self.split_rule(), writer, min_count=config.min_count)
+            encode(
+                final,
+                self.specs,
+                self.split_rule(),
+                writer,
+                min_count=config.min_count,
+                histories=self.histories,
+            )
         except pl.exceptions.PolarsError as error:
             check_conversions(raw, conversions)
             raise DataError(
@@ -104,11 +113,20 @@ class CustomSource(Source):
         """The fields, for the encoder."""
         return [
             FieldSpec(field.name, multi=field.kind == "multi", allow_constant=field.allow_constant)
-            for field in self.config.field
+            for field in self.config.fields
+        ]
+
+    @property
+    def histories(self) -> list[HistorySpec]:
+        """The histories, by the key columns that ``values`` makes for them."""
+        return [
+            replace(history, by=_history_key(number, "by"), time=_history_key(number, "time"))
+            for number, history in enumerate(self.config.histories)
         ]
 
     def values(self, files: Mapping[str, Path]) -> pl.LazyFrame:
-        """Return what is encoded: a column per field, ``LABEL``, and the keys of the split rule.
+        """Return what is encoded: a column per field, ``LABEL``, and the keys of the split rule and
+        of the histories.
 
         Raises:
             ConfigError: the TOML file names what the files do not have.
@@ -122,8 +140,9 @@ class CustomSource(Source):
         """Return ``values``, the raw rows, and how the one is made of the other."""
         config = self.config
         rows = self._joined(files)
-        conversions = [self._conversion(field, rows) for field in config.field]
-        keys = self._keys(rows)
+        conversions = [self._conversion(field, rows) for field in config.fields]
+        split_keys, history_keys = self._keys(rows), self._history_keys(rows)
+        keys = [*split_keys, *history_keys]
         label, kept = self._label(rows), self._condition(rows)
         views = self._views(rows, label, kept)
         self._check_condition(rows, kept, views)
@@ -134,7 +153,7 @@ class CustomSource(Source):
                 [pl.col(name).cast(types[name]) for name in config.sort_by], maintain_order=True
             )
         # The label's columns become numbers under their own names, so the fields are taken first.
-        names = [field.name for field in config.field]
+        names = [field.name for field in config.fields]
         numbered = [f"__field_{place}__" for place in range(len(names))]
         taken = rows.select(
             *(c.convert(True).alias(n) for c, n in zip(conversions, numbered, strict=True)),
@@ -144,6 +163,7 @@ class CustomSource(Source):
         final = taken.filter(kept).select(
             *(pl.col(n).alias(name) for n, name in zip(numbered, names, strict=True)),
             *config.split.resolved.keys,
+            *(key.name for key in history_keys),
             label.alias(LABEL),
         )
         if config.deduplicate:
@@ -271,21 +291,33 @@ class CustomSource(Source):
             group = _together(split.group)
             keys.append(Conversion(GROUP, group, "text", lambda _: group))
         if TIMESTAMP in needed:
-            raw = pl.col(split.timestamp)
-            dtype = self._dtype(rows, raw, "the split")
-            if split.format:
-                keys.append(
-                    Conversion(
-                        TIMESTAMP,
-                        raw,
-                        f"a time {split.format}",
-                        lambda s: moment(raw, dtype, "s", split.format, s),
-                    )
-                )
-            else:
-                number = number_types(rows, [split.timestamp])[split.timestamp]
-                keys.append(Conversion(TIMESTAMP, raw, "a number", caster(raw, number)))
+            keys.append(self._time(TIMESTAMP, split.timestamp, split.format, rows, "the split"))
         return keys
+
+    def _history_keys(self, rows: pl.LazyFrame) -> list[Conversion]:
+        """Return the columns of the histories, as ``histories`` calls them."""
+        keys, own = [], [field for field in self.config.field if field.kind == HISTORY]
+        for number, (field, history) in enumerate(zip(own, self.config.histories, strict=True)):
+            what = f"history '{field.name}'"
+            self._check_columns([history.by, history.time], rows, what)
+            user = pl.col(history.by)
+            by, time = (_history_key(number, key) for key in ("by", "time"))
+            keys.append(Conversion(by, user, "text", caster(user, pl.String())))
+            # The split's own column has the split's format.
+            form = field.format or ("" if field.time else self.config.split.format)
+            keys.append(self._time(time, history.time, form, rows, what))
+        return keys
+
+    def _time(self, name: str, column: str, form: str, rows: pl.LazyFrame, what: str) -> Conversion:
+        """Return a column by whose values rows are ordered; text without a format sorts as text."""
+        raw = pl.col(column)
+        dtype = self._dtype(rows, raw, what)
+        if form:
+            return Conversion(
+                name, raw, f"a time {form}", lambda s: moment(raw, dtype, "s", form, s)
+            )
+        number = number_types(rows, [column])[column]
+        return Conversion(name, raw, "a number", caster(raw, number))
 
     def _label(self, rows: pl.LazyFrame) -> pl.Expr:
         return self._expression(self.config.label, rows, "the label")
@@ -317,6 +349,10 @@ class CustomSource(Source):
             raw = pl.col(name)
             views.append(Conversion(name, raw, "a number", caster(raw, number)))
         return views
+
+
+def _history_key(number: int, key: str) -> str:
+    return f"__history_{number}_{key}__"
 
 
 def _together(columns: Sequence[str]) -> pl.Expr:

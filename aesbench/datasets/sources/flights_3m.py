@@ -68,7 +68,9 @@ class Flights3M(Source):
         """Check, derive and encode the rows."""
         config = self.config
         encode(
-            checked(files["flights"]).select(
+            checked(files["flights"])
+            .gather_every(config.every)
+            .select(
                 *(made.alias(name) for name, made in FIELDS.items()),
                 (pl.col("delay") > LATE_ABOVE).cast(pl.UInt8).alias(LABEL),
                 pl.col("date").dt.date().to_physical().alias(GROUP),

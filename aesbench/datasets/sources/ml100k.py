@@ -6,13 +6,14 @@ movie and become the names of the raised ones. One movie and a few titles have n
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import polars as pl
 
 from aesbench.datasets.custom.delimited import read_delimited
 from aesbench.datasets.download import download_zip, existing_files
+from aesbench.datasets.histories import HistorySpec
 from aesbench.datasets.source import Source
 from aesbench.datasets.sources.movielens import (
     STATIC_FIELDS,
@@ -41,6 +42,11 @@ class ML100K(Source):
     Config = MovieLensConfig
     config: MovieLensConfig
 
+    @property
+    def histories(self) -> Sequence[HistorySpec]:
+        """What users did before: nothing that is told of here."""
+        return ()
+
     def files(self, data_dir: Path | None, cache: Path) -> Mapping[str, Path]:
         """Find the four official files, or download them."""
         if data_dir is None:
@@ -56,6 +62,7 @@ class ML100K(Source):
             writer,
             genres=self.config.genres,
             min_count=self.config.min_count,
+            histories=self.histories,
         )
 
 

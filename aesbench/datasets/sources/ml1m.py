@@ -7,13 +7,14 @@ official rows are used here.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import polars as pl
 
 from aesbench.datasets.custom.delimited import read_delimited
 from aesbench.datasets.download import download_zip, existing_files
+from aesbench.datasets.histories import HistorySpec
 from aesbench.datasets.source import Source
 from aesbench.datasets.sources.movielens import (
     STATIC_FIELDS,
@@ -39,6 +40,11 @@ class ML1M(Source):
     Config = MovieLensConfig
     config: MovieLensConfig
 
+    @property
+    def histories(self) -> Sequence[HistorySpec]:
+        """What users did before: nothing that is told of here."""
+        return ()
+
     def files(self, data_dir: Path | None, cache: Path) -> Mapping[str, Path]:
         """Find the three official files, or download them."""
         if data_dir is None:
@@ -54,6 +60,7 @@ class ML1M(Source):
             writer,
             genres=self.config.genres,
             min_count=self.config.min_count,
+            histories=self.histories,
         )
 
 

@@ -15,6 +15,7 @@ import polars as pl
 
 from aesbench.datasets.custom.timestamps import PARTS
 from aesbench.datasets.encode import LABEL, FieldSpec, check_min_count, encode
+from aesbench.datasets.histories import HistorySpec
 from aesbench.datasets.splits import TIMESTAMP, USER, SplitRule
 from aesbench.datasets.writer import DatasetWriter
 from aesbench.errors import ConfigError, DataError
@@ -106,17 +107,19 @@ def build(
     *,
     genres: str,
     min_count: int,
+    histories: Sequence[HistorySpec] = (),
 ) -> None:
     """Encode ratings joined with their users and movies.
 
     Args:
         rows: the eight static fields as text, ``rating``, and ``timestamp`` in seconds if a time
-            field or the split asks for it.
+            field, the split or a history asks for it.
         names: the fields to encode.
         rule: the split.
         writer: receives the data set.
         genres: see ``MovieLensConfig``.
         min_count: see ``MovieLensConfig``.
+        histories: by ``USER`` and ``TIMESTAMP``.
     """
     moment = pl.from_epoch("timestamp", time_unit="s")
     columns = {
@@ -128,7 +131,8 @@ def build(
     multi = genres == "multi"
     if multi:
         columns["genres"] = pl.col("genres").str.split("|")
-    wanted = [*names, *rule.keys]
+    history_keys = (key for one in histories for key in (one.by, one.time))
+    wanted = dict.fromkeys((*names, *rule.keys, *history_keys))
     encode(
         rows.with_columns(
             (pl.col("rating") > _POSITIVE_ABOVE).alias(LABEL),
@@ -138,4 +142,5 @@ def build(
         rule,
         writer,
         min_count=min_count,
+        histories=histories,
     )

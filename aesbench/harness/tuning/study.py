@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -75,9 +75,22 @@ class Spent:
     cpu_seconds: float
     exhausted: bool = False
 
+    def with_runs(self, other: Spent) -> Spent:
+        """Return this with what other runs took, which tried no other settings."""
+        return replace(
+            self,
+            failed=self.failed + other.failed,
+            seconds=self.seconds + other.seconds,
+            cpu_seconds=self.cpu_seconds + other.cpu_seconds,
+        )
+
 
 class TrialStudy:
-    """One contender's study in a folder; ``name`` must tell all that its results depend on.
+    """One contender's study in a folder.
+
+    Attributes:
+        name: tells all that its results depend on.
+        first: the settings with which it begins.
 
     Raises:
         ConfigError: the settings to begin with are not in the space.
@@ -102,7 +115,8 @@ class TrialStudy:
                 )
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self._lock = folder / "tuning.lock"
-        self._space, self._first, self._budget = space, first, budget
+        self.name, self.first = name, first
+        self._space, self._budget = space, budget
         self._seed, self._presence = seed, presence
         self._journal = Journal(folder / "journal.log")
         with self._writing():
@@ -185,11 +199,15 @@ class TrialStudy:
 
     def best(self) -> tuple[dict[str, Any], Metrics] | None:
         """Return the settings with the highest validation AUC; None if no trial succeeded."""
-        good = [trial for trial in self._ended() if "validation" in trial.user_attrs]
-        if not good:
-            return None
-        best = max(good, key=lambda trial: trial.user_attrs["validation"]["auc"])  # The first.
-        return dict(best.params), Metrics(**best.user_attrs["validation"])
+        return max(self.results(), key=lambda result: result[1].auc, default=None)  # The first.
+
+    def results(self) -> list[tuple[dict[str, Any], Metrics]]:
+        """Return the settings and the validation metrics of all trials that succeeded, in order."""
+        return [
+            (dict(trial.params), Metrics(**trial.user_attrs["validation"]))
+            for trial in self._ended()
+            if "validation" in trial.user_attrs
+        ]
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
@@ -210,8 +228,8 @@ class TrialStudy:
 
     def _next(self, number: int, tried: list[dict[str, Any]]) -> dict[str, Any] | None:
         """Return the defaults, or else what is drawn; the draw depends on ``number`` alone."""
-        if self._first not in tried:
-            return self._first
+        if self.first not in tried:
+            return self.first
 
         def seed(attempt: int) -> int:
             return stage_seed(self._seed, f"tune/{number}" + f"/{attempt}" * (attempt > 0))

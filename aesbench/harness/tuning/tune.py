@@ -1,15 +1,18 @@
 """Runs the trials: each contender in turn, its trials in worker processes.
 
 A trial is a run like any other, searched and retrained by the protocol, but for its end: it is
-judged by the validation AUC of its best epoch, and the test split is not touched.
+judged by the validation AUC of its best epoch, and the test split is not touched. The best of a
+contender's trials was best by luck, too: ``finalists`` of them are run again on other seeds, beside
+the defaults.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from math import inf
 from pathlib import Path
 from typing import Any
@@ -23,6 +26,15 @@ from aesbench.harness.executors.local import Finished, Job, WorkerSettings, run_
 from aesbench.harness.grid import MethodChoice, Settings, plan
 from aesbench.harness.stages import checked_device
 from aesbench.harness.tuning.choices import Tunable, contenders
+from aesbench.harness.tuning.finalists import (
+    FINALIST,
+    SEED,
+    Result,
+    check_finalists,
+    choose_finalists,
+    finalist_study,
+    read_finalists,
+)
 from aesbench.harness.tuning.locks import Presence
 from aesbench.harness.tuning.shared import shared_space
 from aesbench.harness.tuning.study import OUT_OF_TIME, Budget, Claim, Spent, TrialStudy
@@ -55,17 +67,30 @@ class Setting:
     parameter_budget: float | None
     settings: Settings
 
-    def spec(self, tunable: Tunable, backbone: str, claim: Claim | None = None) -> RunSpec:
-        """Return the run of a trial, or without one that of the given settings.
+    def spec(
+        self,
+        tunable: Tunable,
+        backbone: str,
+        tried: Mapping[str, Any] | None = None,
+        number: int = 0,
+        seed: int | None = None,
+    ) -> RunSpec:
+        """Return the run of settings that are tried, or without them that of the given ones.
+
+        Args:
+            tunable: whose settings they are.
+            backbone: registered name.
+            tried: a value for each of the space.
+            number: tells runs apart whose settings differ and are one to a method.
+            seed: another than that of the trials.
 
         Raises:
             ConfigError: a setting is unknown or out of range.
         """
         choice = tunable.choice
-        if claim is not None:
-            choice = tunable.with_settings(backbone, claim.settings)
-            # Settings that differ may be one to a method: the number tells trials apart.
-            trial = (*choice.called.settings, ("trial", str(claim.number)))
+        if tried is not None:
+            choice = tunable.with_settings(backbone, tried)
+            trial = (*choice.called.settings, ("trial", str(number)))
             called = dataclasses.replace(choice.called, settings=trial)
             choice = dataclasses.replace(choice, called=called)
         relevant = {choice.method.name, backbone, "train"}
@@ -77,7 +102,7 @@ class Setting:
             self.dataset,
             [choice.label],
             backbones=[backbone],
-            seeds=[self.seed],
+            seeds=[self.seed if seed is None else seed],
             budget=self.parameter_budget,
             settings={owner: own for owner, own in self.settings.items() if owner in relevant},
             choose=choose,
@@ -94,6 +119,8 @@ def tune(
     backbones: Sequence[str] = ("widedeep",),
     shared: Sequence[str] = (),
     seed: int = 0,
+    finalists: int = 0,
+    finalist_seeds: Sequence[int] = (),
     parameter_budget: float | None = None,
     settings: Settings | None = None,
     workers: int = 1,
@@ -114,6 +141,9 @@ def tune(
         shared: settings of the protocol that are tuned for every method beside its own:
             ``train.l2``, ``backbone.dropout``.
         seed: of the trials' runs, and of the draw of their settings.
+        finalists: how many of each contender's best settings are run again on other seeds, and its
+            defaults with them; the best mean there wins. With 0 the best trial wins.
+        finalist_seeds: the other seeds.
         parameter_budget: as ``plan`` takes it.
         settings: changed settings of methods, backbones and ``train``, which are not tuned.
         workers: processes at a time.
@@ -131,6 +161,7 @@ def tune(
     limit = budget.seconds
     require(limit is None or 0 < limit < inf, "seconds", limit, "a number above 0")
     require_int(seed, "seed", 0)
+    check_finalists(finalists, finalist_seeds, seed)
     require(workers >= 1, "jobs", workers, "at least 1")
     checked_device(device)
     settings = settings or {}
@@ -139,18 +170,22 @@ def tune(
     plan(dataset, methods, backbones=backbones, seeds=[seed], budget=parameter_budget,
          settings=settings)  # fmt: skip
     setting = Setting(dataset, seed, parameter_budget, settings)
-    pool = WorkerSettings(device, threads, tuple(plugins))
+    pool = _Pool(dataset, workers, WorkerSettings(device, threads, tuple(plugins)), listen)
     presence = Presence(folder / "processes")
     winners = []
     try:
         for backbone in backbones:
             for tunable in contenders(list(methods), settings, spaces[backbone]):
-                given = setting.spec(tunable, backbone)
-                study = _study(folder, tunable, given, budget, presence)
-                _run_trials(study, tunable, backbone, setting, workers, pool, listen)
-                winner = _winner(study, tunable, backbone)
-                if winner is not None:
-                    winners.append(winner)
+                label, spec = tunable.choice.label, partial(setting.spec, tunable, backbone)
+                study = _study(folder, tunable, spec(), budget, presence)
+                pool.run_trials(study, label, backbone, partial(_trial, spec))
+                if study.best() is None:
+                    continue
+                chosen = choose_finalists(study, finalists)
+                finals = finalist_study(folder, study, chosen, finalist_seeds, presence)
+                if finals is not None:
+                    pool.run_trials(finals, label, backbone, partial(_final, spec, chosen))
+                winners.append(_winner(study, finals, chosen, tunable, backbone))
     finally:
         presence.leave()
     return Winners(
@@ -161,7 +196,17 @@ def tune(
         budget=budget,
         settings=settings,
         winners=tuple(winners),
+        finalist_seeds=tuple(finalist_seeds),
     )
+
+
+def _trial(spec: Callable[..., RunSpec], claim: Claim) -> RunSpec:
+    return spec(claim.settings, claim.number)
+
+
+def _final(spec: Callable[..., RunSpec], chosen: Sequence[Result], claim: Claim) -> RunSpec:
+    settings, _ = chosen[claim.settings[FINALIST]]
+    return spec(settings, claim.number, claim.settings[SEED])
 
 
 def _study(
@@ -192,74 +237,85 @@ def _value(spec: RunSpec, name: str) -> Any:
     return getattr(config, setting)
 
 
-def _run_trials(
+@dataclass(frozen=True)
+class _Pool:
+    """What runs trials: on which data, in how many processes, and who is told."""
+
+    dataset: Dataset
+    workers: int
+    settings: WorkerSettings
+    listen: Callable[[TrialEnded], None] | None
+
+    def run_trials(
+        self, study: TrialStudy, label: str, backbone: str, spec_of: Callable[[Claim], RunSpec]
+    ) -> None:
+        """Run trials until the budget is spent; those in progress at the end of the time stop.
+
+        The clock of a trial runs from its first sign of life: starting a worker costs nothing.
+        """
+        claims: dict[str, Claim] = {}
+        since: dict[str, float] = {}
+
+        def jobs() -> Iterator[Job]:
+            while (claim := study.claim()) is not None:
+                spec = spec_of(claim)
+                claims[spec.run_id] = claim
+                yield Job.on(self.dataset, [spec], test=False)
+
+        def end(run_id: str, record: RunRecord | None, now: float) -> None:
+            claim = claims.pop(run_id)
+            error = None
+            if record is None:
+                error = OUT_OF_TIME
+            elif (told := record.error) is not None:
+                error = f"{told['type']} in {told['phase']}: {told['message']}"
+            good = record is not None and error is None
+            study.finish(
+                claim,
+                validation=Metrics(**record.metrics["validation"]) if record and good else None,
+                error=error,
+                seconds=now - since.pop(run_id, now),
+                cpu_seconds=sum(record.cpu_seconds.values()) if record else 0.0,
+            )
+            if self.listen is not None:
+                best = study.best()
+                reached, spent = (best[1] if best else None), study.spent()
+                most = study.most_trials
+                self.listen(TrialEnded(label, backbone, claim, record, spent, reached, most))
+
+        events = run_jobs(jobs(), self.workers, self.settings)
+        try:
+            for event in events:
+                now = time.perf_counter()
+                if isinstance(event, Finished):
+                    end(event.record.spec.run_id, event.record, now)
+                else:
+                    since.setdefault(event.spec.run_id, now)
+                if study.is_out_of_time(sum(now - start for start in since.values())):
+                    break
+            else:
+                return
+        finally:
+            events.close()
+        for run_id in list(claims):
+            end(run_id, None, time.perf_counter())
+
+
+def _winner(
     study: TrialStudy,
+    finals: TrialStudy | None,
+    chosen: Sequence[Result],
     tunable: Tunable,
     backbone: str,
-    setting: Setting,
-    workers: int,
-    pool: WorkerSettings,
-    listen: Callable[[TrialEnded], None] | None,
-) -> None:
-    """Run trials until the budget is spent; those in progress at the end of the time are stopped.
-
-    The clock of a trial runs from its first sign of life, so that starting a worker costs nothing.
-    """
-    claims: dict[str, Claim] = {}
-    since: dict[str, float] = {}
-
-    def jobs() -> Iterator[Job]:
-        while (claim := study.claim()) is not None:
-            spec = setting.spec(tunable, backbone, claim)
-            claims[spec.run_id] = claim
-            yield Job.on(setting.dataset, [spec], test=False)
-
-    def end(run_id: str, record: RunRecord | None, now: float) -> None:
-        claim = claims.pop(run_id)
-        error = None
-        if record is None:
-            error = OUT_OF_TIME
-        elif record.error is not None:
-            error = f"{record.error['type']} in {record.error['phase']}: {record.error['message']}"
-        good = record is not None and error is None
-        study.finish(
-            claim,
-            validation=Metrics(**record.metrics["validation"]) if record and good else None,
-            error=error,
-            seconds=now - since.pop(run_id, now),
-            cpu_seconds=sum(record.cpu_seconds.values()) if record else 0.0,
-        )
-        if listen is not None:
-            best = study.best()
-            label = tunable.choice.label
-            told = best[1] if best else None
-            listen(
-                TrialEnded(label, backbone, claim, record, study.spent(), told, study.most_trials)
-            )
-
-    events = run_jobs(jobs(), workers, pool)
-    try:
-        for event in events:
-            now = time.perf_counter()
-            if isinstance(event, Finished):
-                end(event.record.spec.run_id, event.record, now)
-            else:
-                since.setdefault(event.spec.run_id, now)
-            if study.is_out_of_time(sum(now - start for start in since.values())):
-                break
-        else:
-            return
-    finally:
-        events.close()
-    for run_id in list(claims):
-        end(run_id, None, time.perf_counter())
-
-
-def _winner(study: TrialStudy, tunable: Tunable, backbone: str) -> Winner | None:
-    best = study.best()
-    if best is None:
-        return None
-    settings, validation = best
+) -> Winner:
+    """Return the finalist with the best mean, or the best trial where none was run again."""
+    finalists = () if finals is None else read_finalists(finals, chosen)
+    ran = [finalist for finalist in finalists if finalist.aucs]
+    settings, validation = chosen[0]
+    if ran:
+        most = max(len(finalist.aucs) for finalist in ran)  # A failed run is no good sign.
+        best = max((own for own in ran if len(own.aucs) == most), key=lambda own: own.mean)
+        settings, validation = best.settings, best.trial
     choice = tunable.with_settings(backbone, settings)
     return Winner(
         method=choice.method.name,
@@ -269,6 +325,7 @@ def _winner(study: TrialStudy, tunable: Tunable, backbone: str) -> Winner | None
         settings={name: settings[name] for name in tunable.own},
         config=dataclasses.asdict(choice.config),
         validation=validation,
-        spent=study.spent(),
+        spent=study.spent() if finals is None else study.spent().with_runs(finals.spent()),
         shared=dict(choice.protocol[backbone]),
+        finalists=finalists,
     )

@@ -16,8 +16,28 @@ from aesbench.harness.tuning.choices import tunables
 from aesbench.harness.tuning.shared import given_settings
 from aesbench.harness.tuning.study import Budget, Spent
 
-SCHEMA = 2
-"""1 counted trials that repeated others, and tuned nothing of the protocol."""
+SCHEMA = 3
+"""2 had no finalists; 1 counted trials that repeated others, and tuned nothing of the protocol."""
+
+
+@dataclass(frozen=True)
+class Finalist:
+    """Settings that were run again on the seeds of the finalists.
+
+    Attributes:
+        settings: those that were tuned, of the method and of the protocol.
+        trial: the validation metrics of the trial that made them a finalist.
+        aucs: {seed: the validation AUC there}, of the runs that succeeded.
+    """
+
+    settings: dict[str, Any]
+    trial: Metrics
+    aucs: dict[str, float]
+
+    @property
+    def mean(self) -> float:
+        """The mean validation AUC over its seeds."""
+        return sum(self.aucs.values()) / len(self.aucs)
 
 
 @dataclass(frozen=True)
@@ -31,9 +51,11 @@ class Winner:
         backbone: registered name.
         settings: those of the method that were tuned.
         config: all of the method's settings with them.
-        validation: what they reached.
+        validation: what they reached in their trial.
         spent: what finding them took.
         shared: those of the protocol that were tuned: ``train.l2``, ``backbone.dropout``.
+        finalists: the settings that were run again on other seeds, the defaults among them; empty
+            where none were.
     """
 
     method: str
@@ -45,6 +67,7 @@ class Winner:
     validation: Metrics
     spent: Spent
     shared: dict[str, Any] = field(default_factory=dict)
+    finalists: tuple[Finalist, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -55,6 +78,7 @@ class Winners:
         dataset, data_hash: what they were tuned on.
         parameter_budget: ``--budget`` of the trials.
         seed: of the trials.
+        finalist_seeds: on which the finalists were run again.
         budget: what every contender got.
         settings: what ``--set`` changed.
         winners: one per contender and backbone.
@@ -67,6 +91,7 @@ class Winners:
     budget: Budget
     settings: Settings
     winners: tuple[Winner, ...]
+    finalist_seeds: tuple[int, ...] = ()
 
     def write(self, path: Path) -> None:
         """Write the file as JSON.
@@ -86,18 +111,22 @@ class Winners:
         try:
             data = from_json(path.read_text(encoding="utf-8"))
             schema = data.pop("schema")
-            if schema not in (1, SCHEMA):
-                raise ConfigError(f"schema {schema!r}, this version of aesbench reads 1 and 2")
+            if schema not in range(1, SCHEMA + 1):
+                raise ConfigError(
+                    f"schema {schema!r}, this version of aesbench reads 1 to {SCHEMA}"
+                )
             winners = tuple(
                 Winner(
                     **{
                         **winner,
                         "validation": Metrics(**winner["validation"]),
                         "spent": _spent(winner["spent"]),
+                        "finalists": tuple(map(_finalist, winner.get("finalists", ()))),
                     }
                 )
                 for winner in data.pop("winners")
             )
+            data["finalist_seeds"] = tuple(data.get("finalist_seeds", ()))
             return cls(**{**data, "budget": Budget(**data["budget"]), "winners": winners})
         except (OSError, ValueError, KeyError, TypeError, AttributeError, ConfigError) as error:
             raise ConfigError(
@@ -153,6 +182,10 @@ class Winners:
                     )
             found.append(replace(choice, called=called, tuned=own, protocol=shared))
         return found if tuned_any else choose_methods(text, settings)
+
+
+def _finalist(data: dict[str, Any]) -> Finalist:
+    return Finalist(**{**data, "trial": Metrics(**data["trial"])})
 
 
 def _spent(data: dict[str, Any]) -> Spent:

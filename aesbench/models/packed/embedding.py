@@ -62,6 +62,8 @@ class PackedEmbedding(nn.Module):
         are_known = all(type(one) is MixedEmbedding for one in embeddings)
         if not are_known or any(type(one) is not FirstOrder for one in wides):
             raise NotPackableError("only the embeddings of allocations are packed")
+        if any(one.masked_out for one in embeddings):
+            raise NotPackableError("masked tables are trained alone")
         self.parts = nn.ModuleList(
             Part(fields, embeddings, wides) for fields in alike(embeddings, batch_size)
         )

@@ -19,28 +19,35 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
     from pandas import DataFrame
 
+    from aesbench.core.mask import Mask
     from aesbench.core.spec import RunSpec
 
+_MASKED = "Of a masked field the hollow dot is the mean number of values that a vector keeps."
 _HEADER = ("field", "first id", "values", "size", "parameters", "share of parameters")
+_OF_MASKS = ("unmasked parameters", "rows kept", "index bytes", "index format")
 _LONGEST_NAME = 28
 
 
 def sizes_figure(spec: RunSpec, allocation: Allocation) -> Figure:
     """Return the figure of an allocation and the numbers in it, a row for each block."""
-    share = allocation.parameters / (REFERENCE_DIM * allocation.rows)
+    share = allocation.memory_parameters / (REFERENCE_DIM * allocation.rows)
     fields = len(allocation.names)
     title = (
-        f"{run_title(spec)}\n{allocation.parameters:,} embedding parameters,"
+        f"{run_title(spec)}\n{allocation.memory_parameters:,} embedding"
+        f" parameters{allocation.index_note},"
         f" {share:.1%} of those of size {REFERENCE_DIM} for every field"
     )
     return Figure(
         name=f"sizes-{spec.run_id}",
         title=f"Sizes of {run_title(spec)}",
         caption="Left: the size of each field, or of each group of its values. Right: its share of"
-        " the embedding parameters.",
+        " the embedding parameters." + (f" {_MASKED}" if allocation.masks else ""),
         alternative="; ".join(
             f"{name}: {' and '.join(str(block.dim) for block in blocks)}"
-            for name, blocks in zip(allocation.names, allocation.blocks, strict=True)
+            + (f", {mask.kept / mask.rows:.2f} of them kept" if mask else "")
+            for name, blocks, mask in zip(
+                allocation.names, allocation.blocks, allocation.field_masks, strict=True
+            )
         ),
         data=Table(f"sizes-{spec.run_id}", "Sizes", "", _numbers(allocation)),
         draw=partial(_draw, title=title, names=allocation.names, blocks=_frame(allocation)),
@@ -49,29 +56,47 @@ def sizes_figure(spec: RunSpec, allocation: Allocation) -> Figure:
 
 
 def _numbers(allocation: Allocation) -> DataFrame:
-    """Return a row per block, with its first id."""
+    """Return a row per block, with its first id, and its mask's numbers where any field has one."""
     from pandas import DataFrame
 
     rows = []
-    for name, blocks in zip(allocation.names, allocation.blocks, strict=True):
+    for name, blocks, mask in zip(
+        allocation.names, allocation.blocks, allocation.field_masks, strict=True
+    ):
         first = 0
         for block in blocks:
-            own = block.rows * block.dim
-            rows.append((name, first, block.rows, block.dim, own, own / allocation.parameters))
+            own = mask.kept if mask else block.rows * block.dim
+            line = (name, first, block.rows, block.dim, own, own / allocation.parameters)
+            rows.append((*line, *(_mask_numbers(mask) if allocation.masks else ())))
             first += block.rows
-    return DataFrame(rows, columns=list(_HEADER))
+    return DataFrame(rows, columns=[*_HEADER, *(_OF_MASKS if allocation.masks else ())])
+
+
+def _mask_numbers(mask: Mask | None) -> tuple[object, ...]:
+    if mask is None:
+        return (None,) * len(_OF_MASKS)
+    return mask.rows * mask.dim, mask.kept_rows, mask.index_bytes, mask.index_format
 
 
 def _frame(allocation: Allocation) -> DataFrame:
-    """Return a row per block: the lane of its field, its size, its per cent of the parameters."""
+    """Return a row per block: the lane of its field, its size, its per cent of the parameters, and
+    the mean number of values of a vector that its mask keeps.
+    """
     from pandas import DataFrame
 
     rows = [
-        (lane, block.dim, 100 * block.rows * block.dim / allocation.parameters)
-        for lane, blocks in enumerate(allocation.blocks)
+        (
+            lane,
+            block.dim,
+            100 * (mask.kept if mask else block.rows * block.dim) / allocation.parameters,
+            mask.kept / mask.rows if mask else None,
+        )
+        for lane, (blocks, mask) in enumerate(
+            zip(allocation.blocks, allocation.field_masks, strict=True)
+        )
         for block in blocks
     ]
-    return DataFrame(rows, columns=["lane", "size", "value"])
+    return DataFrame(rows, columns=["lane", "size", "value", "kept"])
 
 
 def _draw(figure: Canvas, title: str, names: Sequence[str], blocks: DataFrame) -> None:
@@ -113,13 +138,20 @@ def _draw_sizes(axis: Axes, blocks: DataFrame, colours: Mapping[int, str]) -> No
     # Sizes double from one to the next; 0 has a place too, left of 1. Not before the dots are
     # there: seaborn would take logarithms and round on the way back.
     axis.set_xscale("symlog", base=2, linthresh=1)
+    kept = blocks.dropna(subset="kept")
+    if len(kept):
+        axis.hlines(kept["lane"], kept["kept"], kept["size"], color="#999999", lw=1.5)
+        axis.scatter(kept["kept"], kept["lane"], s=40, c="white", edgecolors="#333333", zorder=3)
+    kept_of = {
+        lane: f" ({mean:.3g} kept)" for lane, mean in zip(kept["lane"], kept["kept"], strict=True)
+    }
     for lane, own in of_lane:
         dims = sorted(set(own))
-        text = ", ".join(map(str, dims))
+        text = ", ".join(map(str, dims)) + kept_of.get(lane, "")
         axis.annotate(text, (dims[-1], lane), (8, 0), textcoords="offset points", va="center",
                       fontsize=SMALL)  # fmt: skip
     largest = max(*colours, REFERENCE_DIM)
-    axis.set_xlim(-0.3 if 0 in colours else 0.8, 4 * largest)
+    axis.set_xlim(-0.3 if 0 in colours or (kept["kept"] < 1).any() else 0.8, 4 * largest)
     axis.axvline(REFERENCE_DIM, color="#777777", ls=":", lw=1.2, zorder=1)
     ticks = [2**power for power in range(largest.bit_length())]
     axis.set_xticks([0, *ticks] if 0 in colours else ticks)

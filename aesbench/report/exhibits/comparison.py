@@ -36,6 +36,7 @@ from aesbench.report.statistics.contenders import (
     differences,
     line_up,
 )
+from aesbench.report.statistics.gains import MASKED
 from aesbench.report.statistics.headroom import (
     NO_HEADROOM,
     RECOVERED,
@@ -59,6 +60,12 @@ Rows = Sequence[Contender]
 
 EVERYONE = Paper("aesbench", title="", citation="", line_up=(REFERENCE,))
 """Whose table it is that holds whatever ran."""
+
+
+INT8 = (
+    "AUC int8: of the same models with their tables rounded to eight bits after training, a scale"
+    " per row; int8 bytes: what these tables take, where a float32 parameter takes four."
+)
 
 
 def build(evidence: Evidence) -> list[Exhibit]:
@@ -115,6 +122,11 @@ def _scores(evidence: Evidence, paper: Paper, place: Place, rows: Rows) -> Table
     )
     sizes = [size for row in rows if row.key == REFERENCE for size in row.runs["total_params"]]
     whole = sum(sizes) / len(sizes) if sizes else 0  # Draws of the split differ in it.
+    of_masks = {
+        name: [mean_over_seeds(row.runs, measure) for row in rows]
+        for name, measure in (("kept values", "kept_values"), ("index bytes", "index_bytes"))
+        if any(row.runs[measure].notna().any() for row in rows)
+    }
     frame = pd.DataFrame(
         {
             "method": [row.key for row in rows],
@@ -122,6 +134,7 @@ def _scores(evidence: Evidence, paper: Paper, place: Place, rows: Rows) -> Table
             **spread("AUC", auc),
             **spread("LogLoss", loss),
             "embedding params": [mean_over_seeds(row.runs, "embedding_params") for row in rows],
+            **of_masks,
             "P-R embedding": [mean_over_seeds(row.runs, "param_reduction") for row in rows],
             "P-R model": [1 - m.mean / whole if m and whole else None for m in model],
         },
@@ -132,6 +145,10 @@ def _scores(evidence: Evidence, paper: Paper, place: Place, rows: Rows) -> Table
         frame["paper AUC"] = [score.auc for score in beside]
         frame["paper LogLoss"] = [score.logloss for score in beside]
         frame["paper P-R"] = [score.reduction for score in beside]
+    quantised = [_over_all(row.runs, "int8_auc") for row in rows]
+    if any(one is not None for one in quantised):
+        frame["AUC int8"] = quantised
+        frame["int8 bytes"] = [_over_all(row.runs, "int8_bytes") for row in rows]
     shares = shares_everywhere(evidence).get(place)
     if shares is not None:
         found = [shares.get(row.key) for row in rows]
@@ -150,10 +167,16 @@ def _scores(evidence: Evidence, paper: Paper, place: Place, rows: Rows) -> Table
             " In bold the best mean over the seeds that methods share. The best UES is chosen by"
             " its mean validation AUC."
             + (f" {paper.title} gives neither n nor spread." if published else "")
+            + (f" {INT8}" if "AUC int8" in frame else "")
+            + (f" {MASKED}" if of_masks else "")
             + (f" {RECOVERED}" if shares is not None else "")
         ),
         frame=frame,
-        forms={**forms, "embedding params": COUNT, "paper AUC": AUC, "paper LogLoss": AUC},
+        forms={
+            **forms,
+            **dict.fromkeys(("embedding params", "int8 bytes", *of_masks), COUNT),
+            **{"AUC int8": AUC, "paper AUC": AUC, "paper LogLoss": AUC},
+        },
         texts={
             "method": [row.name for row in rows],
             "seeds": [
@@ -175,6 +198,14 @@ def _scores(evidence: Evidence, paper: Paper, place: Place, rows: Rows) -> Table
             "LogLoss": _marks(rows, firsts(_runs(rows), "test_logloss", least=True)),
         },
     )
+
+
+def _over_all(runs: pd.DataFrame, measure: str) -> float | None:
+    """Return the mean over seeds of what every run of a row has, else None.
+
+    Over some of its seeds it would stand beside a mean over others.
+    """
+    return mean_over_seeds(runs, measure) if runs[measure].notna().all() else None
 
 
 def _with_rate_table(evidence: Evidence, place: Place, scores: Table) -> Table:

@@ -25,7 +25,7 @@ from aesbench.plugins.exhibit import (
 )
 from aesbench.plugins.paper import Place
 from aesbench.report.statistics.contenders import BEST, competitions, line_up
-from aesbench.report.statistics.gains import gains
+from aesbench.report.statistics.gains import MASKED, gains
 from aesbench.report.statistics.headroom import (
     NO_HEADROOM,
     RECOVERED,
@@ -39,6 +39,7 @@ from aesbench.report.statistics.paired import FORMS, clear
 from aesbench.report.statistics.probes import RATE_TABLE, probes
 from aesbench.report.statistics.scores import mean_over_seeds
 from aesbench.report.statistics.verdicts import tally, verdicts
+from aesbench.report.statistics.worth import is_not_worth_it, search_gains
 
 NAME = "overview"
 MOST_ROWS = 25
@@ -139,6 +140,7 @@ def _table(evidence: Evidence, found: Found, order: Sequence[str], left_out: int
             " uniform size that ran is held against the smallest of these, which is then named;"
             " a tuned one against tuned sizes, if any ran."
             f" A dash: there is nothing to compare.{hidden}"
+            + (f" {MASKED}" if any(_has_masks(own) for own in found.values()) else "")
             + (f" {RECOVERED} The mean over the places that have one." if shares else "")
             + without_model
         ),
@@ -147,6 +149,10 @@ def _table(evidence: Evidence, found: Found, order: Sequence[str], left_out: int
         notes=notes,
         tints=tints,
     )
+
+
+def _has_masks(own: pd.DataFrame) -> bool:
+    return bool(own["kept values"].notna().any())
 
 
 def _known(shares: Mapping[Place, Shares], method: str) -> list[Recovered]:
@@ -191,6 +197,8 @@ def _note(row: Mapping[str, Any], name: Callable[[str], str]) -> str:
         lines.append(f"against {name(row['rival'])}, larger")
     if row.get("seeds"):
         lines.append(f"{shown(row['P-R'], '{:.0%}')} saved, {_seconds(row['search s'])}")
+    if not is_missing(row.get("kept values")):
+        lines.append(f"{row['kept values']:,.0f} kept, index {row['index bytes'] / 1000:,.1f} kB")
     if row.get("failed"):
         lines.append(f"{row['failed']} failed")
     return "\n".join(lines)
@@ -228,7 +236,9 @@ def _details(evidence: Evidence, found: Found, order: Sequence[str]) -> Table:
         rows.insert(1, "place", evidence.place(place))
         parts.append(rows)
     frame = pd.concat(parts, ignore_index=True)
-    names = ["method", "place", "rival", "larger", *FORMS, "P-R", "search s", "seeds", "failed"]
+    of_masks = ["kept values", "index bytes"] if _has_masks(frame) else []
+    names = ["method", "place", "rival", "larger", *FORMS, "P-R", *of_masks, "search s", "seeds"]
+    names.append("failed")
     return Table(
         name=f"{NAME}-tests",
         title="The same, tested",
@@ -237,7 +247,11 @@ def _details(evidence: Evidence, found: Found, order: Sequence[str]) -> Table:
             " methods of a place; the columns as in the tables of differences."
         ),
         frame=frame[names],
-        forms={**FORMS, "P-R": SHARE, "search s": "{:.1f}", "seeds": COUNT, "failed": COUNT},
+        forms={
+            **FORMS,
+            **{"P-R": SHARE, "search s": "{:.1f}"},
+            **dict.fromkeys((*of_masks, "seeds", "failed"), COUNT),
+        },
         texts={
             "method": [evidence.method(method) for method in frame["method"]],
             "rival": [
@@ -250,7 +264,10 @@ def _details(evidence: Evidence, found: Found, order: Sequence[str]) -> Table:
 
 
 def _findings(evidence: Evidence, found: Found, *, is_part: bool) -> list[str]:
-    """Say in at most three sentences who gains, who loses, and what became of claims."""
+    """Say in at most four sentences where no search pays, who gains, who loses, what claims became.
+
+    Against a baseline that was asked for, nothing is said of searching as such.
+    """
     against = (
         evidence.method(evidence.baseline)
         if evidence.baseline
@@ -266,7 +283,30 @@ def _findings(evidence: Evidence, found: Found, *, is_part: bool) -> list[str]:
             + " (paired t-test, Holm over the methods of a place, p below .05).",
             _who(evidence, known, "Clearly below it", -1) + ".",
         ]
-    return [*texts, *_claims(evidence)][:3]
+    in_vain = [] if evidence.baseline else _in_vain(evidence)
+    return [*in_vain, *[*texts, *_claims(evidence)][:3]]
+
+
+def _in_vain(evidence: Evidence) -> list[str]:
+    """Say where no search gains anything over what needs none, and how much at most."""
+    parts = []
+    for place, found in search_gains(evidence).items():
+        if is_not_worth_it(found):
+            best = max(found, key=lambda one: one.high or 0.0)
+            gained, low, high = (
+                shown(value, _signed) for value in (best.difference, best.low, best.high)
+            )
+            parts.append(
+                f"{evidence.place(place)} (of {len(found)} at best {evidence.method(best.search)},"
+                f" {gained} [{low}, {high}] against {evidence.method(best.rival or '')}, n ="
+                f" {best.pairs})"
+            )
+    if not parts:
+        return []
+    return [
+        f"The search is not worth it on {'; '.join(parts)}: none is above the best uniform size or"
+        " rule of at most as many parameters by its 95 % interval."
+    ]
 
 
 def _who(evidence: Evidence, known: Found, what: str, sign: int) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -80,13 +79,11 @@ Sizes = Mapping[str, pd.DataFrame]
 
 
 def _sizes(runs: pd.DataFrame) -> pd.DataFrame:
-    found = [
-        {
-            name: sum(rows * dim for rows, dim in blocks) / sum(rows for rows, _ in blocks)
-            for name, blocks in json.loads(allocation).items()
-        }
-        for allocation in runs["allocation"]
-    ]
+    found = []
+    for record in runs["record"]:
+        own = record.allocation
+        counts = zip(own.names, own.field_parameters, own.field_rows, strict=True)
+        found.append({name: kept / rows for name, kept, rows in counts})
     return pd.DataFrame(found, index=runs.index)
 
 

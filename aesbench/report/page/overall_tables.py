@@ -8,6 +8,7 @@ from aesbench.core.pack import NO_COST
 from aesbench.core.phrasing import runs_in_words
 from aesbench.plugins.exhibit import AUC, COUNT, Table, is_missing, shown
 from aesbench.report.page.write_tables import as_csv, as_latex, as_markdown
+from aesbench.report.statistics.gains import MASKED
 from aesbench.report.statistics.overall import COLUMNS
 
 UNBUDGETED = " (no budget)"
@@ -29,6 +30,7 @@ STACKS = (
     ("emb. params", "FLOPs"),
     ("P-R emb.", "P-R model"),
     ("search s", "retrain s"),
+    ("kept values", "index bytes"),
 )
 """What shares a cell in the terminal, so that no number is broken at 80 columns."""
 
@@ -36,10 +38,12 @@ STACKS = (
 def overall_files(rows: pd.DataFrame) -> dict[str, str]:
     """Return ``{file: its text}`` of the comparison.
 
-    Where runs were retrained in packs, ``retrain_n`` says how many seeds have a ``retrain_s``.
+    Where runs were retrained in packs, ``retrain_n`` says how many seeds have a ``retrain_s``;
+    where tables are masked, ``kept_values`` and ``index_bytes`` are what their masks keep and cost.
     """
     packed = ["retrain_n"] if rows["packed"].any() else []
-    whole = Table("overall", "Overall comparison", "", rows[[*COLUMNS, *packed]], _COUNTS)
+    masked = ["kept_values", "index_bytes"] if rows["kept_values"].notna().any() else []
+    whole = Table("overall", "Overall comparison", "", rows[[*COLUMNS, *packed, *masked]], _COUNTS)
     tables = overall_tables(rows)
     return {
         "overall.csv": as_csv(whole),
@@ -60,7 +64,7 @@ def overall_tables(rows: pd.DataFrame) -> list[Table]:
     ]
 
 
-_COUNTS = {"n": COUNT, "embedding_params": COUNT, "flops": COUNT}
+_COUNTS = dict.fromkeys(("n", "embedding_params", "flops", "kept_values", "index_bytes"), COUNT)
 
 
 def _table(title: str, own: pd.DataFrame) -> Table:
@@ -71,6 +75,8 @@ def _table(title: str, own: pd.DataFrame) -> Table:
             "true_auc": "AUC (true)",
             "logloss_mean": "LogLoss",
             "embedding_params": "emb. params",
+            "kept_values": "kept values",
+            "index_bytes": "index bytes",
             "param_reduction": "P-R emb.",
             "model_reduction": "P-R model",
             "flops": "FLOPs",
@@ -78,15 +84,18 @@ def _table(title: str, own: pd.DataFrame) -> Table:
             "retrain_s": "retrain s",
         }
     )
+    masked = ["kept values", "index bytes"] if own["kept_values"].notna().any() else []
     truth = ["AUC (true)"] if own["true_auc"].notna().any() else []
     names = ["method", "n", "AUC", "95 % interval", *truth, "LogLoss", "emb. params", "P-R emb."]
     return Table(
         name="overall",
         title=title,
-        caption=CAPTION + (f" {PACKED}" if own["packed"].any() else ""),
-        frame=frame[[*names, "P-R model", "FLOPs", "search s", "retrain s"]],
+        caption=CAPTION
+        + (f" {MASKED}" if masked else "")
+        + (f" {PACKED}" if own["packed"].any() else ""),
+        frame=frame[[*names, "P-R model", "FLOPs", "search s", "retrain s", *masked]],
         forms={
-            "emb. params": COUNT,
+            **dict.fromkeys(("emb. params", *masked), COUNT),
             "P-R emb.": "{:.2%}",
             "P-R model": "{:.2%}",
             "FLOPs": COUNT,

@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from aesbench.core.files import write_atomically
-from aesbench.core.frame import COLUMNS, COUNTS, FLAGS, REALS
+from aesbench.core.frame import COLUMNS, COUNTS, FLAGS, OF_MASKS, REALS
 from aesbench.plugins.exhibit import Evidence, Exhibit
 from aesbench.report.draw.figure_files import FILES, WITH_PDF
 from aesbench.report.draw.parallel import Files, drawing
@@ -69,7 +69,8 @@ def write_report(
 def records_parquet(runs: pd.DataFrame) -> bytes:
     """Return the frame of all runs as a Parquet file; a column has its type whatever it holds.
 
-    Data sets, backbones and methods have the names that their records give them.
+    Columns of masks are there where any run has one. Data sets, backbones and methods have the
+    names that their records give them.
     """
     import polars as pl
 
@@ -80,13 +81,15 @@ def records_parquet(runs: pd.DataFrame) -> bytes:
         method=[spec.label for spec in specs],
     )
 
+    has_masks = runs["kept_values"].notna().any()
+    names = [name for name in COLUMNS if has_masks or name not in OF_MASKS]
     types: dict[str, type[pl.DataType]] = dict.fromkeys(COLUMNS, pl.String)
     types |= dict.fromkeys(REALS, pl.Float64) | dict.fromkeys(COUNTS, pl.Int64)
     types |= dict.fromkeys(FLAGS, pl.Boolean)
     columns = [
         pl.Series(name, [None if pd.isna(value) else value for value in runs[name]], strict=False)
-        for name in COLUMNS
+        for name in names
     ]
     buffer = io.BytesIO()
-    pl.DataFrame(columns).cast(types).write_parquet(buffer)  # type: ignore[arg-type]
+    pl.DataFrame(columns).cast({name: types[name] for name in names}).write_parquet(buffer)
     return buffer.getvalue()

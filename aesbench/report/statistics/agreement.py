@@ -57,9 +57,15 @@ def _found(runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def sizes_of(runs: pd.DataFrame) -> pd.DataFrame:
-    """Return the size of each field in each run; its blocks where it has several sizes."""
+    """Return the size of each field in each run; its blocks, or its mask, where sizes differ."""
     found = [record.allocation for record in runs["record"]]
-    sizes = [[own[0].dim if len(own) == 1 else own for own in one.blocks] for one in found]
+    sizes = [
+        [
+            mask or (own[0].dim if len(own) == 1 else own)
+            for own, mask in zip(one.blocks, one.field_masks, strict=True)
+        ]
+        for one in found
+    ]
     return pd.DataFrame(sizes, columns=list(found[0].names) if found else None)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -145,17 +145,24 @@ def is_uniform(label: str, *, tuned: bool = False) -> bool:
     return known.name == UNIFORM and is_size and known == replace(known.plain, tuned=tuned)
 
 
-def rivals(rows: Sequence[Contender]) -> dict[str, str]:
+def rivals(
+    rows: Sequence[Contender], may_be: Callable[[str], bool] | None = None
+) -> dict[str, str]:
     """Return ``{key: the best uniform size of at most as many embedding parameters}``.
 
     The best by mean validation AUC; where nothing so small ran, the smallest that did, which is
     larger. Only sizes that share a seed with the row. Tuned methods have tuned uniform sizes as
     rivals, if any ran. A row is left out where there is none, and where it is itself the one.
+
+    Args:
+        rows: of one place.
+        may_be: whether a row of a key may be a rival, in place of uniform sizes alone.
     """
+    may_be = may_be or (lambda key: is_uniform(key) or is_uniform(key, tuned=True))
     ran = [row for row in rows if row.key != BEST and len(row.runs)]
     params = {row.key: float(row.runs["embedding_params"].mean()) for row in ran}
     plain, tuned = (
-        {row.key: row.runs for row in ran if is_uniform(row.key, tuned=tuned)}
+        {r.key: r.runs for r in ran if may_be(r.key) and Label.parse(r.key).tuned == tuned}
         for tuned in (False, True)
     )
     found = {}

@@ -34,7 +34,8 @@ def overall(evidence: Evidence) -> pd.DataFrame:
     are no independent runs, so each number is their mean before it enters a mean over seeds. Runs
     that were searched only have nothing to compare and are left out.
 
-    Beside ``COLUMNS`` there are ``failed`` (runs that failed, in no other number), ``true_auc`` and
+    Beside ``COLUMNS`` there are ``kept_values`` and ``index_bytes`` (of masked tables; missing
+    without masks), ``failed`` (runs that failed, in no other number), ``true_auc`` and
     its ``true_auc_std`` (against the true probabilities, for generated data), ``model_reduction``
     (parameters of the whole model saved against the reference), ``packed`` (whether runs of it were
     retrained in packs, which has no cost), ``retrain_n`` (over how many seeds ``retrain_s`` is),
@@ -98,6 +99,8 @@ def _row(group: pd.DataFrame, whole: float | None) -> dict[str, Any]:
         "true_auc": true and true.mean,
         "true_auc_std": true and true.std,
         "embedding_params": mean_over_seeds(done, "embedding_params"),
+        "kept_values": mean_over_seeds(done, "kept_values"),
+        "index_bytes": mean_over_seeds(done, "index_bytes"),
         "param_reduction": mean_over_seeds(done, "param_reduction"),
         "model_reduction": 1 - model / whole if model is not None and whole else None,
         "flops": mean_over_seeds(done, "flops"),

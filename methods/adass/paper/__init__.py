@@ -20,13 +20,14 @@ PAPER = Paper(
         " Embedding Size Search in Deep Recommender System, 2024"
     ),
     line_up=(
-        *("ues:32", "ues:24", "mde:value", "mde:field", "random"),
+        *("ues:32", "ues:24", "mde:quarter", "mde:value", "mde:field", "random"),
         *("autodim", "autoemb", "esapn", "sseds"),
         *("adass:r", "adass:e", "adass:greedy", "adass:random", "adass:evolution"),
     ),
     proposes="adass:r",
-    beside=("mde:field", "random", "adass:evolution"),
+    beside=("mde:value", "mde:field", "random", "adass:evolution"),
     titles={
+        "mde:quarter": "MDE (25 % saved)",
         "mde:value": "MDE",
         "mde:field": "MDE (field-wise)",
         "random": "Random sizes",
@@ -34,6 +35,7 @@ PAPER = Paper(
         "autoemb": "AutoEmb",
         "esapn": "ESAPN",
         "amtl": "AMTL",
+        "amtl:sizes": "AMTL (sizes)",
         "pep": "PEP",
         "sseds": "SSEDS",
         "adass": "AdaS&S",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aesbench.plugins.paper import Claim
 
-PAST = ("mde:value", "autodim", "autoemb", "esapn", "sseds")
+PAST = ("mde:quarter", "autodim", "autoemb", "esapn", "sseds")
 """The AES methods that the paper compares AdaS&S with."""
 
 CLAIMS = (

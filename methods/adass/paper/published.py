@@ -21,7 +21,7 @@ class Capability:
 
     Attributes:
         name: of the method.
-        labels: what we call it, or would: AMTL and PEP have no implementation here.
+        labels: what we call it.
         category: of the method.
         stable: whether its search results are.
         performance: ``✗``, ``Sub`` (below AdaS&S) or ``Better`` (than others).
@@ -37,11 +37,11 @@ class Capability:
 
 
 TABLE1 = (
-    Capability("MDE", ("mde:value", "mde:field"), "Heuristic", True, "✗", True),
+    Capability("MDE", ("mde:quarter", "mde:value", "mde:field"), "Heuristic", True, "✗", True),
     Capability("AutoDim", ("autodim",), "NAS", False, "Sub", False),
     Capability("AutoEmb", ("autoemb",), "NAS", False, "Sub", False),
     Capability("ESAPN", ("esapn",), "NAS", False, "Sub", False),
-    Capability("AMTL", ("amtl",), "Pruning", False, "Sub", False),
+    Capability("AMTL", ("amtl", "amtl:sizes"), "Pruning", False, "Sub", False),
     Capability("PEP", ("pep",), "Pruning", False, "Sub", False),
     Capability("SSEDS", ("sseds",), "Pruning", False, "Sub", True),
     Capability("AdaS&S", ("adass:r", "adass:e"), "NAS (One-Shot)", True, "Better", True),
@@ -56,7 +56,7 @@ TABLE2 = {
 
 
 _METHODS = (
-    *("ues:32", "ues:24", "mde:value", "autodim", "autoemb", "esapn", "sseds"),
+    *("ues:32", "ues:24", "mde:quarter", "autodim", "autoemb", "esapn", "sseds"),
     *("adass:r", "adass:e"),
 )
 

@@ -51,6 +51,7 @@ VARIANTS = (
     # Stage 1, the supernet.
     Variant({"scheme": "independent"}),
     Variant({"sampling": "uniform"}),
+    Variant({"sampling": "constant"}),  # The same prior and keep rate, without adaptation.
     Variant({"size_power": 0.0}),
     Variant({"keep_rate": 0.6, "keep_floor": 0.0}),  # The paper's rate, and no floor under it.
     Variant({"keep_rate": 1.0}),

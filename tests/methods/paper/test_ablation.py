@@ -144,6 +144,9 @@ def test_supernets_are_those_that_a_variant_searched(retrained, scores, alone, t
     default = lines["default: AdaS&S-R"]
     assert default["tau"] == pytest.approx(tau, abs=1e-12)
     assert default["tau: low"] < tau < default["tau: high"]
+    good = ALONE.mean(0) > np.median(ALONE.mean(0))
+    of_good = kendalltau(ALONE[0][good], ALONE.mean(0)[good]).statistic
+    assert default["tau: good half"] == pytest.approx(of_good, abs=1e-12) and of_good != tau
     r = np.corrcoef(ALONE)[0, 1]
     ceiling = 2 / pi * asin(sqrt(2 * r / (1 + r)))
     assert default["ceiling"] == pytest.approx(ceiling, abs=1e-12)

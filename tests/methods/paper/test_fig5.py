@@ -80,3 +80,21 @@ def test_fig5_needs_three_values_that_differ_in_nothing_else(weighted):
         others = [weighted("x", 0, 0.2, c, **values) for c, values in third]
         assert fig5.build(gather([*two, *others])) == []
     assert len(fig5.build(gather([*two, weighted("x", 0, 0.2, 0.08)]))) == 1
+
+
+def test_a_sweep_of_lambda_c_says_where_its_results_are_not_the_policys(make_record, the_only):
+    """λ_c weighs a penalty on the policy: the best allocation scored hardly feels it."""
+    records = [
+        make_record(
+            f"adass:r[lambda_c={c},result={read}]",
+            method="adass",
+            method_config={"lambda_r": 0.005, "lambda_c": c, "result": read},
+        )
+        for read in ("best", "likeliest")
+        for c in (0.0, 0.04, 0.08)
+    ]
+    table = the_only(fig5.build, records).tables[0]
+    assert set(table.column("sweep")) == {
+        "λ_c at λ_r = 0.005, result = best",
+        "λ_c at λ_r = 0.005",
+    }

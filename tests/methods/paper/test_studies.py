@@ -41,12 +41,13 @@ def test_table3_has_every_method_of_the_paper_and_the_controls_on_both_backbones
     assert len(specs) == 2 * 10 * len(of_deepfm)
 
 
-def test_table4_scores_eight_supernets_on_the_allocations_that_are_trained_alone(planted_tiny):
-    """Two schemes times four samplings, three seeds each; 20 allocations with two seeds."""
+def test_table4_scores_ten_supernets_on_the_allocations_that_are_trained_alone(planted_tiny):
+    """Two schemes times four samplings and the control of the last, three seeds each."""
     specs = specs_of("table4", planted_tiny, allocations=20)
     scores = [spec for spec in specs if spec.scores]
     rows = {(s.method_config["scheme"], s.method_config["sampling"]) for s in scores}
-    assert len(rows) == 8 and len(scores) == 24 and {s.scores for s in scores} == {20}
+    assert len(rows) == 10 and len(scores) == 30 and {s.scores for s in scores} == {20}
+    assert {("shared", "constant"), ("independent", "constant")} < rows
     alone = [spec for spec in specs if not spec.scores]
     drawn = random_sizes(planted_tiny.fields, RunSpec.candidates, 20)
     assert [s.method_config["dims"] for s in alone] == drawn + drawn
@@ -72,16 +73,21 @@ def test_fig4_searches_shared_supernets_and_from_end_to_end(planted_tiny):
     assert [s.seed for s in specs if s.label == "esapn+search-only"] == [0, 1, 2, 3]
 
 
-def test_fig5_changes_one_weight_at_a_time_and_shares_the_modes_own_runs(planted_tiny):
-    """λ_c is .08 while λ_r changes, λ_r .005 while λ_c does; both presets are among the points."""
+def test_fig5_changes_one_weight_at_a_time(planted_tiny):
+    """λ_c is .08 while λ_r changes, λ_r .005 while λ_c does, which the policy's likeliest shows."""
     specs = specs_of("fig5", planted_tiny, seeds=(0,), backbones=("widedeep",))
-    weights = [(s.method_config["lambda_r"], s.method_config["lambda_c"]) for s in specs]
-    assert {r for r, c in weights if c == 0.08} >= {0.0, 0.0025, 0.005, 0.01}
-    assert {c for r, c in weights if r == 0.005} >= {0.0, 0.04, 0.08}
-    assert all(c == 0.08 or r == 0.005 for r, c in weights)
-    assert len(set(weights)) == len(weights), "where the sweeps meet, one of them makes the run"
-    assert {s.run_id for s in plan(planted_tiny, ["adass"], seeds=[0])} <= {s.run_id for s in specs}
+    points = {
+        (s.method_config["lambda_r"], s.method_config["lambda_c"], s.method_config["result"])
+        for s in specs
+    }
+    assert len(points) == len(specs)
+    assert {r for r, c, result in points if result == "best"} >= {0.0, 0.0025, 0.005, 0.01}
+    assert {c for r, c, result in points if result == "likeliest"} >= {0.0, 0.04, 0.08}
+    assert all(c == 0.08 if result == "best" else r == 0.005 for r, c, result in points)
+    mode = {s.run_id for s in plan(planted_tiny, ["adass:e"], seeds=[0])}
+    assert mode <= {s.run_id for s in specs}
     assert "adass:e[lambda_r=0.01]" in labels_of(specs)
+    assert "adass:r[lambda_c=0.08,result=likeliest]" in labels_of(specs)
 
 
 def test_ablation_changes_one_choice_at_a_time(planted_tiny):
@@ -100,13 +106,13 @@ def test_ablation_changes_one_choice_at_a_time(planted_tiny):
 
 
 def test_ablation_scores_each_kind_of_supernet_that_it_searches(planted_tiny):
-    """13 kinds: the default's, 11 variants', the letter's; a seed's scores share its search's."""
+    """14 kinds: the default's, 12 variants', the letter's; a seed's scores share its search's."""
     specs = specs_of("ablation", planted_tiny, allocations=2, supernets=3)
     groups = [g for g in by_prepared_state(specs) if g[0].method == "adass"]
-    assert len(groups) == 13 * 5
+    assert len(groups) == 14 * 5
     assert all(any(spec.retrain for spec in group) for group in groups)
     scored = [[spec.seed for spec in group if spec.scores] for group in groups]
-    assert sorted(scored) == [[]] * 13 * 2 + [[0]] * 13 + [[1]] * 13 + [[2]] * 13
+    assert sorted(scored) == [[]] * 14 * 2 + [[0]] * 14 + [[1]] * 14 + [[2]] * 14
     searches = {len([s for s in group if s.retrain]) for group in groups}
     assert searches == {1, 7}, "six variants search the default's supernets"
 
@@ -126,6 +132,7 @@ def test_ablation_shares_the_runs_of_tables_3_and_4(planted_tiny):
     assert sum(label.startswith("fixed:") for label in shared) == 40
     assert sorted({label for label in shared if not label.startswith("fixed:")}) == [
         "adass+20-scores",
+        "adass[sampling=constant]+20-scores",
         "adass[scheme=independent]+20-scores",
     ]
 
@@ -138,7 +145,7 @@ def test_changed_settings_move_the_ablations_default(planted_tiny):
     assert {s.method_config["scheme"] for s in own} == {"independent"}
     assert {s.method_config["epochs"] for s in own} == {1}
     groups = by_prepared_state([spec for spec in own if spec.seed == 0])
-    assert len(groups) == 12, "one of the 13 kinds is the default now"
+    assert len(groups) == 13, "one of the 14 kinds is the default now"
     assert all({bool(spec.scores) for spec in group} == {True, False} for group in groups)
 
 
@@ -169,7 +176,7 @@ def test_changed_settings_reach_the_runs_they_concern(planted_tiny):
     assert {spec.train.epochs for spec in specs} == {2}
     scores = [spec for spec in specs if spec.scores]
     assert {spec.method_config["epochs"] for spec in scores} == {1}
-    assert len({spec.run_id for spec in scores}) == 24
+    assert len({spec.run_id for spec in scores}) == 30
 
 
 def test_there_may_be_fewer_allocations_than_asked_for(planted_tiny):

@@ -1,7 +1,10 @@
 """Table 1, measured: numbers beside the paper's ticks and crosses."""
 
+import dataclasses
+
 import pytest
 
+from aesbench import Allocation
 from aesbench.report.evidence import gather
 from aesbench_methods.adass.paper.exhibits import table1
 
@@ -53,8 +56,8 @@ def test_table_1_puts_numbers_beside_the_papers_marks(records, the_only, values)
     ]
 
 
-def test_methods_without_an_implementation_keep_their_rows(records, the_only, values):
-    """AMTL and PEP are in the paper: their marks are shown, their numbers are none."""
+def test_methods_without_runs_keep_their_rows(records, the_only, values):
+    """AMTL and PEP are in the paper: without runs their marks are shown, their numbers are none."""
     (table,) = the_only(table1.build, records).tables
     rows = values(table)
     assert rows["PEP"]["searches end to end"] == 0
@@ -66,6 +69,25 @@ def test_methods_without_an_implementation_keep_their_rows(records, the_only, va
     assert {shown[name][0] for name in ("agree end to end", "95 %", "Holm p", "share used")} == {
         "–"
     }
+
+
+def test_sizes_inside_fields_agree_if_all_blocks_do(records, make_record, the_only, values):
+    """Three searches of AMTL, two of them with equal blocks of the first field."""
+    searches = []
+    for seed, rows in enumerate((10, 10, 11)):
+        one = make_record("amtl", seed, auc=0.8)
+        (_, first), (_, second) = one.allocation.to_dict().items()
+        whole = first[0][0]
+        blocks = {
+            one.allocation.names[0]: [[rows, 8], [whole - rows, 2]],
+            one.allocation.names[1]: second,
+        }
+        searches.append(dataclasses.replace(one, allocation=Allocation.from_dict(blocks)))
+    (table,) = the_only(table1.build, [*records, *searches]).tables
+    row = values(table)["AMTL"]
+    assert (row["searches end to end"], row["paper: performance"]) == (3, "Sub")
+    assert row["agree end to end"] == pytest.approx((2 / 3 + 1) / 2)
+    assert row["pairs"] == 3 and row["AUC − best UES"] == pytest.approx(-sum(JITTER[:3]) / 3)
 
 
 def test_table_1_keeps_sweeps_out(seeds, the_only, values):

@@ -79,6 +79,48 @@ def test_table4_holds_supernets_against_stand_alone_training(consistency, the_on
     assert differences["Indep, Adaptive minus Indep, Random"]["AUC"] is None
 
 
+def test_the_good_half_is_that_of_the_stand_alone_scores(consistency, the_only, values):
+    """Above the median of the AUC, the mean over seeds; its tau as scipy has it."""
+    records, drawn, alone = consistency()
+    means = alone.mean(0)
+    good = means > np.median(means)
+    assert good.sum() == 10
+    found = found_of(records)
+    assert set(found.alone.good) == {
+        sizes_text(d) for d, is_in in zip(drawn, good, strict=True) if is_in
+    }
+    expected = kendalltau(alone[0][good], means[good]).statistic
+    whole = kendalltau(alone[0], means).statistic
+    assert abs(expected - whole) > 0.05, "or the test could not tell them apart"
+    exhibit = the_only(table4.build, records)
+    line = values(exhibit.tables[0])["Indep, Adaptive"]
+    assert line["AUC, good half: tau"] == pytest.approx(expected, abs=1e-12)
+    # LogLoss is 1 - AUC here, so the same allocations are ranked alike.
+    assert line["LogLoss, good half: tau"] == pytest.approx(expected, abs=1e-12)
+    assert line["AUC: tau"] == pytest.approx(whole, abs=1e-12)
+    gaps = values(exhibit.tables[1])["Indep, Adaptive minus Shared, Adaptive"]
+    assert gaps["AUC, good half"] == pytest.approx(2 * expected, abs=1e-12)
+    assert "over the good half, 10 allocations, it has" in exhibit.findings[0]
+    halves = values(exhibit.tables[0])["two halves of the stand-alone seeds"]
+    assert np.isnan(halves["AUC, good half: tau"])  # The half is chosen by these scores.
+
+
+def test_adaptation_is_held_against_its_control(consistency, the_only, values):
+    """The same scores under ``constant`` as under ``adaptive``: adapting the rates is worth 0."""
+    records, _, _ = consistency()
+    for one in [r for r in records if r.scores and r.spec.method_config["scheme"] == "shared"]:
+        label = one.spec.label.replace("adaptive", "constant")
+        config = {**one.spec.method_config, "sampling": "constant"}
+        spec = dataclasses.replace(one.spec, label=label, method_config=config)
+        records.append(dataclasses.replace(one, spec=spec))
+    exhibit = the_only(table4.build, records)
+    assert "Shared, Constant" in exhibit.tables[0].column("supernet")
+    gaps = values(exhibit.tables[1])["Shared, Adaptive minus Shared, Constant"]
+    assert gaps["AUC"] == 0 and gaps["AUC: low"] == 0 and gaps["paper: AUC"] is None
+    (finding,) = (text for text in exhibit.findings if "adapting the rates" in text)
+    assert finding.startswith("tiny, Wide&Deep, by AUC: Shared, Adaptive minus Shared, Constant is")
+
+
 def test_table4_works_with_what_there_is(consistency, the_only, values):
     """No stand-alone run, one, or a single seed: taus are missing, the exhibit is not."""
     for allocations, seeds, has_tau in ((0, 1, False), (1, 2, False), (20, 1, True)):

@@ -4,12 +4,14 @@ import dataclasses
 import json
 import pickle
 
+import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
 from aesbench import Allocation, Block, Field, RunRecord
+from aesbench.core.mask_file import read_masks
 from aesbench.errors import RecordError
-from aesbench.export.allocation_file import allocation_json
+from aesbench.export.allocation_file import allocation_files
 from aesbench.report.draw.figure_files import draw
 from aesbench.report.draw.sizes_figure import sizes_figure
 
@@ -74,7 +76,7 @@ def test_the_file_holds_the_sizes_and_where_they_come_from(spec):
     """They are read back equal; the spec in it names the very run."""
     environment = {"aesbench": "0.1", "python": "3.11", "packages": {"torch": "2.13.0"}, "cpu": "x"}
     record = RunRecord(spec=spec, status="ok", allocation=MIXED, environment=environment)
-    found = json.loads(allocation_json(record))
+    found = json.loads(allocation_files(record)["allocation.json"])
     assert Allocation.from_dict(found["allocation"]) == MIXED
     assert type(spec).from_dict(found["spec"]).run_id == found["run_id"] == spec.run_id
     assert found["versions"] == {"aesbench": "0.1", "python": "3.11", "torch": "2.13.0"}
@@ -87,6 +89,37 @@ def test_a_run_without_sizes_has_nothing_to_write(spec):
     error = {"type": "ValueError", "message": "a bug", "phase": "search", "traceback": ""}
     record = RunRecord(spec=spec, status="failed", error=error)
     with pytest.raises(RecordError, match=f"{spec.run_id} failed: a bug"):
-        allocation_json(record)
+        allocation_files(record)
     with pytest.raises(RecordError, match="found no sizes"):
-        allocation_json(dataclasses.replace(record, status="ok", error=None))
+        allocation_files(dataclasses.replace(record, status="ok", error=None))
+
+
+def test_a_masked_field_is_drawn_with_what_it_keeps(spec):
+    """A hollow dot at the mean size that is kept; the numbers have columns of the mask."""
+    fields = [Field("user", 100), Field("item", 50)]
+    keeps = [np.arange(800).reshape(100, 8) % 16 == 0, np.ones((50, 4), dtype=np.bool_)]
+    masked = Allocation.masked(fields, keeps)
+    data = sizes_figure(spec, masked)
+    user, item = data.data.frame.to_dict("records")
+    assert (user["parameters"], user["unmasked parameters"], user["rows kept"]) == (50, 800, 50)
+    assert (user["index bytes"], user["index format"]) == (50 + 404, "csr")
+    assert user["share of parameters"] == 50 / 250 and item["parameters"] == 200
+    assert "hollow dot" in data.caption and "user: 8, 0.50 of them kept" in data.alternative
+    assert draw(data)["svg"] == draw(sizes_figure(spec, masked))["svg"]
+    assert b"(0.5 kept)" in draw(data)["svg"]
+    plain = sizes_figure(spec, Allocation.uniform(fields, 8))
+    assert "hollow" not in plain.caption and "rows kept" not in plain.data.frame
+
+
+def test_masks_lie_beside_the_file(spec, tmp_path):
+    """They are read back with it, under whatever name it was written."""
+    fields = [Field("user", 4), Field("item", 3)]
+    masked = Allocation.masked(fields, [np.eye(4, 2) > 0, np.ones((3, 2), dtype=np.bool_)])
+    files = allocation_files(RunRecord(spec=spec, status="ok", allocation=masked), "mine")
+    assert list(files) == ["mine.json", "mine.npz"]
+    for name, content in files.items():
+        (tmp_path / name).write_bytes(content)
+    found = json.loads(files["mine.json"])
+    assert (found["parameters"], found["index_bytes"], found["unmasked_parameters"]) == (8, 17, 14)
+    again = read_masks(tmp_path / found["masks"], Allocation.from_dict(found["allocation"]))
+    assert again == masked and np.array_equal(again.masks[0].values(), np.eye(4, 2) > 0)

@@ -1,5 +1,7 @@
 """A paper's main table."""
 
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 
@@ -237,3 +239,36 @@ def test_each_paper_that_is_asked_for_has_its_own(seeds, cells, monkeypatch):
     assert list(cells(second.tables[0])) == [
         *("UES-32", "UES-8", "UES-32 (transform)", "Best UES on validation (UES-32)", "mine"),
     ]
+
+
+def test_int8_tables_stand_beside_where_all_runs_of_a_row_have_them(seeds, the_only, cells):
+    """Older records have none: a mean over some seeds would stand beside one over others."""
+    known = [
+        replace(record, int8={"auc": 0.79 + seed / 100, "logloss": 0.5, "bytes": 4320})
+        for seed, record in enumerate(seeds("ues:32", 0.80))
+    ]
+    half = seeds("ues:16", 0.81)
+    half[0] = replace(half[0], int8={"auc": 0.7, "logloss": 0.5, "bytes": 2400})
+    tables = tables_of(the_only(comparison.build, [*known, *half]))
+    table = tables["comparison-tiny-widedeep"]
+    shown = cells(table)
+    assert (shown["UES-32"]["AUC int8"], shown["UES-32"]["int8 bytes"]) == ("0.8050", "4,320")
+    assert shown["UES-16"]["AUC int8"] == shown["UES-16"]["int8 bytes"] == MISSING
+    assert "eight bits" in table.caption
+    older = tables_of(the_only(comparison.build, [*seeds("ues:32", 0.8), *seeds("ues:16", 0.81)]))
+    assert "AUC int8" not in older["comparison-tiny-widedeep"].frame
+    assert "eight bits" not in older["comparison-tiny-widedeep"].caption
+
+
+def test_scores_show_what_masks_keep_and_cost(seeds, make_record, masked, table3, values):
+    """Beside the parameters, which hold both; a place without masks has no such columns."""
+    plain = seeds("ues:32", 0.80, dataset="ml100k", noise=0)
+    own = [masked(make_record("adass:e", seed, dataset="ml100k")) for seed in (0, 1)]
+    table = tables_of(table3([*plain, *own]))["table3-ml100k-widedeep"]
+    found = values(table)["AdaS&S-E"]
+    assert (found["embedding params"], found["kept values"], found["index bytes"]) == (
+        2340, 2240, 400,
+    )  # fmt: skip
+    assert "index that finds them" in table.caption
+    table = tables_of(table3(plain))["table3-ml100k-widedeep"]
+    assert "kept values" not in table.frame and "index" not in table.caption

@@ -1,5 +1,7 @@
 """The first table: what each method gains at equal memory, and at what cost."""
 
+import dataclasses
+
 import pytest
 
 from aesbench.plugins.exhibit import MISSING
@@ -112,3 +114,77 @@ def test_the_place_of_most_seeds_is_shown_beside(seeds):
     ]
     assert place_of_most_seeds(gather(records)) == Place("tiny", "widedeep")
     assert place_of_most_seeds(gather([])) is None
+
+
+def with_family(records, family):
+    """Records of a method that say what kind it is."""
+    return [dataclasses.replace(one, titles={"family": family}) for one in records]
+
+
+@pytest.fixture
+def rule(seeds):
+    """A rule between both sizes, better than they are."""
+    return with_family(seeds("simple", 0.81, n=6, dims=(16, 16), noise=0.2), "heuristic")
+
+
+@pytest.fixture
+def sizes(seeds):
+    """Two uniform sizes, over six seeds."""
+    return [*seeds("ues:8", 0.70, n=6, dims=(8, 8)), *seeds("ues:32", 0.80, n=6, noise=0)]
+
+
+def test_it_is_said_where_the_search_is_not_worth_it(seeds, sizes, rule, the_only):
+    """It beats UES-32 clearly, and not the rule that costs nothing."""
+    searched = seeds("mine", 0.8095, n=6, noise=0.9)
+    first, *others = the_only(overview.build, [*sizes, *rule, *searched]).findings
+    assert first.startswith(f"The search is not worth it on {WIDE} (of 1 at best mine, ")
+    assert "] against simple, n = 6): none is above the best uniform size or rule" in first
+    assert others[0].startswith("Clearly above the best uniform size") and "all on" in others[0]
+
+
+def test_it_is_not_said_where_one_search_is(seeds, sizes, rule, the_only):
+    """Nor where the only rival that beats it is larger, or there is no search at all."""
+    losing = seeds("mine", 0.80, n=6, noise=0.9)
+    for more in (seeds("best", 0.83, n=6, noise=0.5), rule):
+        records = [*sizes, *rule, *(more if more is rule else [*losing, *more])]
+        records = list({one.spec.run_id: one for one in records}.values())
+        assert not any("not worth" in text for text in the_only(overview.build, records).findings)
+
+
+def test_few_seeds_do_not_tell(seeds, sizes, rule, the_only):
+    """Four seeds of one search among others leave it open, whatever their mean."""
+    full = seeds("mine", 0.79, n=6, noise=0.5)
+    few = seeds("hasty", 0.70, n=4, noise=0.5)
+    without, with_few = (
+        the_only(overview.build, [*sizes, *rule, *full, *more]).findings for more in ([], few)
+    )
+    assert "not worth it" in without[0] and "not worth it" not in with_few[0]
+
+
+def test_a_smaller_search_is_not_in_vain(seeds, sizes, rule, the_only):
+    """Where nothing so small needs no search: only if it is clearly below what is larger."""
+    for auc, is_said in ((0.70, False), (0.60, True)):
+        tiny = seeds("tiny", auc, n=6, dims=(2, 2), noise=0.9)
+        findings = the_only(overview.build, [*sizes, *rule, *tiny]).findings
+        assert any("not worth it" in text for text in findings) == is_said
+
+
+def test_nothing_is_said_of_searching_against_a_baseline(seeds, sizes, rule):
+    """Whoever asks for one asks another question."""
+    records = [*sizes, *rule, *seeds("mine", 0.79, n=6, noise=0.5)]
+    (exhibit,) = overview.build(gather(records, View(baseline="ues:32")))
+    assert not any("not worth it" in text for text in exhibit.findings)
+
+
+def test_what_masks_keep_and_cost_stands_in_the_cell(records, masked, make_record, the_only, cells):
+    """Under what was saved, which counts the index; the details have columns of it."""
+    own = [masked(make_record("pruned", seed, auc=0.8)) for seed in (0, 1)]
+    exhibit = the_only(overview.build, [*records, *own])
+    table, details = exhibit.tables
+    assert cells(table)["pruned"][WIDE].endswith("; 39% saved, 3 s; 2,240 kept, index 0.4 kB")
+    assert "kept" not in cells(table)["mine"][WIDE]
+    assert "index that finds them" in table.caption
+    assert cells(details)["pruned"]["index bytes"] == "400"
+    plain = the_only(overview.build, records)
+    assert "index" not in plain.tables[0].caption
+    assert "kept values" not in plain.tables[1].frame

@@ -162,3 +162,16 @@ def test_the_cost_of_packs_is_a_dash_and_a_note(uniform, packed):
     note, files = "Retrained in packs: no cost; run with --pack 1 --force", files_of(records)
     assert note in files["md"] and "Retrained in packs: no cost" in files["tex"]
     assert "packs" not in "".join(files_of(uniform).values())
+
+
+def test_masked_tables_have_columns_of_their_own(uniform, make_record, masked):
+    """What is kept, and the index; nothing of it where no run has masks."""
+    own = [masked(make_record("pruned", seed)) for seed in (0, 1)]
+    (row,) = [row for row in csv_rows([*uniform, *own]) if row["method"] == "pruned"]
+    assert (row["embedding_params"], row["kept_values"], row["index_bytes"]) == (
+        "2340", "2240", "400",
+    )  # fmt: skip
+    text = printed([*uniform, *own])
+    assert "kept values" in text and "2,240" in text
+    assert max(map(len, printed([*uniform, *own], width=80).splitlines())) <= 80
+    assert "kept_values" not in csv_rows(uniform)[0] and "index" not in printed(uniform)

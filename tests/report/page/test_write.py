@@ -11,7 +11,7 @@ from html.parser import HTMLParser
 import polars as pl
 import pytest
 
-from aesbench.core.frame import COLUMNS
+from aesbench.core.frame import COLUMNS, OF_MASKS
 from aesbench.core.record import write_record
 from aesbench.report.evidence import evidence_under, gather
 from aesbench.report.page.build import build_exhibits
@@ -102,7 +102,7 @@ def test_every_run_is_a_row_of_the_parquet_file(evidence):
     content = records_parquet(evidence.runs)
     assert records_parquet(evidence.runs) == content
     read = pl.read_parquet(io.BytesIO(content))
-    assert read.columns == list(COLUMNS)
+    assert read.columns == [name for name in COLUMNS if name not in OF_MASKS]
     assert read["run_id"].to_list() == list(evidence.runs["run_id"])
     assert read["test_auc"].drop_nulls().mean() == pytest.approx(evidence.runs["test_auc"].mean())
     assert read["test_auc"].null_count() == 1 and read["test_auc"].is_nan().sum() == 0
@@ -114,7 +114,15 @@ def test_every_run_is_a_row_of_the_parquet_file(evidence):
 def test_a_parquet_file_of_no_runs_has_the_columns():
     """It can be read like any other."""
     read = pl.read_parquet(io.BytesIO(records_parquet(gather([]).runs)))
-    assert read.columns == list(COLUMNS) and len(read) == 0
+    assert read.columns == [name for name in COLUMNS if name not in OF_MASKS] and len(read) == 0
+
+
+def test_columns_of_masks_are_there_with_the_first_mask(make_record, masked):
+    """All documented columns then; a run without masks has nothing in them."""
+    records = [make_record(), masked(make_record(seed=1))]
+    read = pl.read_parquet(io.BytesIO(records_parquet(gather(records).runs)))
+    assert read.columns == list(COLUMNS)
+    assert read["kept_values"].to_list() == [None, 2240] and read["index_bytes"].dtype == pl.Int64
 
 
 NAMED = {"method": "Mine", "dataset": "Data", "backbone": "Net", "family": "theirs"}

@@ -56,7 +56,15 @@ def test_every_method_of_a_line_up_has_a_row(seeds, line_up):
     assert list(found)[:4] == [
         *("UES-32", "UES-24", "UES-32 (transform)", "Best UES on validation (UES-32)"),
     ]
-    for name in ("MDE", "SSEDS", "AutoDim", "AutoEmb", "ESAPN", "AdaS&S-R", "AdaS&S-E"):
+    for name in (
+        "MDE (25 % saved)",
+        "SSEDS",
+        "AutoDim",
+        "AutoEmb",
+        "ESAPN",
+        "AdaS&S-R",
+        "AdaS&S-E",
+    ):
         assert not len(found[name].runs)
     assert not len(found["AdaS&S supernet, greedy"].runs)
     assert "Random sizes" not in found, "a control has a row only where it ran"

@@ -23,7 +23,14 @@ from aesbench.report.statistics.consistency import RESAMPLES, difference
 from aesbench.report.statistics.paired import ALPHA, CAPTION, FORMS, clear, family, versus
 from aesbench.report.statistics.scores import mean_over_seeds, over_seeds, seed_means
 from aesbench_methods.adass.paper.ablation import Ablation, ablations
-from aesbench_methods.adass.paper.supernets import GAP, METRICS, TAU, tau_columns
+from aesbench_methods.adass.paper.supernets import (
+    GAP,
+    GOOD,
+    GOOD_HALF,
+    METRICS,
+    TAU,
+    tau_columns,
+)
 
 _DIFFERENCE = ["pairs", "difference", "95 % low", "95 % high"]
 _SECONDS = {"prepare (s)": "prepare_cpu_s", "search (s)": "search_cpu_s"}
@@ -72,6 +79,7 @@ def _table(found: Ablation, on_test: pd.DataFrame, on_validation: pd.DataFrame) 
     lines = []
     for name, row in found.rows.items():
         auc, tau = over_seeds(row.runs, "test_auc"), row.supernets.taus.get("auc")
+        good = row.supernets.good.get("auc")
         searches = sizes_of(end_to_end(row.runs))
         lines.append(
             {
@@ -86,6 +94,7 @@ def _table(found: Ablation, on_test: pd.DataFrame, on_validation: pd.DataFrame) 
                 "tau: low": tau.low if tau else None,
                 "tau: high": tau.high if tau else None,
                 "ceiling": found.alone.perfect("auc") if tau else None,
+                f"tau: {GOOD}": good.mean if good else None,
                 "modal share": modal_shares(searches).mean() if len(searches) > 1 else None,
                 "pair agreement": pairwise_agreement(searches).mean,
                 # Missing where a run is older than processor seconds are.
@@ -116,8 +125,9 @@ def _table(found: Ablation, on_test: pd.DataFrame, on_validation: pd.DataFrame) 
             f" supernets ({span(one.count for one in known)}), with a 95 % percentile bootstrap"
             f" interval over allocations ({RESAMPLES:,} resamples); a row that changes the search"
             " alone has the default's supernets. Ceiling: the tau that the true ranking would have,"
-            " estimated as in Table 4; beyond it is chance. Modal share: of the searches, one per"
-            " seed, that give a field its most frequent size, mean over fields; few searches raise"
+            f" estimated as in Table 4; beyond it is chance.{GOOD_HALF}"
+            " Modal share: of the searches, one per seed, that give a field its most frequent size,"
+            " mean over fields; few searches raise"
             " it by chance, but not pair agreement: the chance that two searches give a field one"
             " size. Seconds: processor time of a run, means over seeds. Each run counts its"
             " supernet in full; searches of one supernet in a row share what it scored, so that"
@@ -127,7 +137,7 @@ def _table(found: Ablation, on_test: pd.DataFrame, on_validation: pd.DataFrame) 
         forms={
             **{"AUC": AUC, "SD": AUC, "on validation": SIGNED},
             **{column: FORMS[column] for column in _DIFFERENCE},
-            **dict.fromkeys(("tau", "tau: low", "tau: high", "ceiling"), TAU),
+            **dict.fromkeys(("tau", "tau: low", "tau: high", "ceiling", f"tau: {GOOD}"), TAU),
             **dict.fromkeys(("P-R", "modal share", "pair agreement"), SHARE),
             **dict.fromkeys(_SECONDS, "{:,.1f}"),
         },
@@ -163,6 +173,7 @@ def _taus(found: Ablation) -> Table:
             gap = difference(tau, default.taus.get(metric) if own is not default else None)
             line |= tau_columns(title, tau)
             line |= {f"{title}: {end}": v for end, v in zip(_DIFFERENCE[1:], gap, strict=True)}
+            line |= tau_columns(f"{title}, {GOOD}", own.good.get(metric))
         lines.append(line)
     frame = pd.DataFrame(lines, dtype=object)
     ends = tuple(_DIFFERENCE[1:])
@@ -175,7 +186,7 @@ def _taus(found: Ablation) -> Table:
             " supernets. Difference: from the default's tau. Low and high: 95 % percentile"
             f" bootstrap over allocations, {RESAMPLES:,} resamples, for differences with both"
             " scoring the same ones in each; not corrected for their number. The supernets are not"
-            " resampled: SD tells how far they differ."
+            f" resampled: SD tells how far they differ.{GOOD_HALF}"
         ),
         frame=frame,
         forms={

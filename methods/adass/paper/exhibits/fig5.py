@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -86,18 +86,27 @@ def sweeps(runs: pd.DataFrame) -> list[Sweep]:
         for _, group in own.assign(at=at).groupby(rest):
             if group["at"].nunique() < LEAST_VALUES:
                 continue
-            value = next(iter(group["record"])).spec.method_config[other]
+            config = next(iter(group["record"])).spec.method_config
             common = _over_common_seeds(group)
             found.append(
                 Sweep(
                     weight=WEIGHTS[weight],
-                    fixed=f"{WEIGHTS[other]} = {value:g}",
+                    fixed=f"{WEIGHTS[other]} = {config[other]:g}{_read_otherwise(weight, config)}",
                     method=group["choice"].value_counts().index[0],
                     scores=common.groupby(["at", "seed"], as_index=False)[_COLUMNS].mean(),
                     runs=list(common["run_id"]),
                 )
             )
     return found
+
+
+def _read_otherwise(weight: str, config: Mapping[str, Any]) -> str:
+    """Return how the result was read, where a sweep of λ_c could not show: not off the policy.
+
+    λ_c weighs a penalty on the policy alone, which the best allocation scored hardly feels.
+    """
+    read = config.get("result", "likeliest")
+    return "" if weight == "lambda_r" or read == "likeliest" else f", result = {read}"
 
 
 _COLUMNS = [column for column, _ in _MEASURES.values()]

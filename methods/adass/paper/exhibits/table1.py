@@ -34,12 +34,13 @@ CLAIM = (
 _CAPTION = (
     "Agree: share of searches that give a field its most frequent size, mean over fields; searches"
     " end to end are of a seed each, searches of one state share what was prepared (a supernet). A"
-    " method that draws nothing at random agrees with itself by construction. AUC: test AUC minus"
+    " method that draws nothing at random agrees with itself by construction. Where sizes differ"
+    " inside a field, searches agree on it if all its blocks are equal. AUC: test AUC minus"
     " that of the best UES chosen on validation ({best}), paired by seed, half the width of"
     " Student's 95 % interval, two-sided t-test with Holm's correction over the {family} of"
     " this table. Budgets: runs with a limit on embedding parameters; largest excess over the limit"
     " as a share of it (0 if it is kept), and the mean share of the limit that is used. Paper:"
-    f" Table 1 of the {TITLE} paper; its AMTL and PEP have no implementation here."
+    f" Table 1 of the {TITLE} paper."
 )
 
 _PUBLISHED = {label: row for row in TABLE1 for label in row.labels}

@@ -18,13 +18,17 @@ from aesbench.report.statistics.scores import best
 from aesbench_methods.adass.paper.exhibits.misjudged import judge_effects
 from aesbench_methods.adass.paper.published import TITLE
 from aesbench_methods.adass.paper.supernets import (
+    CONTROLS,
     GAP,
+    GOOD,
+    GOOD_HALF,
     METRICS,
     PUBLISHED,
     SAMPLINGS,
     SCHEMES,
     TAU,
     Consistency,
+    Supernets,
     consistencies,
     tau_columns,
 )
@@ -50,7 +54,15 @@ _PAIRS = [
     if sampling != "Adaptive"
 ] + [(f"Indep, {sampling}", f"Shared, {sampling}") for sampling in SAMPLINGS.values()]
 """What the paper claims as differences."""
-_JUDGED = (("Indep, Adaptive", "Indep, Random"), ("Indep, Adaptive", "Shared, Adaptive"))
+_UNADAPTED = [
+    (f"{scheme}, Adaptive", f"{scheme}, {CONTROLS['constant']}") for scheme in SCHEMES.values()
+]
+"""What adaptation is worth: the same prior and keep rate without it."""
+_JUDGED = (
+    ("Indep, Adaptive", "Indep, Random"),
+    ("Indep, Adaptive", "Shared, Adaptive"),
+    *_UNADAPTED,
+)
 """The differences that a finding is made of."""
 
 
@@ -89,6 +101,7 @@ def _table(found: Consistency) -> Table:
         }
         for metric, name in METRICS.items():
             line |= tau_columns(name, own.taus.get(metric))
+            line |= tau_columns(f"{name}, {GOOD}", own.good.get(metric))
             line[f"{name}: paper"] = PUBLISHED.get(kind, {}).get(metric)
         fit = (
             fit_effects(own.auc["inherited"], alone.sizes.loc[own.auc.index]) if own.taus else None
@@ -109,9 +122,10 @@ def _table(found: Consistency) -> Table:
             f" {RESAMPLES:,} resamples; SD: between supernets. Two halves of the seeds: how far"
             " stand-alone scores agree with themselves. The true ranking: its tau with the mean"
             " over all seeds, estimated from how far single seeds agree (Spearman-Brown, for"
-            " normal scores); beyond it is chance. Additive: adjusted R² of inherited AUC, the mean"
-            " over supernets, as a sum of one effect per field and size. Seconds: to train a"
-            f" supernet, wall time. Paper: Table 4 of the {TITLE} paper."
+            f" normal scores); beyond it is chance.{GOOD_HALF}"
+            " Additive: adjusted R² of inherited AUC, the mean over supernets, as a sum of one"
+            " effect per field and size. Seconds: to train a supernet, wall time."
+            f" Paper: Table 4 of the {TITLE} paper."
         ),
         frame=frame,
         forms={
@@ -133,12 +147,15 @@ def _table(found: Consistency) -> Table:
 
 def _differences(found: Consistency) -> Table:
     lines = []
-    for first, second in _PAIRS:
+    nothing = Supernets()
+    for first, second in [*_PAIRS, *_UNADAPTED]:
         line: dict[str, object] = {"difference of tau": f"{first} minus {second}"}
+        pair = [found.kinds.get(kind, nothing) for kind in (first, second)]
         for metric, name in METRICS.items():
-            gap = difference(*(found.kinds[kind].taus.get(metric) for kind in (first, second)))
+            gap = difference(*(own.taus.get(metric) for own in pair))
             line |= dict(zip((name, f"{name}: low", f"{name}: high"), gap, strict=True))
-            line[f"paper: {name}"] = PUBLISHED[first][metric] - PUBLISHED[second][metric]
+            line[f"{name}, {GOOD}"], *_ = difference(*(own.good.get(metric) for own in pair))
+            line[f"paper: {name}"] = _published_gap(first, second, metric)
         lines.append(line)
     frame = pd.DataFrame(lines, dtype=object)
     return Table(
@@ -147,7 +164,8 @@ def _differences(found: Consistency) -> Table:
         caption=(
             "Differences of tau. Low and high: 95 % percentile bootstrap over allocations, both"
             " supernets scoring the same ones in each resample; not corrected for their number."
-            f" Paper: from Table 4 of the {TITLE} paper."
+            " Adaptive minus Constant is what adapting the rates is worth: Constant keeps those at"
+            f" which it starts.{GOOD_HALF} Paper: from Table 4 of the {TITLE} paper."
         ),
         frame=frame,
         forms=dict.fromkeys(frame.columns[1:], GAP)
@@ -196,18 +214,28 @@ def _findings(found: Consistency) -> list[str]:
         mean, low, high = difference(taus.get(first), taus.get(second))
         if mean is not None:
             interval = "" if low is None else f" [{shown(low, GAP)}, {shown(high, GAP)}]"
-            paper = PUBLISHED[first]["auc"] - PUBLISHED[second]["auc"]
-            findings.append(
-                f"{found.title}, by AUC: {first} minus {second} is {shown(mean, GAP)}{interval};"
-                f" the {TITLE} paper has {shown(paper, GAP)}."
-            )
+            text = f"{found.title}, by AUC: {first} minus {second} is {shown(mean, GAP)}{interval}"
+            paper = _published_gap(first, second, "auc")
+            if paper is not None:
+                text += f"; the {TITLE} paper has {shown(paper, GAP)}"
+            elif (first, second) in _UNADAPTED:
+                text += ", which is what adapting the rates is worth beside keeping its first ones"
+            findings.append(f"{text}.")
     return findings
+
+
+def _published_gap(first: str, second: str, metric: str) -> float | None:
+    """Return a difference of the paper's taus; None where it has none of one of them."""
+    if not {first, second} <= PUBLISHED.keys():
+        return None
+    return PUBLISHED[first][metric] - PUBLISHED[second][metric]
 
 
 def _best(found: Consistency, taus: Mapping[str, Tau]) -> str:
     """Say which kinds rank best, among those that scored as many allocations as any."""
     most = max(tau.allocations for tau in taus.values())
     known = {kind: tau for kind, tau in taus.items() if tau.allocations == most}
+    goods = {kind: found.kinds[kind].good.get("auc") for kind in known}
     highest = max(tau.mean for tau in known.values())
     first = {kind: tau for kind, tau in known.items() if tau.mean == highest}
     names, tau = listed(f"'{kind}'" for kind in first), next(iter(first.values()))
@@ -223,6 +251,11 @@ def _best(found: Consistency, taus: Mapping[str, Tau]) -> str:
     else:
         verb = "has" if len(first) == 1 else "have"
         text += f"{names} {verb} a tau by AUC of {tau} over {most} allocations"
+    if len(first) == 1 and (good := goods[next(iter(first))]) is not None:
+        text += f"; over the {GOOD}, {good.allocations} allocations, it has {good}"
+        best_good = max((tau.mean, kind) for kind, tau in goods.items() if tau)
+        if best_good[1] not in first:
+            text += f", where '{best_good[1]}' has most, {goods[best_good[1]]}"
     if halves := found.alone.halves("auc"):
         text += f"; two halves of the stand-alone seeds agree to {halves}"
     return f"{text}."
