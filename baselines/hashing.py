@@ -75,8 +75,9 @@ class Hashing(Method):
         least = self.hashed(context.fields, 0.0)
         if least.parameters > context.budget:
             raise ConfigError(
-                f"hashing-trick cannot meet a budget of {context.budget} embedding parameters: one vector"
-                f" for each field of more than {config.threshold} values, and all of the others,"
+                f"hashing-trick cannot meet a budget of {context.budget} embedding parameters:"
+                f" one vector for each field of more than {config.threshold} values, and all of"
+                " the others,"
                 f" take {least.parameters}; raise --budget, or lower"
                 " hashing-trick.dim or hashing-trick.threshold"
             )

@@ -15,7 +15,12 @@ QUICK = {"train": {"epochs": "1"}, "hashing-trick": {"threshold": "5"}}
 def test_a_budget_buys_vectors(planted_tiny, backbone):
     """At a quarter of UES-32 a quarter of the vectors; the record holds what was trained."""
     (spec,) = plan(
-        planted_tiny, ["hashing-trick"], seeds=[0], budget=0.25, settings=QUICK, backbones=[backbone]
+        planted_tiny,
+        ["hashing-trick"],
+        seeds=[0],
+        budget=0.25,
+        settings=QUICK,
+        backbones=[backbone],
     )
     record = run(spec, planted_tiny)
     assert record.ok, record.error
