@@ -1,7 +1,7 @@
 """Candidate tables: a table of every candidate size for every field, and transforms to one width.
 
-What supernets and soft combinations of sizes have in common (the paper's section 3.1): a search
-looks vectors of several sizes up in them, the retrained model never does.
+What supernets and soft combinations of sizes have in common: a search looks vectors of several
+sizes up in them, the retrained model never does.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from aesbench.datasets.base import Field
 from aesbench.models.embedding import column_ranges, make_linear, make_table, numbers_shared
 
 SCHEMES = ("independent", "shared")
-"""Whether each size has tables of its own, or all are prefixes of the largest (Figure 3)."""
+"""Whether each size has tables of its own, or all are prefixes of the largest."""
 
 
 class CandidateTables(nn.Module):
@@ -150,9 +150,9 @@ class CandidateTables(nn.Module):
 
 
 class SizeTransforms(nn.Module):
-    """Linear layers that map vectors of each candidate size to one width (Eq. 7).
+    """Linear layers that map vectors of each candidate size to one width.
 
-    One layer per size that all fields share, as in the AdaS&S paper, or one per size and field.
+    One layer per size that all fields share, or one per size and field.
     """
 
     def __init__(

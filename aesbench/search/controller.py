@@ -2,9 +2,9 @@
 
 A unit is a field, or values of one field that are about as popular. The inputs, a learnt vector per
 unit, its popularity and what the caller adds, pass a hidden layer of 512 units with tanh and a
-linear output. It follows the network ``Policy`` of the public code ``zgahhblhc/ESAPN``, whose rows
-are values of a batch, and whose learnt vector is that of a popularity. Batch normalisation there
-runs over a batch of values; the few fields of a data set are no sample of anything, so layer
+linear output. It follows a network of public code, which the methods that use it cite: its rows are
+the values of a batch, and a learnt vector is that of a popularity. Batch normalisation there runs
+over a batch of values; the few fields of a data set are no sample of anything, so layer
 normalisation takes its place here.
 """
 

@@ -70,13 +70,14 @@ def test_the_published_temperature_is_absolute():
         (16_000, 10, 1e-3),  # 1,600 updates, as the paper's data have.
         (64_000, 10, 1e-3),  # More: the paper's rate.
         (8_000, 10, 2e-3),
-        (1_562, 10, 1e-2),  # ml1m-static: 156 updates, ten times the rate at most.
-        (5, 10, 1e-2),
+        (1_562, 10, 1600 / 156 * 1e-3),  # ml1m-static: about ten times the rate.
+        (312, 10, 3e-2),  # planted: 31 updates, thirty times the rate at most.
+        (5, 10, 3e-2),
         (1_562, 1, 1600 / 1562 * 1e-3),
     ],
 )
 def test_the_rate_makes_up_for_few_updates(steps, every, rate):
-    """1e-3 * clip(1600 / updates per epoch, 1, 10)."""
+    """1e-3 * clip(1600 / updates per epoch, 1, 30)."""
     config = AutoDimConfig(architecture_every=every)
     assert config.architecture_rate(steps) == pytest.approx(rate)
     as_it_is = AutoDimConfig(architecture_every=every, most_rate_scaling=1.0)
