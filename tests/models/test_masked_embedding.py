@@ -95,6 +95,33 @@ def test_a_masked_model_learns_as_a_dense_one_whose_gradient_is_masked():
     assert torch.allclose(masked(IDS), dense(IDS), atol=1e-6)
 
 
+@pytest.mark.parametrize("unification", ["plain", "transform"])
+def test_a_history_reads_the_masked_table_that_it_shares(unification):
+    """Its items have the vectors of the field, what is left out included."""
+    fields, history = FIELDS[:2], Field("seen", 4, columns=2, shares="item")
+    keeps = [KEEPS[0], np.array([[True, False], [True, True], [False, True], [True, True]])]
+    embedding = MixedEmbedding(
+        fields,
+        Allocation.masked(fields, keeps),
+        unification=unification,
+        final_dim=4,
+        table_std=0.5,
+        generator=torch.Generator().manual_seed(0),
+        histories=(history,),
+    ).eval()
+    with torch.no_grad():  # Must not be looked up.
+        embedding.tables["2"].weight[3:].masked_fill_(~torch.from_numpy(keeps[1]), 7.0)
+    ids = torch.tensor([[0, 2, 0, 2], [1, 3, 3, -1]], dtype=torch.int32)
+    ((vectors, inside),) = embedding.sequences(ids)
+    assert inside.tolist() == [[True, True], [True, False]]
+    item = embedding.layout[1]
+    own = embedding(ids)[:, item.start : item.start + item.width]
+    torch.testing.assert_close(vectors[0, 1], own[0])  # Item 2, as target and as history.
+    torch.testing.assert_close(vectors[1, 0], own[1])
+    if unification == "plain":
+        assert vectors[0, 0, 1] == 0 and vectors[0, 0, 0] == embedding.tables["2"].weight[3, 0]
+
+
 def test_inherited_vectors_are_masked():
     """`set_vectors` copies a whole table; what is left out stays zero."""
     embedding = embed(MASKED)
