@@ -16,6 +16,8 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
+from aesbench.models.embedding import FieldEmbedding
+
 LEVELS = 127
 """The largest value of a symmetric int8: -128 is left unused."""
 SCALE_BYTES = 4
@@ -31,14 +33,24 @@ def quantised(weight: Tensor) -> tuple[Tensor, Tensor]:
     return whole.clamp(-LEVELS, LEVELS).to(torch.int8), scales
 
 
-def table_bytes(rows: int, dim: int) -> int:
-    """Return the bytes of a table in int8 with its scales; of one value per row, in float32."""
-    return rows * (dim + SCALE_BYTES if dim > 1 else 4 * dim)
+def table_bytes(rows: int, dim: int, values: int | None = None) -> int:
+    """Return the bytes of a table in int8 with its scales; of one value per row, in float32.
+
+    Args:
+        rows: with a scale each.
+        dim: of the table.
+        values: that are kept, of a masked table; None for all.
+    """
+    kept = rows * dim if values is None else values
+    return kept + rows * SCALE_BYTES if dim > 1 else 4 * kept
 
 
 @contextmanager
-def int8_tables(embedding: nn.Module) -> Iterator[int]:
-    """Round an embedding's tables as int8 would, yield their bytes, and restore their weights."""
+def int8_tables(embedding: FieldEmbedding) -> Iterator[int]:
+    """Round an embedding's tables as int8 would, yield their bytes, and restore their weights.
+
+    Of a masked table these are the values kept, the scales of rows with any, and the index.
+    """
     tables = [one for one in embedding.modules() if isinstance(one, nn.Embedding)]
     kept = [table.weight.detach().clone() for table in tables]
     with torch.no_grad():
@@ -47,7 +59,11 @@ def int8_tables(embedding: nn.Module) -> Iterator[int]:
                 whole, scales = quantised(table.weight)
                 table.weight.copy_(whole * scales)
     try:
-        yield sum(table_bytes(table.num_embeddings, table.embedding_dim) for table in tables)
+        yield embedding.index_bytes + sum(
+            table_bytes(rows, table.embedding_dim, values)
+            for table in tables
+            for rows, values in [embedding.kept_in(table)]
+        )
     finally:
         with torch.no_grad():
             for table, weight in zip(tables, kept, strict=True):
