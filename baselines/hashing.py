@@ -46,15 +46,15 @@ class HashingConfig:
     threshold: int = 200
 
     def __post_init__(self) -> None:
-        require_int(self.dim, "hashing.dim", 1)
-        require(0 < self.share <= 1, "hashing.share", self.share, "above 0 and at most 1")
-        require_int(self.threshold, "hashing.threshold", 0)
+        require_int(self.dim, "hashing-trick.dim", 1)
+        require(0 < self.share <= 1, "hashing-trick.share", self.share, "above 0 and at most 1")
+        require_int(self.threshold, "hashing-trick.threshold", 0)
 
 
 class Hashing(Method):
     """A uniform size with fewer vectors than values."""
 
-    name = "hashing"
+    name = "hashing-trick"
     title = "Hashing trick"
     family = "heuristic"
     trains = False
@@ -76,10 +76,11 @@ class Hashing(Method):
         least = self.hashed(context.fields, 0.0)
         if least.parameters > context.budget:
             raise ConfigError(
-                f"hashing cannot meet a budget of {context.budget} embedding parameters: one vector"
-                f" for each field of more than {config.threshold} values, and all of the others,"
-                f" take {least.parameters}; raise --budget, or lower hashing.dim or"
-                " hashing.threshold"
+                f"hashing-trick cannot meet a budget of {context.budget} embedding parameters:"
+                f" one vector for each field of more than {config.threshold} values, and all of"
+                " the others,"
+                f" take {least.parameters}; raise --budget, or lower"
+                " hashing-trick.dim or hashing-trick.threshold"
             )
         if (whole := self.hashed(context.fields, 1.0)).parameters <= context.budget:
             return whole

@@ -33,7 +33,6 @@ class FieldEmbedding(nn.Module):
             alone, whatever the ids are, so that a GPU can replay a step (``capture.py``).
         masked_out: how many values of the tables a mask leaves out: they stay zero, and are no
             parameters.
-        index_bytes: what it takes to find the others.
         targets: of each history, in the data set's order, where the vector of the field that it
             shares begins in that row, and how wide it is; 0 where the field has no vector. What
             ``sequences`` returns is as wide.
@@ -44,11 +43,6 @@ class FieldEmbedding(nn.Module):
     normalised: bool = False
     has_fixed_shapes: bool = False
     masked_out: int = 0
-    index_bytes: int = 0
-
-    def kept_in(self, table: nn.Embedding) -> tuple[int, int]:
-        """Return how many rows of a table have values that are kept, and how many values are."""
-        return table.num_embeddings, table.weight.numel()
 
     def forward(self, ids: Tensor) -> Tensor:
         """Map ``ids (batch, columns)`` to vectors ``(batch, sum(widths))``.
@@ -325,7 +319,6 @@ class MixedEmbedding(FieldEmbedding):
     def _set_masks(self, allocation: Allocation) -> None:
         """Keep what the masks keep, in a buffer ``(rows, dim)`` for each table with any."""
         self.masked_out = allocation.dense_parameters - allocation.parameters
-        self.index_bytes = allocation.index_bytes
         keeps_of: dict[int, Tensor] = {}
         for layout, mask in zip(self.layout, allocation.field_masks, strict=True):
             if mask is None:
@@ -338,13 +331,6 @@ class MixedEmbedding(FieldEmbedding):
         for dim, keeps in keeps_of.items():
             self.register_buffer(f"keeps_{dim}", keeps, persistent=False)
             self._clear(dim)
-
-    def kept_in(self, table: nn.Embedding) -> tuple[int, int]:
-        """Return how many rows of a table have values that are kept, and how many values are."""
-        if table.embedding_dim not in self._masked_dims:
-            return super().kept_in(table)
-        keeps = self._buffer("keeps", table.embedding_dim)
-        return int(keeps.any(1).sum()), int(keeps.sum())
 
     def _set_buckets(self, allocation: Allocation) -> None:
         """Keep the bucket of each id of a hashed block, in a buffer ``(rows,)`` of its own."""

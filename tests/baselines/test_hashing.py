@@ -40,7 +40,9 @@ def test_all_vectors_are_a_uniform_size(make_context):
 
 def test_a_budget_below_one_vector_each_is_named(make_context):
     """202 vectors of 32."""
-    with pytest.raises(ConfigError, match="budget of 6463 .* take 6464; raise --budget, or lower"):
+    with pytest.raises(
+        ConfigError, match="budget of 6463 .* take 6464; raise --budget, or lower hashing-trick.dim"
+    ):
         Hashing().search(make_context(shapes=SHAPES, budget=6463), None)
 
 
@@ -50,5 +52,5 @@ def test_a_budget_below_one_vector_each_is_named(make_context):
 )
 def test_settings_out_of_range_are_named(settings, words):
     """Each by its name."""
-    with pytest.raises(ConfigError, match=f"hashing.{words}"):
+    with pytest.raises(ConfigError, match=f"hashing-trick.{words}"):
         HashingConfig(**settings)

@@ -72,7 +72,7 @@ MASKED = Path(__file__).parents[1] / "plugin_files" / "masked.py"
         ("random", "widedeep", {}),
         ("masked", "widedeep", {}),
         ("masked:rows", "deepfm", {}),
-        ("hashing", "widedeep", {"hashing": {"threshold": "5"}}),
+        ("hashing-trick", "widedeep", {"hashing-trick": {"threshold": "5"}}),
         ("random", "deepfm", {}),
         ("mde:value", "widedeep", {}),
         ("adass:random", "deepfm", {"deepfm": {"dropout": "0.2", "batch_norm": "true"}}),

@@ -9,7 +9,7 @@ import torch
 from aesbench.core.allocation import Allocation, Block
 from aesbench.core.hashing import buckets_of
 from aesbench.models.cost import count_parameters
-from aesbench.models.int8 import int8_tables
+from aesbench.models.int8 import int8_bytes
 from aesbench.models.packed.embedding import PackedEmbedding
 from aesbench.models.packed.layers import NotPackableError
 from aesbench.models.training import fit
@@ -57,8 +57,7 @@ def test_it_is_counted_and_trained_as_what_it_is(make_context):
     seen = np.unique(context.train.ids[:, 1])
     rare = buckets_of(200, 20)[seen[seen >= 60] - 60]
     assert set(np.flatnonzero(moved[100:120])) == set(rare.tolist())
-    with int8_tables(model.embedding) as size:
-        assert size == 125 * (4 + 4)
+    assert int8_bytes(ALLOCATION) == 125 * (4 + 4)
 
 
 def test_it_is_trained_alone(make_context):

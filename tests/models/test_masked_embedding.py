@@ -7,7 +7,7 @@ import torch
 from aesbench import Allocation, Field, MixedEmbedding
 from aesbench.models.backbones import BackboneConfig, DeepFM, WideDeep
 from aesbench.models.cost import count_flops, count_parameters
-from aesbench.models.int8 import int8_tables
+from aesbench.models.int8 import int8_bytes, int8_tables
 from aesbench.models.optimizer import ModelAdam
 from aesbench.models.packed.layers import NotPackableError
 from aesbench.models.packed.model import Pack
@@ -148,13 +148,12 @@ def test_masked_tables_in_int8_take_what_is_kept_and_the_index():
 
     User: rows x 2 as a bitmap, 1 + 12. Tags: 15 values as a bitmap, 2 + 20.
     """
+    assert MASKED.index_bytes == 13 + 22
+    assert int8_bytes(MASKED) == (11 + 6 * 4) + (8 + 5 * 4) + 13 + 22
+    assert int8_bytes(DENSE) == 7 * (2 + 4) + 5 * (3 + 4)
     embedding = embed(MASKED)
-    assert embedding.index_bytes == MASKED.index_bytes == 13 + 22
-    with int8_tables(embedding) as size:
-        assert size == (11 + 6 * 4) + (8 + 5 * 4) + 13 + 22
+    with int8_tables(embedding):
         assert (embedding.tables["3"].weight != 0).sum() <= 8
-    with int8_tables(embed(DENSE)) as size:
-        assert size == 7 * (2 + 4) + 5 * (3 + 4)
 
 
 def test_masks_are_no_part_of_the_weights():
