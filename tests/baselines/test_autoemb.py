@@ -9,6 +9,7 @@ from aesbench.core.settings import build_config
 from aesbench.errors import ConfigError
 from aesbench.search.bilevel import BilevelBatches
 from aesbench.search.units import popularity_units
+from aesbench.testing import CHECKS
 from aesbench_baselines import autoemb
 from aesbench_baselines.autoemb import AutoEmb, AutoEmbConfig, entropy, state_of
 
@@ -237,6 +238,13 @@ def test_the_supernet_learns(make_context, tanh):
     context = make_context()
     preset("validation", epochs=8, patience=8, tanh=tanh).search(context, None)
     assert max(context.trace.series["validation_auc"][1]) > 0.6
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+@pytest.mark.parametrize("name", ["validation", "value"])
+def test_every_preset_keeps_the_contract(name, check):
+    """As the bare name does, which the registry's test takes."""
+    check(AutoEmb, name)
 
 
 @pytest.mark.parametrize(
