@@ -144,6 +144,7 @@ class AutoSrh(Method):
         "block": {"form": "blocks"},
         "quick": {"epochs": 2, "least_steps": 2},
     }
+    default_presets = ("", "dnis")
     space = {
         "alpha_learning_rate": Range(1e-3, 1e-1, log=True),
         "l1": Range(1e-6, 1e-3, log=True),
