@@ -62,7 +62,7 @@ def labels_of(specs):
 UNIFORM = {"ues:2", "ues:8", "ues:16", "ues:24", "ues:32", "ues:64"}
 BUDGETED = {
     *("mde:value", "mde:field", "sseds", "random", "rule:fourth-root", "rule:fastai"),
-    *("hashing-trick", "amtl", "nis:se", "nis:me", "optembed", "autosrh", "autosrh:dnis"),
+    *("hashing-trick", "amtl", "nis:se", "nis:me", "optembed", "autosrh", "autosrh:dnis", "pep"),
     *(f"adass:{preset}" for preset in ("r", "e", "greedy", "random", "evolution")),
 }
 
