@@ -168,6 +168,7 @@ class AutoDim(Method):
     supports_histories = True
     presets = {"quick": {"epochs": 2, "architecture_every": 2}}
     space = {
+        "epochs": (2, 4, 6, 8),
         "architecture_every": (1, 3, 10, 30),
         "architecture_learning_rate": Range(1e-4, 1e-1, log=True),
         "scheme": SCHEMES,

@@ -57,6 +57,9 @@ Readings chosen, and deviations with their reasons:
 - Retraining from scratch is the harness's, for all methods alike. DNIS uses the searched values as
   they are, AutoSrh those of the two epochs; ``--inherit`` starts from them.
 
+Cost, in seconds of one core: 34 on ``ml100k`` for warm start and search, 35 epochs of 19 steps;
+some five times that is to be expected of ``ml1m-static``.
+
 Not verified: the papers' full texts; second-order steps, which the public code has and its scripts
 do not use. Bugs of the public code: the best loss is chosen on the rows that moved alpha (kept
 here: there is no other split), and the test split is scored at every new best.
@@ -144,6 +147,7 @@ class AutoSrh(Method):
         "block": {"form": "blocks"},
         "quick": {"epochs": 2, "least_steps": 2},
     }
+    default_presets = ("", "dnis")
     space = {
         "alpha_learning_rate": Range(1e-3, 1e-1, log=True),
         "l1": Range(1e-6, 1e-3, log=True),

@@ -59,6 +59,7 @@ class Hashing(Method):
     family = "heuristic"
     trains = False
     Config = HashingConfig
+    supports_histories = True
     honours_budget = True
     drops_fields = True  # Candidates are nothing to it.
     space = {"dim": (8, 16, 32, 64), "share": Range(0.1, 1.0)}

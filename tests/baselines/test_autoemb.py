@@ -9,6 +9,7 @@ from aesbench.core.settings import build_config
 from aesbench.errors import ConfigError
 from aesbench.search.bilevel import BilevelBatches
 from aesbench.search.units import popularity_units
+from aesbench.testing import CHECKS
 from aesbench_baselines import autoemb
 from aesbench_baselines.autoemb import AutoEmb, AutoEmbConfig, entropy, state_of
 
@@ -61,14 +62,14 @@ def states(monkeypatch):
 
 def test_the_first_state_is_the_smallest_size_and_a_loss_of_one(context, states):
     """As in the public code."""
-    AutoEmb(AutoEmbConfig(epochs=1)).search(context, None)
+    preset("validation", epochs=1).search(context, None)
     expected = torch.tensor([[1.0, 0, 0, 0, 0, 1.0]] * len(context.fields))
     torch.testing.assert_close(states[0], expected)
 
 
 def test_weights_come_back_as_state_and_the_loss_is_a_moving_average(context, states):
     """A decay of 0.9: after the first loss l the state's loss is 0.9 + 0.1 l."""
-    AutoEmb(AutoEmbConfig(epochs=1)).search(context, None)
+    preset("validation", epochs=1).search(context, None)
     steps, weights = context.trace.series["weight"]
     losses = context.trace.series["upper_loss"][1]
     assert steps == list(range(1, 9))
@@ -103,19 +104,18 @@ def test_each_level_moves_its_own_parameters_only(context, monkeypatch):
 
     monkeypatch.setattr(autoemb, "descend", noted_descend)
     monkeypatch.setattr(autoemb, "step", noted_step)
-    AutoEmb(AutoEmbConfig(epochs=1)).search(context, None)
+    preset("validation", epochs=1).search(context, None)
     assert log == [{"controller"}, {"model"}] * 8
 
 
-@pytest.mark.parametrize("name", ["", "validation"])
-def test_validation_rows_move_the_controller(context, drawn, name):
+def test_validation_rows_can_move_the_controller(context, drawn):
     """The combination that the controller learns from is computed on validation ids."""
-    preset(name, epochs=1).search(context, None)
+    preset("validation", epochs=1).search(context, None)
     rows = {tuple(row) for row in context.validation.ids.tolist()}
     assert all(tuple(row) in rows for _, (ids, _) in drawn for row in ids.tolist())
 
 
-@pytest.mark.parametrize("name", ["paper", "value"])
+@pytest.mark.parametrize("name", ["", "paper", "value"])
 def test_the_previous_train_batch_moves_the_controller(context, drawn, monkeypatch, name):
     """As in the public code, in one pass: every batch but the last, each before the next."""
     moved = []
@@ -152,7 +152,7 @@ def test_the_model_remembers_no_rows_of_the_upper_level(context, monkeypatch):
     monkeypatch.setattr(type(context), "build_model", noted_build)
     monkeypatch.setattr(autoemb, "step", noted_step)
     monkeypatch.setattr(autoemb, "descend", noted_descend)
-    AutoEmb(AutoEmbConfig(epochs=1)).search(context, None)
+    preset("validation", epochs=1).search(context, None)
     assert compared == [True] * 7
     assert not torch.equal(left[0], left[1])
 
@@ -161,7 +161,7 @@ def test_sizes_have_the_largest_mean_weight_of_the_best_epoch(context, monkeypat
     """Summed over its steps: of the first of three, though the search goes on for two."""
     scores = iter([0.7, 0.6, 0.6])
     monkeypatch.setattr(autoemb, "auc", lambda labels, logits: next(scores))
-    found = AutoEmb(AutoEmbConfig(controller_learning_rate=1e-3)).search(context, None)
+    found = preset("validation", controller_learning_rate=1e-3).search(context, None)
     weights = torch.tensor(context.trace.series["weight"][1])
     assert len(weights) == 24
     means = weights.view(3, 8, 4, 5).mean(1)
@@ -228,16 +228,23 @@ def test_values_get_sizes_by_their_popularity(context, monkeypatch):
 
 
 def test_the_bare_name_is_a_preset():
-    """The defaults are those of ``autoemb:validation``."""
-    assert build_config(AutoEmbConfig, AutoEmb.preset("validation"), "autoemb") == AutoEmbConfig()
+    """The defaults are those of ``autoemb:paper``."""
+    assert build_config(AutoEmbConfig, AutoEmb.preset("paper"), "autoemb") == AutoEmbConfig()
 
 
 @pytest.mark.parametrize("tanh", [True, False])
 def test_the_supernet_learns(make_context, tanh):
     """Its validation AUC exceeds chance by far."""
     context = make_context()
-    AutoEmb(AutoEmbConfig(epochs=8, patience=8, tanh=tanh)).search(context, None)
+    preset("validation", epochs=8, patience=8, tanh=tanh).search(context, None)
     assert max(context.trace.series["validation_auc"][1]) > 0.6
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+@pytest.mark.parametrize("name", ["validation", "value"])
+def test_every_preset_keeps_the_contract(name, check):
+    """As the bare name does, which the registry's test takes."""
+    check(AutoEmb, name)
 
 
 @pytest.mark.parametrize(

@@ -345,7 +345,7 @@ def test_invalid_settings_are_named(settings, words):
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
-@pytest.mark.parametrize("preset", ["dnis", "block"])
+@pytest.mark.parametrize("preset", ["block"])
 def test_other_presets_keep_the_contract(preset, check):
     """The plain defaults are checked with all methods; blocks have nothing to inherit."""
     if (preset, check) != ("block", check_inherit):

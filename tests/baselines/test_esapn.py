@@ -12,7 +12,7 @@ from aesbench.models.optimizer import ModelAdam
 from aesbench.models.training import step
 from aesbench.search.candidates import CandidateTables
 from aesbench.search.units import Unit, fields_as_units, popularity_units
-from aesbench.testing import tiny_context
+from aesbench.testing import CHECKS, tiny_context
 from aesbench_baselines.esapn import (
     ENLARGE,
     ESAPN,
@@ -356,6 +356,13 @@ def test_sizes_are_unified_as_the_run_retrains(make_context, settings, unificati
 def test_decisions_keep_their_distance(steps, interval):
     """Twenty per epoch, twenty batches apart at least."""
     assert ESAPNConfig().interval(steps) == interval
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+@pytest.mark.parametrize("name", ["value"])
+def test_every_preset_keeps_the_contract(name, check):
+    """As the bare name does, which the registry's test takes."""
+    check(ESAPN, name)
 
 
 @pytest.mark.parametrize(
