@@ -335,15 +335,15 @@ def allocation_within(
         budget: the most parameters, at least that of the smallest length for all.
         blocks: the most of a field.
     """
-    costs = torch.tensor(lengths).double()
-    scores = [own.double().log_softmax(1) for own in logits]
+    costs, sizes = torch.tensor(lengths).float(), np.array(lengths)
+    scores = [own.log_softmax(1) for own in logits]
     names = tuple(field.name for field in fields)
 
     def at(price: float) -> Allocation:
         found: list[tuple[Block, ...]] = []
         for own in scores:
             best = (own - price * costs).argmax(1)
-            found.append(blocks_of([lengths[j] for j in best.tolist()], blocks))
+            found.append(blocks_of(sizes[best.numpy()], blocks))
         return Allocation(names, tuple(found))
 
     fitting = at(0.0)

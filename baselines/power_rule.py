@@ -60,6 +60,7 @@ class PowerRule(Method):
     trains = False
     titles = {"fourth-root": "Fourth-root rule", "fastai": "fastai's rule"}
     Config = PowerRuleConfig
+    supports_histories = True
     honours_budget = True
     drops_fields = True  # Candidates are nothing to it.
     presets = {

@@ -3,7 +3,8 @@
 It is the only thing a search hands back. Ids inside a field are numbered by descending training
 frequency, so a block of equally popular values is a contiguous range of ids, and one type covers
 both MDE's sizes within a field and one size per field. A field may also have a mask over the values
-of its table (``mask.py``), for methods that prune rows or single values.
+of its table (``mask.py``), for methods that prune rows or single values, and the ids of a block may
+share vectors (``hashing.py``).
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from numpy.typing import NDArray
 
 from aesbench.core.mask import BYTES_PER_PARAMETER, Mask
 from aesbench.errors import AllocationError
+
+BUCKETS = "buckets"
 
 
 class HasCardinality(Protocol):
@@ -35,10 +38,17 @@ class Block:
     """``rows`` consecutive ids of one field that share the embedding dimension ``dim``.
 
     A dimension of 0 gives its rows no parameters: their vector is zero.
+
+    Attributes:
+        rows: how many ids.
+        dim: of their vectors.
+        buckets: so many vectors are shared by all of them, as ``hashing.py`` says; None: each id
+            has its own.
     """
 
     rows: int
     dim: int
+    buckets: int | None = None
 
     def __post_init__(self) -> None:
         for name, value, least in (("rows", self.rows, 1), ("dim", self.dim, 0)):
@@ -47,6 +57,23 @@ class Block:
                     f"Block.{name} must be an int of at least {least}, got {value!r}"
                     f" ({type(value).__name__}); cast numpy and float values with int() first"
                 )
+        buckets = self.buckets
+        is_sound = buckets is None or (type(buckets) is int and 1 <= buckets < self.rows)
+        if not is_sound or (buckets and not self.dim):
+            raise AllocationError(
+                f"Block.buckets of {self.rows} rows of dimension {self.dim} must be an int from 1"
+                f" to {self.rows - 1}, or None where ids share no vector; got {buckets!r}"
+            )
+
+    @property
+    def vectors(self) -> int:
+        """How many vectors it has."""
+        return self.buckets or self.rows
+
+    @property
+    def parameters(self) -> int:
+        """Its embedding parameters."""
+        return self.vectors * self.dim
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +121,8 @@ class Allocation:
         for name, blocks, mask in zip(self.names, self.blocks, self.masks, strict=True):
             if mask is None:
                 continue
+            if blocks[0].buckets is not None:
+                raise AllocationError(f"field '{name}' is hashed and has a mask; it can't be both")
             if len(blocks) > 1:
                 raise AllocationError(
                     f"field '{name}' has {len(blocks)} blocks and a mask; a mask is over one table:"
@@ -156,14 +185,14 @@ class Allocation:
 
     @property
     def parameters(self) -> int:
-        """The embedding parameters: rows times dimension over the blocks, less what masks drop."""
+        """The embedding parameters: those of the blocks, less what masks drop."""
         return sum(self.field_parameters)
 
     @property
     def field_parameters(self) -> tuple[int, ...]:
         """The embedding parameters of each field."""
         return tuple(
-            mask.kept if mask else sum(block.rows * block.dim for block in blocks)
+            mask.kept if mask else sum(block.parameters for block in blocks)
             for blocks, mask in zip(self.blocks, self.field_masks, strict=True)
         )
 
@@ -179,8 +208,8 @@ class Allocation:
 
     @property
     def dense_parameters(self) -> int:
-        """What the parameters were without masks: rows times dimension, summed over the blocks."""
-        return sum(block.rows * block.dim for blocks in self.blocks for block in blocks)
+        """What the parameters were without masks: those of the blocks."""
+        return sum(block.parameters for blocks in self.blocks for block in blocks)
 
     @property
     def index_bytes(self) -> int:
@@ -208,16 +237,23 @@ class Allocation:
         return sum(self.field_rows)
 
     @property
+    def is_hashed(self) -> bool:
+        """Whether ids of some field share vectors."""
+        return any(block.buckets is not None for blocks in self.blocks for block in blocks)
+
+    @property
     def is_field_wise(self) -> bool:
-        """Whether every field has one dimension for all of its values: one block, and no mask."""
-        return not self.masks and all(len(blocks) == 1 for blocks in self.blocks)
+        """Whether fields differ by dimension alone: one block each, no mask, nothing hashed."""
+        is_whole = not (self.masks or self.is_hashed)
+        return is_whole and all(len(blocks) == 1 for blocks in self.blocks)
 
     @property
     def dims(self) -> tuple[int, ...]:
         """The dimension of each field.
 
         Raises:
-            AllocationError: a field has several blocks or a mask; ask ``is_field_wise`` first.
+            AllocationError: a field has several blocks, a mask, or is hashed; ask
+                ``is_field_wise`` first.
         """
         if not self.is_field_wise:
             raise AllocationError("sizes differ inside a field; read .blocks instead of .dims")
@@ -254,10 +290,13 @@ class Allocation:
         """Return ``{field: [[rows, dim], ...]}``, ready for JSON.
 
         The block of a masked field has the mask's counts and hash behind its dimension; the mask
-        itself is no part of it.
+        itself is no part of it. A hashed block has ``{"buckets": vectors}`` there.
         """
         data: dict[str, list[list[Any]]] = {
-            name: [[block.rows, block.dim] for block in blocks]
+            name: [
+                [b.rows, b.dim] if b.buckets is None else [b.rows, b.dim, {BUCKETS: b.buckets}]
+                for b in blocks
+            ]
             for name, blocks in zip(self.names, self.blocks, strict=True)
         }
         for name, mask in zip(self.names, self.field_masks, strict=True):
@@ -276,7 +315,8 @@ class Allocation:
             raise AllocationError(f"an allocation maps fields to their blocks, got {data!r}")
         try:
             blocks = tuple(
-                tuple(Block(*entry[:2]) for entry in entries) for entries in data.values()
+                tuple(Block(*entry[:2], *_buckets_of(entry)) for entry in entries)
+                for entries in data.values()
             )
             masks = tuple(_mask_of(entries) for entries in data.values())
         except TypeError as error:
@@ -286,6 +326,12 @@ class Allocation:
         return cls(names=tuple(data), blocks=blocks, masks=masks)
 
 
+def _buckets_of(entry: Sequence[Any]) -> tuple[Any, ...]:
+    """Return the buckets of a block as ``to_dict`` wrote it; nothing where it is not hashed."""
+    is_hashed = len(entry) > 2 and isinstance(entry[2], Mapping) and set(entry[2]) == {BUCKETS}
+    return (entry[2][BUCKETS],) if is_hashed else ()
+
+
 def _mask_of(entries: Sequence[Sequence[Any]]) -> Mask | None:
     """Return the mask of a field, as ``to_dict`` wrote its blocks.
 
@@ -293,9 +339,10 @@ def _mask_of(entries: Sequence[Sequence[Any]]) -> Mask | None:
         TypeError: a block has more than its rows, its dimension and a mask.
     """
     for entry in entries:
-        if len(entry) > 2 and (len(entries) > 1 or len(entry) > 3):
+        is_masked = len(entry) > 2 and not _buckets_of(entry)
+        if len(entry) > 3 or (is_masked and len(entries) > 1):
             raise TypeError(f"{entry!r} has too many values")
-    if not entries or len(entries[0]) < 3:
+    if not entries or len(entries[0]) < 3 or _buckets_of(entries[0]):
         return None
     rows, dim, mask = entries[0]
     if not isinstance(mask, Mapping):

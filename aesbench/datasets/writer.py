@@ -171,9 +171,8 @@ class DatasetWriter:
         for split in SPLITS:
             found = stored(self.folder / f"{split}.ids.npy").shape[1]
             if found != columns:
-                raise DataError(
-                    f"{split} ids have {found} columns, the fields and histories {columns}"
-                )
+                owners = "fields and histories" if histories else "fields"
+                raise DataError(f"{split} ids have {found} columns, the {owners} {columns}")
             labels = np.load(self.folder / f"{split}.labels.npy")
             if labels.max() > 1:
                 raise DataError(

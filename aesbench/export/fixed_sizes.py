@@ -22,7 +22,7 @@ def field_sizes(record: RunRecord, library: str) -> list[FieldSize]:
     """Return the size of each field, those of size 0 included.
 
     Raises:
-        ConfigError: sizes differ inside a field, or a mask leaves values out.
+        ConfigError: sizes differ inside a field, a mask leaves values out, or ids share vectors.
         RecordError: the run has no allocation.
     """
     allocation = found_allocation(record)
@@ -30,6 +30,11 @@ def field_sizes(record: RunRecord, library: str) -> list[FieldSize]:
         raise ConfigError(
             f"run {record.spec.run_id} has masked tables, and a table of {library} has no mask: its"
             " size would be that of all values; export it with --to json or --to torch"
+        )
+    if allocation.is_hashed:
+        raise ConfigError(
+            f"run {record.spec.run_id} has hashed tables, whose ids share vectors, and a table of"
+            f" {library} has one for each id; export it with --to json or --to torch"
         )
     if not allocation.is_field_wise:
         raise ConfigError(

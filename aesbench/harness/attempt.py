@@ -307,7 +307,9 @@ class Attempt:
             with self.timed("evaluate"):
                 measured |= score_test(self.dataset, predict(model, self.dataset.test))
         self._phase = "accounting"
-        int8 = score_int8(self.dataset, model) if self._test else {}  # No cost of the model's.
+        int8: dict[str, float] = {}
+        if self._test:  # In no phase: it is no cost of the model's.
+            int8 = score_int8(self.dataset, model, self._facts["allocation"])
         samples = torch.from_numpy(self.dataset.train.ids[:FLOPS_SAMPLES])
         self._facts |= {
             "metrics": measured,

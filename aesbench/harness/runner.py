@@ -105,8 +105,8 @@ def run_packed(
         else:
             alike[attempt.prepare_id, allocation] = []
             rows = len(attempt.dataset.train), len(attempt.dataset.validation)
-            is_masked = bool(allocation.masks)  # Such models are trained alone.
-            waiting[protocol_of(spec), *rows, is_masked].append((attempt, allocation))
+            is_alone = bool(allocation.masks) or allocation.is_hashed  # Never part of a pack.
+            waiting[protocol_of(spec), *rows, is_alone].append((attempt, allocation))
     for found in waiting.values():
         are_given = all(given_sizes(attempt.spec, attempt.dataset.fields) for attempt, _ in found)
         for members in similar(found, pack, are_given=are_given):

@@ -24,7 +24,7 @@ from aesbench.datasets.base import Dataset
 from aesbench.errors import AllocationError, ConfigError, DataError
 from aesbench.models.backbones import Backbone, BackboneConfig
 from aesbench.models.embedding import FieldEmbedding
-from aesbench.models.int8 import int8_tables
+from aesbench.models.int8 import int8_bytes, int8_tables
 from aesbench.models.randomness import global_generators, stage_generator, stage_seed
 from aesbench.models.training import FitResult, Progress, fit, predict
 from aesbench.plugins.method import Context, Method
@@ -188,15 +188,15 @@ def score_test(dataset: Dataset, logits: NDArray[np.float32]) -> dict[str, dict[
     return measured
 
 
-def score_int8(dataset: Dataset, model: Backbone) -> dict[str, float]:
+def score_int8(dataset: Dataset, model: Backbone, allocation: Allocation) -> dict[str, float]:
     """Return ``auc`` and ``logloss`` on test with the tables in int8, and their ``bytes``.
 
     It chooses nothing, so that test is read a second time without harm; the model is left as it is.
     """
-    with int8_tables(model.embedding) as size:
+    with int8_tables(model.embedding):
         logits = predict(model, dataset.test)
     found = metrics.score(dataset.test.labels, logits)
-    return {**dataclasses.asdict(found), "bytes": size}
+    return {**dataclasses.asdict(found), "bytes": int8_bytes(allocation)}
 
 
 def checked_device(name: str) -> torch.device:

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from aesbench.core.allocation import Allocation
+from aesbench.core.hashing import buckets_of
 from aesbench.datasets.base import Field
 from aesbench.models.memory import make_zeros
 
@@ -160,6 +161,9 @@ class MixedEmbedding(FieldEmbedding):
     A masked field's vectors are taken times its mask: what is left out starts as zero, has no
     gradient, hence no decay, and stays zero. What is kept starts as it would without the mask.
 
+    The ids of a hashed block look their vector up by their bucket; such a field is looked up block
+    by block.
+
     A history has no size: its items are looked up, mapped and normalised as its field's values are.
     """
 
@@ -185,10 +189,10 @@ class MixedEmbedding(FieldEmbedding):
             found, start = [], 0
             for block in blocks:
                 found.append((start, start + block.rows, block.dim, rows_of.get(block.dim, 0)))
-                rows_of[block.dim] = rows_of.get(block.dim, 0) + block.rows
+                rows_of[block.dim] = rows_of.get(block.dim, 0) + block.vectors
                 start += block.rows
             blocks_of.append(tuple(found))
-            if len(blocks) == 1 and field.columns == 1:
+            if len(blocks) == 1 and field.columns == 1 and blocks[0].buckets is None:
                 simple.setdefault(blocks[0].dim, []).append(number)
             else:
                 by_block.append(number)
@@ -218,6 +222,7 @@ class MixedEmbedding(FieldEmbedding):
             {str(dim): make_table(rows_of[dim], dim, table_std, generator) for dim in dims}
         )
         self._set_masks(allocation)
+        self._set_buckets(allocation)
         self.transforms = nn.ModuleDict()
         if self.normalised:
             for dim in dims:
@@ -327,6 +332,18 @@ class MixedEmbedding(FieldEmbedding):
             self.register_buffer(f"keeps_{dim}", keeps, persistent=False)
             self._clear(dim)
 
+    def _set_buckets(self, allocation: Allocation) -> None:
+        """Keep the bucket of each id of a hashed block, in a buffer ``(rows,)`` of its own."""
+        self._hashed: dict[tuple[int | None, int], str] = {}
+        for layout, blocks in zip(self.layout, allocation.blocks, strict=True):
+            for (start, *_), block in zip(layout.blocks, blocks, strict=True):
+                if block.buckets is not None:
+                    name = f"buckets_{layout.number}_{start}"
+                    own = torch.from_numpy(buckets_of(block.rows, block.buckets))
+                    self.register_buffer(name, own, persistent=False)
+                    self._hashed[layout.number, start] = name
+        self.is_hashed = bool(self._hashed)
+
     @torch.no_grad()
     def _clear(self, dim: int) -> None:
         """Make what the masks of a table leave out zero."""
@@ -347,7 +364,10 @@ class MixedEmbedding(FieldEmbedding):
             if dim == 0:
                 continue
             inside = (own >= start) & (own < stop)
-            found = self._rows_of(dim, own[inside] + (offset - start))
+            rows = own[inside] - start
+            if (part.number, start) in self._hashed:
+                rows = getattr(self, self._hashed[part.number, start])[rows]
+            found = self._rows_of(dim, rows + offset)
             key = self.transform_of(part, dim)
             if key in self.transforms:
                 found = self.transforms[key](found)

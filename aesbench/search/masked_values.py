@@ -10,9 +10,12 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from itertools import groupby
+from itertools import groupby, pairwise
+from operator import itemgetter
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from aesbench.core.allocation import Block
@@ -89,28 +92,28 @@ class MaskedValues(FieldEmbedding):
         return sums / inside.sum(1, keepdim=True).clamp(min=1)
 
 
-def blocks_of(dims: Sequence[int], most: int | None = None) -> tuple[Block, ...]:
+def blocks_of(dims: NDArray[np.int64], most: int | None = None) -> tuple[Block, ...]:
     """Return the blocks of a field's values: runs of ids of equal size, in the order of ids.
 
     Args:
-        dims: the size of each id.
+        dims: (ids,) the size of each id.
         most: join neighbouring blocks until there are so few, the two whose joining changes the
             fewest parameters first; both take the size of the one with more rows, the smaller size
             of equals.
     """
-    runs = [[len(list(group)), dim] for dim, group in groupby(dims)]
+    starts = np.flatnonzero(np.diff(dims, prepend=-1))
+    rows = np.diff(starts, append=len(dims)).tolist()
+    runs = list(zip(rows, dims[starts].tolist(), strict=True))
     while most is not None and len(runs) > most:
-        costs = [
-            min(one[0], two[0]) * abs(one[1] - two[1])
-            for one, two in zip(runs, runs[1:], strict=False)
-        ]
+        costs = [min(a[0], b[0]) * abs(a[1] - b[1]) for a, b in pairwise(runs)]
         at = costs.index(min(costs))
-        (rows, dim), (others, other) = runs[at : at + 2]
-        kept = dim if (rows, -dim) > (others, -other) else other
-        runs[at : at + 2] = [[rows + others, kept]]
+        first, second = runs[at : at + 2]
+        _, dim = max(first, second, key=lambda run: (run[0], -run[1]))
+        runs[at : at + 2] = [(first[0] + second[0], dim)]
+        # The joined block may now be of its neighbours' size.
         runs = [
-            [sum(rows for rows, _ in own), dim]
-            for dim, group in groupby(runs, key=lambda run: run[1])
+            (sum(count for count, _ in own), dim)
+            for dim, group in groupby(runs, key=itemgetter(1))
             for own in [list(group)]
         ]
-    return tuple(Block(rows, dim) for rows, dim in runs)
+    return tuple(Block(count, dim) for count, dim in runs)

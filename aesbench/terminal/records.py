@@ -19,6 +19,7 @@ from aesbench.core.record import (
     read_record,
     record_files,
     upgrade_record,
+    with_masks,
 )
 from aesbench.errors import RecordError
 from aesbench.harness.recorded import REGISTRIES, provider_changes
@@ -60,6 +61,7 @@ def show_records(console: Console, results: Path) -> None:
             "of plugins that are not known here (name them with --plugin):",
             _unknown(records),
         )
+        _list(console, "masks that cannot be read:", _unmasked(results, records))
     _list(console, "unreadable:", damaged)
 
 
@@ -144,6 +146,17 @@ def _unknown(records: Iterable[RunRecord]) -> list[str]:
 @cache
 def _names(registry: Registry[Any]) -> frozenset[str]:
     return frozenset(registry.names())  # To look for them takes milliseconds.
+
+
+def _unmasked(results: Path, records: Iterable[RunRecord]) -> list[str]:
+    """Return what is wrong with the masks of records: such runs can be compared, not exported."""
+    found = []
+    for record in records:
+        try:
+            with_masks(results, record)
+        except RecordError as error:
+            found.append(str(error))
+    return found
 
 
 def _list(console: Console, title: str, lines: Sequence[str]) -> None:

@@ -101,6 +101,10 @@ def sizes_table(allocation: Allocation) -> Table:
         sizes = [str(block.dim) for block in blocks]
         if len(blocks) > 1:  # Sizes differ inside the field.
             sizes = [f"{block.dim} for {block.rows:,}" for block in blocks]
+        sizes = [
+            size if block.buckets is None else f"{size}, {block.buckets:,} vectors"
+            for size, block in zip(sizes, blocks, strict=True)
+        ]
         share = f"{parameters / allocation.parameters:.2%}"
         line = (name, f"{values:,}", "\n".join(sizes), f"{parameters:,}", share)
         rows.append((*line, *(_mask_cells(mask) if allocation.masks else ())))

@@ -185,9 +185,10 @@ def test_a_budget_shortens_what_loses_least():
 
 
 @pytest.mark.parametrize("lengths", ["all", "sizes"])
-def test_a_search_keeps_its_budget_and_its_lengths(lengths):
+@pytest.mark.parametrize("unification", ["plain", "transform"])
+def test_a_search_keeps_its_budget_and_its_lengths(lengths, unification):
     """Of ``sizes`` all are candidates; the number of blocks is kept."""
-    context = tiny_context(budget=1500)
+    context = tiny_context(budget=1500, unification=unification)
     config = AMTLConfig(lengths=lengths, epochs=1, blocks=3)
     found = AMTL(config).search(context, None)
     assert found.parameters <= 1500 and max(map(len, found.blocks)) <= 3

@@ -12,9 +12,14 @@ from aesbench.datasets.base import SPLITS
 from aesbench.datasets.custom.source import CustomSource
 from aesbench.datasets.sources import frappe_redrawn as source
 from aesbench.datasets.sources.bars_splits import FILES, FrappeX1
-from aesbench.datasets.sources.frappe_redrawn import FOLDERS, HASHES, FrappeRedrawn
+from aesbench.datasets.sources.frappe_redrawn import (
+    FOLDERS,
+    HASHES,
+    FrappeRedrawn,
+    FrappeRedrawnConfig,
+)
 from aesbench.datasets.store import prepare
-from aesbench.errors import DataError
+from aesbench.errors import ConfigError, DataError
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples" / "frappe-redrawn.toml"
@@ -97,6 +102,18 @@ def test_the_rows_of_three_files_are_the_three_splits(miniature, cache_dir, deco
         assert getattr(dataset, split).labels.tolist() == [row[0] for row in rows]
         expected = [tuple(map(str, row[1:])) for row in rows]
         assert decoded(dataset, split).rows() == expected
+
+
+def test_rare_values_may_share_an_id(miniature, cache_dir):
+    """Of 40 rows each of nine items has four or five: with five at least four items are left."""
+    plain = prepare(FrappeRedrawn(), data_dir=miniature, cache_dir=cache_dir)
+    fewer = prepare(
+        FrappeRedrawn(FrappeRedrawnConfig(min_count=5)), data_dir=miniature, cache_dir=cache_dir
+    )
+    sizes = [{f.name: f.cardinality for f in one.fields}["item"] for one in (plain, fewer)]
+    assert sizes == [10, 5]
+    with pytest.raises(ConfigError, match="min_count is how often"):
+        FrappeRedrawnConfig(min_count=0)
 
 
 def test_the_example_describes_the_same_data(miniature, cache_dir):

@@ -63,6 +63,21 @@ def test_another_seed_gives_other_data(tiny, cache):
     assert other.truth["bayes_auc"] != tiny.truth["bayes_auc"]
 
 
+def test_rare_values_share_an_id(tiny, cache):
+    """Below ten occurrences in train; rows, labels and the numbers of the others stay."""
+    fewer = prepare(PlantedTiny(PlantedTinyConfig(min_count=10)), cache_dir=cache)
+    assert fewer.hash != tiny.hash and np.array_equal(fewer.train.labels, tiny.train.labels)
+    for field, (own, before) in enumerate(zip(fewer.fields, tiny.fields, strict=True)):
+        kept = int((before.counts[:-1] >= 10).sum())
+        assert own.cardinality == kept + 1 and np.array_equal(own.counts[:-1], before.counts[:kept])
+        assert own.counts.sum() == before.counts.sum() == len(tiny.train)
+        expected = np.minimum(tiny.test.ids[:, field], kept)
+        assert np.array_equal(fewer.test.ids[:, field], expected)
+    assert fewer.fields[0].cardinality < tiny.fields[0].cardinality
+    with pytest.raises(ConfigError, match="min_count is how often"):
+        PlantedTinyConfig(min_count=0)
+
+
 def test_splits_are_8_to_1_to_1(planted, tiny):
     """Every row is in one split."""
     assert [len(getattr(planted, split)) for split in SPLITS] == [160_000, 20_000, 20_000]

@@ -19,7 +19,7 @@ from aesbench.cli import cli
 from aesbench.core.pack import PACK_TOLERANCE
 from aesbench.core.record import mask_path, write_record
 from aesbench.errors import ConfigError, RecordError
-from aesbench.export.allocation_file import allocation_json
+from aesbench.export.allocation_file import allocation_files
 from aesbench.export.fuxictr import fuxictr_files
 from aesbench.export.model import export_model, load_model
 from aesbench.export.torchrec import torchrec_tables, unfused
@@ -72,6 +72,7 @@ MASKED = Path(__file__).parents[1] / "plugin_files" / "masked.py"
         ("random", "widedeep", {}),
         ("masked", "widedeep", {}),
         ("masked:rows", "deepfm", {}),
+        ("hashing-trick", "widedeep", {"hashing-trick": {"threshold": "5"}}),
         ("random", "deepfm", {}),
         ("mde:value", "widedeep", {}),
         ("adass:random", "deepfm", {"deepfm": {"dropout": "0.2", "batch_norm": "true"}}),
@@ -243,8 +244,11 @@ def test_a_history_is_a_feature_of_its_fields_table(record, monkeypatch):
     text = torchrec_tables(dataclasses.replace(record, ties=ties))
     exec(compile_with_stand_in(text, monkeypatch), made)
     assert [t["feature_names"] for t in made["TABLES"]] == [["user", "seen"], ["tags"], ["a b"]]
-    document = json.loads(allocation_json(dataclasses.replace(record, ties=ties)))
-    assert document["ties"] == ties and "ties" not in json.loads(allocation_json(record))
+    tied, plain = (
+        json.loads(allocation_files(one)["allocation.json"])
+        for one in (dataclasses.replace(record, ties=ties), record)
+    )
+    assert tied["ties"] == ties and "ties" not in plain
 
 
 @pytest.mark.parametrize("backbone", ["widedeep", "din"])
@@ -381,6 +385,16 @@ def test_masked_tables_are_no_tables_of_other_libraries(record):
     for write in (torchrec_tables, lambda own: fuxictr_files(own, FIELDS)):
         with pytest.raises(ConfigError, match="has masked tables.* --to json or --to torch"):
             write(masked)
+
+
+def test_hashed_tables_are_no_tables_of_other_libraries(record):
+    """Theirs have a vector for each id."""
+    blocks = tuple((Block(field.cardinality, 4, 3),) for field in FIELDS)
+    allocation = Allocation(tuple(field.name for field in FIELDS), blocks)
+    hashed = dataclasses.replace(record, allocation=allocation)
+    for write in (torchrec_tables, lambda own: fuxictr_files(own, FIELDS)):
+        with pytest.raises(ConfigError, match="has hashed tables.* --to json or --to torch"):
+            write(hashed)
 
 
 def test_a_masked_run_is_exported_with_its_masks(export, planted_tiny, tmp_path):

@@ -75,6 +75,21 @@ def test_a_model_with_a_history_is_exported(tiny_history, tmp_path, backbone):
     assert (model(changed) != model(ids)).any()
 
 
+@pytest.mark.parametrize("method", ["autodim", "adass:r"])
+def test_weights_of_a_search_are_inherited(tiny_history, method):
+    """The table of the tie is the one of the field."""
+    (spec,) = planned(tiny_history, [method], inherit=True)
+    record = run(spec, tiny_history)
+    assert record.ok, record.error
+
+
+def test_a_supernet_on_din_scores_its_subnets(tiny_history):
+    """Row by row, since the history of a field is in no sum over fields."""
+    (spec,) = planned(tiny_history, ["adass:r"], scores=3)
+    record = run(spec, tiny_history)
+    assert record.ok and len({score["auc"] for score in record.scores.values()}) == 3
+
+
 def test_records_of_other_data_say_nothing_of_ties(tiny_dataset):
     """They are the bytes that they were before there were histories."""
     (spec,) = planned(tiny_dataset, ["ues:4"], ["widedeep"])

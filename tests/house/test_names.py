@@ -1,7 +1,8 @@
 """``aesbench`` names no plugin: whatever is registered is known by its registry alone.
 
 Read from the source by ``ast``: words of string constants, those of docstrings included. What the
-core has a notion of is excepted: uniform, random and given sizes, and generated data.
+core has a notion of is excepted: uniform, random and given sizes, and generated data. So is one
+ordinary word: splits have rules.
 """
 
 import ast
@@ -14,7 +15,7 @@ import pytest
 from aesbench.plugins.registry import METHODS, PAPERS, SOURCES
 
 ROOT = Path(__file__).resolve().parents[2]
-NOTIONS = {"ues", "random", "fixed", "planted", "planted-tiny"}
+NOTIONS = {"ues", "random", "fixed", "planted", "planted-tiny", "rule"}
 METHOD_NAMES = {*METHODS.names(), *PAPERS.names()} - NOTIONS
 DATA_NAMES = {*SOURCES.names()} - NOTIONS
 HOMES_OF_DATA = ("datasets/sources", "leaderboards")

@@ -8,6 +8,7 @@ import torch
 
 from aesbench import Allocation, Field, MixedEmbedding
 from aesbench.errors import ConfigError
+from aesbench.harness.tuning.shared import shared_space
 from aesbench.models.cost import count_flops, count_parameters
 from aesbench.models.dice import Dice
 from aesbench.models.din import DIN, ActivationUnit, DINConfig
@@ -250,7 +251,9 @@ def test_a_wrong_setting_is_named(settings, message):
 
 
 def test_what_may_be_tuned_holds_the_defaults():
-    """And every value of it is a setting."""
+    """Every value of it is a setting, as tuning a backbone asks for."""
+    names = shared_space(["backbone.softmax", "backbone.activation"], "din", {})
+    assert names == {f"backbone.{name}": DIN.space[name] for name in ("softmax", "activation")}
     for name, values in DIN.space.items():
         assert getattr(DINConfig(), name) in values
         for value in values:

@@ -1,10 +1,11 @@
 """Tables in int8: rounding by hand, what stays as it is, and that nothing is left behind."""
 
+import numpy as np
 import pytest
 import torch
 
-from aesbench.core.allocation import Allocation
-from aesbench.models.int8 import int8_tables, quantised, table_bytes
+from aesbench.core.allocation import Allocation, Block
+from aesbench.models.int8 import int8_bytes, int8_tables, quantised
 from aesbench.models.training import predict
 
 
@@ -27,9 +28,23 @@ def test_no_value_moves_by_more_than_half_a_step():
     assert torch.equal(quantised(rounded)[0], whole)
 
 
-def test_bytes_by_hand():
-    """Ten rows of eight values take 8 + 4 bytes each; of one value they keep their four."""
-    assert table_bytes(10, 8) == 120 and table_bytes(10, 1) == 40 and table_bytes(10, 0) == 0
+def test_bytes_by_hand(make_context):
+    """A row of eight values takes 8 + 4 bytes; of one value it keeps its four."""
+    fields = make_context().fields  # Of 40, 260, 5 and 12 values.
+    sizes = Allocation.field_wise(fields, (8, 1, 0, 2))
+    assert int8_bytes(sizes) == 40 * (8 + 4) + 260 * 4 + 12 * (2 + 4)
+    blocks = ((Block(10, 8), Block(30, 4)), (Block(260, 4, 20),), (Block(5, 0),), (Block(12, 1),))
+    mixed = Allocation(sizes.names, blocks)
+    assert int8_bytes(mixed) == 10 * 12 + 30 * 8 + 20 * 8 + 12 * 4
+
+
+def test_bytes_of_masked_tables_by_hand(make_context):
+    """Of kept values one each, four for the scale of a row with any, and the mask's index."""
+    fields = make_context().fields[:2]
+    keeps = [np.arange(320).reshape(40, 8) < 20, np.ones((260, 2), dtype=np.bool_)]
+    masked = Allocation.masked(fields, keeps)
+    assert int8_bytes(masked) == 20 + 4 * 3 + masked.index_bytes + 260 * (2 + 4)
+    assert masked.index_bytes > 0
 
 
 def test_tables_are_rounded_inside_and_restored_after(make_context):
@@ -40,11 +55,10 @@ def test_tables_are_rounded_inside_and_restored_after(make_context):
     model = context.build_model(embedding)
     before = {name: value.clone() for name, value in model.state_dict().items()}
     plain = predict(model, context.validation)
-    with int8_tables(model.embedding) as size:
+    with int8_tables(model.embedding):
         inside = predict(model, context.validation)
         changed = {n for n, v in model.state_dict().items() if not torch.equal(v, before[n])}
         rounded = {name: value.clone() for name, value in model.state_dict().items()}
-    assert size == 40 * (8 + 4) + 260 * 4 + 12 * (2 + 4)
     assert changed == {"embedding.tables.8.weight", "embedding.tables.2.weight"}
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
     assert (inside != plain).any() and abs(inside - plain).max() < 0.01

@@ -7,6 +7,7 @@ import torch
 from aesbench import Allocation, Field, MixedEmbedding
 from aesbench.models.backbones import BackboneConfig, DeepFM, WideDeep
 from aesbench.models.cost import count_flops, count_parameters
+from aesbench.models.int8 import int8_bytes, int8_tables
 from aesbench.models.optimizer import ModelAdam
 from aesbench.models.packed.layers import NotPackableError
 from aesbench.models.packed.model import Pack
@@ -95,6 +96,33 @@ def test_a_masked_model_learns_as_a_dense_one_whose_gradient_is_masked():
     assert torch.allclose(masked(IDS), dense(IDS), atol=1e-6)
 
 
+@pytest.mark.parametrize("unification", ["plain", "transform"])
+def test_a_history_reads_the_masked_table_that_it_shares(unification):
+    """Its items have the vectors of the field, what is left out included."""
+    fields, history = FIELDS[:2], Field("seen", 4, columns=2, shares="item")
+    keeps = [KEEPS[0], np.array([[True, False], [True, True], [False, True], [True, True]])]
+    embedding = MixedEmbedding(
+        fields,
+        Allocation.masked(fields, keeps),
+        unification=unification,
+        final_dim=4,
+        table_std=0.5,
+        generator=torch.Generator().manual_seed(0),
+        histories=(history,),
+    ).eval()
+    with torch.no_grad():  # Must not be looked up.
+        embedding.tables["2"].weight[3:].masked_fill_(~torch.from_numpy(keeps[1]), 7.0)
+    ids = torch.tensor([[0, 2, 0, 2], [1, 3, 3, -1]], dtype=torch.int32)
+    ((vectors, inside),) = embedding.sequences(ids)
+    assert inside.tolist() == [[True, True], [True, False]]
+    item = embedding.layout[1]
+    own = embedding(ids)[:, item.start : item.start + item.width]
+    torch.testing.assert_close(vectors[0, 1], own[0])  # Item 2, as target and as history.
+    torch.testing.assert_close(vectors[1, 0], own[1])
+    if unification == "plain":
+        assert vectors[0, 0, 1] == 0 and vectors[0, 0, 0] == embedding.tables["2"].weight[3, 0]
+
+
 def test_inherited_vectors_are_masked():
     """`set_vectors` copies a whole table; what is left out stays zero."""
     embedding = embed(MASKED)
@@ -113,6 +141,19 @@ def test_parameters_count_what_is_kept_and_flops_stay():
     )  # fmt: skip
     ids = IDS[:2]
     assert count_flops(masked, ids) == count_flops(dense, ids)
+
+
+def test_masked_tables_in_int8_take_what_is_kept_and_the_index():
+    """Of size 2: 3 + 8 values in 2 + 4 rows; of size 3: 8 in 5; index 13 and 22 bytes by hand.
+
+    User: rows x 2 as a bitmap, 1 + 12. Tags: 15 values as a bitmap, 2 + 20.
+    """
+    assert MASKED.index_bytes == 13 + 22
+    assert int8_bytes(MASKED) == (11 + 6 * 4) + (8 + 5 * 4) + 13 + 22
+    assert int8_bytes(DENSE) == 7 * (2 + 4) + 5 * (3 + 4)
+    embedding = embed(MASKED)
+    with int8_tables(embedding):
+        assert (embedding.tables["3"].weight != 0).sum() <= 8
 
 
 def test_masks_are_no_part_of_the_weights():

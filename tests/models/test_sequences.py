@@ -2,10 +2,12 @@
 
 import dataclasses
 
+import numpy as np
 import pytest
 import torch
 
 from aesbench import Allocation, Block, Field, MixedEmbedding
+from aesbench.core.mask import Mask
 from aesbench.models.backbones import BackboneConfig, DeepFM, WideDeep
 from aesbench.models.embedding import FieldEmbedding, FirstOrder
 from aesbench.search.candidates import CandidateTables
@@ -37,6 +39,15 @@ ALLOCATIONS = {
         ((Block(9, 2),), (Block(3, 3), Block(2, 1), Block(2, 0)), (Block(5, 2),), (Block(3, 2),)),
     ),
     "none of the item": Allocation.field_wise(FIELDS, (3, 0, 3, 2)),
+    "hashed": Allocation(
+        ("user", "item", "tags", "kind"),
+        ((Block(9, 2, 3),), (Block(3, 3), Block(4, 1, 2)), (Block(5, 2),), (Block(3, 2),)),
+    ),
+    "masked": Allocation(
+        ("user", "item", "tags", "kind"),
+        ((Block(9, 2),), (Block(7, 3),), (Block(5, 2),), (Block(3, 2),)),
+        masks=(None, Mask.of(np.arange(21).reshape(7, 3) % 4 > 0), None, None),
+    ),
 }
 
 

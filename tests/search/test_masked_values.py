@@ -1,5 +1,6 @@
 """Masked values: what searches that shorten values look up, and the blocks that they derive."""
 
+import numpy as np
 import pytest
 import torch
 
@@ -87,4 +88,4 @@ def test_under_the_transform_widths_are_the_final_one_and_normalised():
 )
 def test_blocks_are_runs_joined_where_it_changes_least(dims, most, blocks):
     """The rows stay as many as there were."""
-    assert blocks_of(dims, most) == tuple(Block(rows, dim) for rows, dim in blocks)
+    assert blocks_of(np.array(dims), most) == tuple(Block(rows, dim) for rows, dim in blocks)

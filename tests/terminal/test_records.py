@@ -6,7 +6,7 @@ import json
 import pytest
 from rich.console import Console
 
-from aesbench.core.record import read_records, record_path, upgrade_record, write_record
+from aesbench.core.record import mask_path, read_records, record_path, upgrade_record, write_record
 from aesbench.core.spec import TrainConfig
 from aesbench.errors import RecordError
 from aesbench.terminal.records import show_records, show_upgrade
@@ -102,3 +102,14 @@ def test_packs_are_listed_by_place_and_width(tmp_path, make_record, packed, show
     assert "retrained in packs: no cost; run with --pack 1 --force:" in text
     assert "1 run on tiny, widedeep: 8 models, width 90" in text
     assert "2 runs on tiny, widedeep: 8 models, width 352" in text
+
+
+def test_masks_that_are_not_there_are_listed(tmp_path, make_record, masked, shown):
+    """The run still counts; whoever wants to export it learns what is missing."""
+    for seed in (0, 1):
+        write_record(tmp_path, masked(make_record("pruned", seed)))
+    assert "masks that cannot" not in shown(show_records)
+    path = mask_path(tmp_path, make_record("pruned", 1).spec)
+    path.unlink()
+    text = shown(show_records)
+    assert "masks that cannot be read:" in text and str(path) in text and text.count(".npz") == 1

@@ -248,6 +248,16 @@ def test_a_run_of_a_pack_says_so(record, traces, packed):
     assert "pack" not in shown(record, traces)
 
 
+def test_hashed_fields_show_their_vectors(record):
+    """Behind the size; parameters are of vectors."""
+    blocks = ((Block(60, 8), Block(40, 8, 10)), (Block(50, 4, 7),), (Block(2, 4),))
+    names = tuple(field.name for field in FIELDS)
+    text = shown(dataclasses.replace(record, allocation=Allocation(names, blocks)), {})
+    assert "8 for 40, 10 vectors" in text and "4, 7 vectors" in text
+    (whole,) = [line.split() for line in text.splitlines() if line.strip().startswith("all")]
+    assert whole[2] == str(70 * 8 + 28 + 8)
+
+
 def test_masked_fields_show_what_they_keep(record):
     """Kept values beside what the table has, rows with any, and the index with its format."""
     keeps = [

@@ -18,8 +18,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from aesbench.core.settings import later
 from aesbench.datasets.base import SPLITS
 from aesbench.datasets.clicklog.encode import encode_log
+from aesbench.datasets.encode import check_min_count
 from aesbench.datasets.fingerprint import file_hash
 from aesbench.datasets.source import Source
 from aesbench.datasets.sources.bars_splits import FILES, FrappeX1
@@ -45,7 +47,17 @@ OFFICIAL = (
 
 @dataclass(frozen=True)
 class FrappeRedrawnConfig:
-    """The split is given: there are no settings."""
+    """The split is given.
+
+    Attributes:
+        min_count: rarer values of the train split share the out-of-vocabulary id; 1 as for
+            ``frappe_x1``.
+    """
+
+    min_count: int = later(1)
+
+    def __post_init__(self) -> None:
+        check_min_count(self.min_count)
 
 
 class FrappeRedrawn(Source):
@@ -54,6 +66,7 @@ class FrappeRedrawn(Source):
     name = "frappe-redrawn"
     title = "Frappe (redrawn)"
     Config = FrappeRedrawnConfig
+    config: FrappeRedrawnConfig
     resumable = True
     layout = FrappeX1.layout
 
@@ -80,4 +93,4 @@ class FrappeRedrawn(Source):
                     " TOML (examples/frappe-redrawn.toml)"
                 )
         paths = [files[split] for split in SPLITS]
-        encode_log(paths, self.layout, None, writer, min_count=1, skip=False)
+        encode_log(paths, self.layout, None, writer, min_count=self.config.min_count, skip=False)

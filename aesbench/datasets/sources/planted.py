@@ -66,8 +66,9 @@ import polars as pl
 from numpy.typing import NDArray
 
 from aesbench.core.metrics import auc, logloss
-from aesbench.core.settings import require_int
+from aesbench.core.settings import later, require_int
 from aesbench.datasets.base import SPLITS, Field
+from aesbench.datasets.encode import check_min_count
 from aesbench.datasets.source import Source
 from aesbench.datasets.writer import DatasetWriter
 
@@ -176,12 +177,15 @@ class PlantedConfig:
     Attributes:
         seed: of everything drawn: effects, values and labels.
         rows: of all splits together; 8:1:1 train, validation and test.
+        min_count: rarer values of the train split share the out-of-vocabulary id.
     """
 
     seed: int = 0
     rows: int = 200_000
+    min_count: int = later(1)
 
     def __post_init__(self) -> None:
+        check_min_count(self.min_count)
         require_int(self.seed, "planted.seed", least=0)
         require_int(self.rows, "planted.rows", least=100)
 
@@ -277,7 +281,7 @@ class Planted(Source):
         train_rows = config.split_rows["train"]
         ids = np.empty((config.rows, len(drawn)), np.int32)
         for number, (name, values) in enumerate(drawn.items()):
-            vocabulary, ids[:, number] = _number_by_count(values, train_rows)
+            vocabulary, ids[:, number] = _number_by_count(values, train_rows, config.min_count)
             writer.vocabulary(number, vocabulary)
             counts = vocabulary["count"].to_numpy()
             fields.append(Field(name, cardinality=len(counts), counts=counts))
@@ -328,9 +332,11 @@ class PlantedTiny(Planted):
 
 
 def _number_by_count(
-    values: NDArray[np.int64], train_rows: int
+    values: NDArray[np.int64], train_rows: int, min_count: int
 ) -> tuple[pl.DataFrame, NDArray[np.int32]]:
     """Number a field's values by descending count in the first ``train_rows`` rows.
+
+    Those of fewer than ``min_count`` share the last id.
 
     Returns:
         the vocabulary (``value``, ``count``), its last row the out-of-vocabulary id, and the ids
@@ -338,11 +344,12 @@ def _number_by_count(
     """
     counts = np.bincount(values[:train_rows], minlength=values.max() + 1)
     order = np.argsort(-counts, kind="stable")
-    seen = order[: np.count_nonzero(counts)]
+    seen = order[: np.count_nonzero(counts >= min_count)]
+    rare = int(counts.sum() - counts[seen].sum())
     number = np.full(len(counts), len(seen), np.int32)
     number[seen] = np.arange(len(seen), dtype=np.int32)
     vocabulary = pl.DataFrame(
-        {"value": [*seen.tolist(), None], "count": [*counts[seen].tolist(), 0]},
+        {"value": [*seen.tolist(), None], "count": [*counts[seen].tolist(), rare]},
         schema={"value": pl.Int64, "count": pl.Int64},
     )
     return vocabulary, number[values]

@@ -64,6 +64,8 @@ class PackedEmbedding(nn.Module):
             raise NotPackableError("only the embeddings of allocations are packed")
         if any(one.masked_out for one in embeddings):
             raise NotPackableError("masked tables are trained alone")
+        if any(one.is_hashed for one in embeddings):
+            raise NotPackableError("hashed tables are trained alone")
         self.parts = nn.ModuleList(
             Part(fields, embeddings, wides) for fields in alike(embeddings, batch_size)
         )

@@ -65,7 +65,7 @@ def _numbers(allocation: Allocation) -> DataFrame:
     ):
         first = 0
         for block in blocks:
-            own = mask.kept if mask else block.rows * block.dim
+            own = mask.kept if mask else block.parameters
             line = (name, first, block.rows, block.dim, own, own / allocation.parameters)
             rows.append((*line, *(_mask_numbers(mask) if allocation.masks else ())))
             first += block.rows
@@ -88,7 +88,7 @@ def _frame(allocation: Allocation) -> DataFrame:
         (
             lane,
             block.dim,
-            100 * (mask.kept if mask else block.rows * block.dim) / allocation.parameters,
+            100 * (mask.kept if mask else block.parameters) / allocation.parameters,
             mask.kept / mask.rows if mask else None,
         )
         for lane, (blocks, mask) in enumerate(

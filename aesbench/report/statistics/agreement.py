@@ -57,11 +57,11 @@ def _found(runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def sizes_of(runs: pd.DataFrame) -> pd.DataFrame:
-    """Return the size of each field in each run; its blocks, or its mask, where sizes differ."""
+    """Return the size of each field in each run; its blocks, or its mask, where that is not all."""
     found = [record.allocation for record in runs["record"]]
     sizes = [
         [
-            mask or (own[0].dim if len(own) == 1 else own)
+            mask or (own[0].dim if len(own) == 1 and own[0].buckets is None else own)
             for own, mask in zip(one.blocks, one.field_masks, strict=True)
         ]
         for one in found

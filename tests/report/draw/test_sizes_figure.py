@@ -111,6 +111,14 @@ def test_a_masked_field_is_drawn_with_what_it_keeps(spec):
     assert "hollow" not in plain.caption and "rows kept" not in plain.data.frame
 
 
+def test_a_hashed_field_costs_its_vectors(spec):
+    """Of 100 ids that share 25 vectors of size 8."""
+    hashed = Allocation(("user", "item"), ((Block(100, 8, 25),), (Block(50, 4),)))
+    user, item = sizes_figure(spec, hashed).data.frame.to_dict("records")
+    assert (user["values"], user["parameters"], item["parameters"]) == (100, 200, 200)
+    assert user["share of parameters"] == 0.5
+
+
 def test_masks_lie_beside_the_file(spec, tmp_path):
     """They are read back with it, under whatever name it was written."""
     fields = [Field("user", 4), Field("item", 3)]

@@ -1,0 +1,1 @@
+"""DimGrow: embedding sizes for aesbench, as a package of its own."""
