@@ -54,21 +54,21 @@ TABLE4 = (
 
 
 def test_a_plan_is_printed_and_run_and_what_is_drawn_is_said(aesbench, tmp_path):
-    """`--dry-run` runs nothing; 8 supernets and 3 stand-alone runs follow, and then none."""
+    """`--dry-run` runs nothing; 10 supernets and 3 stand-alone runs follow, and then none."""
     planned = rows_of(aesbench(*TABLE4, "--dry-run"))
-    assert planned["adass/table4"] == ["11", "0", "11", "unknown"]
+    assert planned["adass/table4"] == ["13", "0", "13", "unknown"]
     assert not (tmp_path / "results").exists()
     ran = aesbench(*TABLE4)
-    assert "11 run, 0 taken from records, 0 failed" in ran
-    assert "Table 4 (consistency of supernets) from 11 runs" in ran
+    assert "13 run, 0 taken from records, 0 failed" in ran
+    assert "Table 4 (consistency of supernets) from 13 runs" in ran
     again = aesbench(*TABLE4)
-    assert rows_of(again)["adass/table4"] == ["11", "11", "0", "about", "0", "s"]
-    assert "0 run, 11 taken from records, 0 failed" in again
+    assert rows_of(again)["adass/table4"] == ["13", "13", "0", "about", "0", "s"]
+    assert "0 run, 13 taken from records, 0 failed" in again
     aesbench("report")
     frame = pd.read_csv("results/tables/table4-planted-tiny-widedeep.csv", index_col=0)
     row = frame.loc["Indep, Adaptive, epochs=1"]  # Not the paper's.
     assert row["allocations"] == 3 and -1 <= row["AUC: tau"] <= 1
-    assert aesbench("list", "runs").count("scores only") == 8
+    assert aesbench("list", "runs").count("scores only") == 10
 
 
 def test_a_search_that_was_also_retrained_counts_as_drawn(aesbench):

@@ -8,7 +8,7 @@ import pytest
 
 from aesbench.core.record import read_records, record_path, write_record
 from aesbench.core.settings import build_config, plain_settings
-from aesbench.core.spec import TrainConfig
+from aesbench.core.spec import PROTOCOL, TrainConfig
 from aesbench.errors import ConfigError
 from aesbench.harness.grid import choose_methods, execute, plan
 from aesbench.harness.recorded import recorded
@@ -134,11 +134,16 @@ def test_a_file_that_is_no_record_stops_no_other_run(planted_tiny, tmp_path):
 
 
 def test_todays_settings_give_every_committed_record_its_id():
-    """A setting that came later must say so, or it would orphan the records before it."""
+    """A setting that came later must say so, or it would orphan the records before it.
+
+    Those of an older protocol are history: a method that was mended since makes others.
+    """
     count = 0
     for folder in (RESULTS, RESULTS / "controls"):
         for record in read_records(folder):
             spec = record.spec
+            if spec.protocol != PROTOCOL:
+                continue
             method, backbone = METHODS.get(spec.method), BACKBONES.get(spec.backbone)
             config = build_config(method.Config, spec.method_config, spec.method)
             layers = build_config(backbone.Config, spec.backbone_config, spec.backbone)
@@ -151,4 +156,4 @@ def test_todays_settings_give_every_committed_record_its_id():
             )
             assert today.run_id == spec.run_id, (spec.label, spec.method_config)
             count += 1
-    assert count > 2000
+    assert count > 50

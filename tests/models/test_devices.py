@@ -93,7 +93,9 @@ class Pretend(TorchDispatchMode):
         if not there and not goes_there:
             return function(*args, **kwargs)
         name = function._schema.name
-        masked = name in INDEXING and any(t.dtype == torch.bool for t in tree_leaves(args[1]))
+        masked = name in INDEXING and any(
+            t is not None and t.dtype == torch.bool for t in tree_leaves(args[1])
+        )
         counted = name == "aten::repeat_interleave" and kwargs.get("output_size") is None
         if name in READS or masked or counted:
             self.waits[name] += 1

@@ -19,7 +19,13 @@ from typing import Any
 
 from aesbench.core.metrics import Metrics
 from aesbench.core.record import RunRecord
-from aesbench.core.settings import build_config, content_hash, require, require_int
+from aesbench.core.settings import (
+    build_config,
+    content_hash,
+    plain_settings,
+    require,
+    require_int,
+)
 from aesbench.core.spec import RunSpec
 from aesbench.datasets.base import Dataset
 from aesbench.harness.executors.local import Finished, Job, WorkerSettings, run_jobs
@@ -323,7 +329,7 @@ def _winner(
         unification=choice.unification,
         backbone=backbone,
         settings={name: settings[name] for name in tunable.own},
-        config=dataclasses.asdict(choice.config),
+        config=plain_settings(choice.config),
         validation=validation,
         spent=study.spent() if finals is None else study.spent().with_runs(finals.spent()),
         shared=dict(choice.protocol[backbone]),
