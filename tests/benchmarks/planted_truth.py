@@ -7,7 +7,7 @@
 For each method and seed the records in DIR give its sizes. They are scored by Spearman's
 correlation of size with planted rank over the fields (0 if all sizes are equal), and by the share
 of noise fields that got the smallest size of the allocation. Chance is a random allocation of the
-same number of parameters: its expected scores are the mean over 1000 of them, and one of them per
+same number of parameters (kept values, where tables are masked): its expected scores are the mean over 1000 of them, and one of them per
 seed, drawn by the method ``random``, is retrained for its AUC against the true probabilities; those
 records go to DIR/controls. Prints a Markdown table of means over the seeds and of the differences
 from chance, with Student's 95 % intervals of the paired differences.
@@ -47,20 +47,28 @@ def thrift(ranks: Sequence[int], dims: Sequence[int]) -> float:
 
 
 def sizes_of(allocation: Allocation) -> tuple[float, ...]:
-    """Return one size per field: where sizes differ inside it, their mean over its rows."""
-    return tuple(
-        sum(block.rows * block.dim for block in blocks) / sum(block.rows for block in blocks)
-        for blocks in allocation.blocks
-    )
+    """Return one size per field: where sizes differ inside it, the mean that its rows keep."""
+    pairs = zip(allocation.field_parameters, allocation.field_rows, strict=True)
+    return tuple(parameters / rows for parameters, rows in pairs)
 
 
 def control_of(data: Dataset, record: RunRecord) -> RunSpec:
-    """Return the run of random sizes with the parameters of a record."""
-    (spec,) = plan(data, ["random"], backbones=[record.spec.backbone], seeds=[record.spec.seed])
-    # To within the slack below a count that the allocation itself reaches.
-    return replace(
-        spec, budget=record.allocation.parameters, label=f"random-as-{record.spec.label}"
+    """Return the run of random sizes with the parameters of a record.
+
+    Where these are fewer than the smallest size has, fields may be left out.
+    """
+    budget, candidates = record.allocation.parameters, record.spec.candidates
+    if budget < candidates[0] * record.allocation.rows:
+        candidates = (0, *candidates)
+    (spec,) = plan(
+        data,
+        ["random"],
+        backbones=[record.spec.backbone],
+        seeds=[record.spec.seed],
+        candidates=candidates,
     )
+    # To within the slack below a count that the allocation itself reaches.
+    return replace(spec, budget=budget, label=f"random-as-{record.spec.label}")
 
 
 def chance_scores(data: Dataset, spec: RunSpec, ranks: Sequence[int]) -> tuple[float, float]:
