@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 from collections import Counter
 
 import numpy as np
@@ -137,6 +139,19 @@ def test_work_in_threads_takes_few_items_ahead():
         assert [next(results) for _ in range(3)] == [0, 1, 4]
         assert len(taken) <= 3 + 9  # At most eight threads, and one item more.
         assert list(results) == [n * n for n in range(3, 100)]
+
+
+def test_threads_meet_a_polars_that_has_met_an_array():
+    """Two threads in which polars imports numpy at once break each other's import."""
+    code = (
+        "from polars import _dependencies\n"
+        "from aesbench.datasets.clicklog.parallel import thread_pool\n"
+        "assert 'ndarray' not in vars(_dependencies.numpy), 'it is imported late'\n"
+        "thread_pool()\n"
+        "assert 'ndarray' in vars(_dependencies.numpy)\n"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr
 
 
 def test_the_hash_of_a_large_file_is_remembered_until_it_changes(tmp_path, monkeypatch):

@@ -13,14 +13,13 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 
 from aesbench.datasets.base import SPLITS, Field
 from aesbench.datasets.clicklog.deal import deal
-from aesbench.datasets.clicklog.parallel import in_order, workers
+from aesbench.datasets.clicklog.parallel import in_order, thread_pool
 from aesbench.datasets.clicklog.schema import LogFormat
 from aesbench.datasets.clicklog.stage import Reading, skipped, stage
 from aesbench.datasets.clicklog.staging import BlockInfo
@@ -75,7 +74,7 @@ def _encode(
     min_count: int,
 ) -> None:
     fields = layout.fields
-    with ThreadPoolExecutor(workers()) as pool:
+    with thread_pool() as pool:
         infos: list[BlockInfo] = []
         sizes: list[int] = []
         for path in paths:

@@ -7,6 +7,9 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
+import numpy as np
+import polars as pl
+
 from aesbench.core.processors import available_cpus
 
 Item = TypeVar("Item")
@@ -19,6 +22,16 @@ def workers() -> int:
     Memory grows with each; numpy, polars and zlib release the interpreter for most of the time.
     """
     return min(8, available_cpus())
+
+
+def thread_pool() -> ThreadPoolExecutor:
+    """Return a pool of as many threads.
+
+    polars imports numpy when it first meets an array, and two threads in which it does so at once
+    break each other's import: here it meets one before there are threads.
+    """
+    pl.DataFrame({"value": np.empty(0)})
+    return ThreadPoolExecutor(workers())
 
 
 def in_order(
