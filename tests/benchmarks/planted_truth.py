@@ -9,8 +9,9 @@ correlation of size with planted rank over the fields (0 if all sizes are equal)
 of noise fields that got the smallest size of the allocation. Chance is a random allocation of the
 same number of parameters (kept values, where tables are masked): its expected scores are the mean
 over 1000 of them, and one of them per seed, drawn by the method ``random``, is retrained for its
-AUC against the true probabilities; those records go to DIR/controls. Prints a Markdown table of means over the seeds and of the differences
-from chance, with Student's 95 % intervals of the paired differences.
+AUC against the true probabilities; those records go to DIR/controls. Prints a Markdown table of
+means over the seeds and of the differences from chance, with Student's 95 % intervals of the paired
+differences.
 """
 
 from __future__ import annotations
