@@ -14,7 +14,7 @@ from aesbench.errors import ConfigError
 
 if TYPE_CHECKING:
     from aesbench.datasets.base import Dataset
-    from aesbench.harness.executors.local import Executor
+    from aesbench.harness.executors.jobs import Executor
 
 
 def executor_options(command: Command) -> Command:

@@ -99,7 +99,7 @@ def run(
     compared with stand-alone runs of the same allocations by a study ('aesbench list studies').
     """
     # Imported here because torch takes a second, which --help should not.
-    from aesbench.harness.executors.local import Limits
+    from aesbench.harness.executors.jobs import Limits
     from aesbench.harness.grid import choose_methods, plan, without_budget
     from aesbench.harness.sharding import Shard
     from aesbench.terminal.progress import show_outcome

@@ -26,15 +26,8 @@ from aesbench.core.settings import build_config, content_hash, plain_settings, r
 from aesbench.core.spec import PROTOCOL, REFERENCE_DIM, RunSpec, TrainConfig
 from aesbench.datasets.base import Dataset
 from aesbench.errors import ConfigError, RecordError, did_you_mean
-from aesbench.harness.executors.local import (
-    Event,
-    Executor,
-    Finished,
-    Job,
-    Limits,
-    WorkerSettings,
-    run_jobs,
-)
+from aesbench.harness.executors.jobs import Event, Executor, Finished, Job, Limits, WorkerSettings
+from aesbench.harness.executors.local import run_jobs
 from aesbench.harness.histories import refuse_unfit
 from aesbench.harness.packing import PackSize, checked_pack, packed_groups
 from aesbench.harness.recorded import recorded

@@ -12,7 +12,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 from aesbench.core.spec import RunSpec
 from aesbench.harness.estimate import Pace, duration
-from aesbench.harness.executors.local import Event, Finished, Progressed
+from aesbench.harness.executors.jobs import Event, Finished, Progressed
 from aesbench.harness.grid import Outcome, failures_folder
 
 

@@ -35,7 +35,7 @@ from aesbench.cli.options import load_settings
 from aesbench.core.files import write_atomically
 from aesbench.core.record import RunRecord
 from aesbench.errors import AesbenchError
-from aesbench.harness.executors.local import Limits
+from aesbench.harness.executors.jobs import Limits
 from aesbench.harness.grid import execute, plan
 from aesbench.harness.recorded import recorded
 from aesbench.plugins.exhibit import COUNT, MISSING, Table

@@ -11,7 +11,8 @@ from aesbench.core.metrics import Metrics
 from aesbench.core.record import read_records, read_traces, record_path
 from aesbench.core.trace import Trace
 from aesbench.errors import ConfigError, RecordError
-from aesbench.harness.executors.local import Finished, Limits, failed_record, run_jobs
+from aesbench.harness.executors.jobs import Finished, Limits
+from aesbench.harness.executors.local import failed_record, run_jobs
 from aesbench.harness.grid import (
     choose_methods,
     execute,

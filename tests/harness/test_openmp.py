@@ -8,7 +8,8 @@ import psutil
 import pytest
 
 from aesbench.errors import ConfigError
-from aesbench.harness.executors.local import Job, WorkerSettings, run_jobs
+from aesbench.harness.executors.jobs import Job, WorkerSettings
+from aesbench.harness.executors.local import run_jobs
 from aesbench.harness.grid import plan
 from aesbench.harness.openmp import (
     NUM_THREADS,

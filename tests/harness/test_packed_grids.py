@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from aesbench.core.record import read_records
-from aesbench.harness.executors.local import Limits
+from aesbench.harness.executors.jobs import Limits
 from aesbench.harness.grid import execute, plan
 from aesbench.plugins.registry import load_plugin
 

@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from aesbench.cli import cli
 from aesbench.datasets.sources.planted import PlantedTiny
 from aesbench.errors import ConfigError, DataError
-from aesbench.harness.executors.local import Finished, Job, WorkerSettings
+from aesbench.harness.executors.jobs import Finished, Job, WorkerSettings
 from aesbench.harness.executors.ray_cluster import Needs, find_cluster
 from aesbench.harness.executors.ray_worker import Orders, PluginFile, RayWorker, prepare_on_node
 from aesbench.harness.grid import plan

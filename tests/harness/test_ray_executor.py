@@ -14,7 +14,7 @@ import pytest
 from aesbench.core.record import read_records, read_traces
 from aesbench.datasets.sources.planted import PlantedTiny
 from aesbench.errors import DataError
-from aesbench.harness.executors.local import Finished, Limits, Progressed
+from aesbench.harness.executors.jobs import Finished, Limits, Progressed
 from aesbench.harness.executors.ray_executor import RayExecutor
 from aesbench.harness.grid import execute, plan
 from aesbench.plugins.registry import load_plugin

@@ -19,7 +19,7 @@ from aesbench.core.record import RunRecord, read_records
 from aesbench.core.search_space import Range
 from aesbench.core.spec import TRAIN_SPACE, TrainConfig
 from aesbench.errors import ConfigError
-from aesbench.harness.executors.local import Finished, Progressed
+from aesbench.harness.executors.jobs import Finished, Progressed
 from aesbench.harness.grid import plan
 from aesbench.harness.runner import run
 from aesbench.harness.tuning import tune as module

@@ -9,7 +9,8 @@ import torch
 
 from aesbench.errors import ConfigError
 from aesbench.harness.executors import local
-from aesbench.harness.executors.local import Finished, Job, WorkerSettings, run_jobs
+from aesbench.harness.executors.jobs import Finished, Job, WorkerSettings
+from aesbench.harness.executors.local import run_jobs
 from aesbench.harness.executors.places import Places, make_current
 from aesbench.harness.grid import plan
 from aesbench.harness.openmp import NUM_THREADS

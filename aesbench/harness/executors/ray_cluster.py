@@ -16,7 +16,7 @@ from typing import Any
 
 from aesbench.core.processors import available_cpus
 from aesbench.errors import ConfigError
-from aesbench.harness.executors.local import WorkerSettings
+from aesbench.harness.executors.jobs import WorkerSettings
 from aesbench.harness.openmp import threads_at_most
 
 _OWN = "local"

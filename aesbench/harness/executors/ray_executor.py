@@ -23,14 +23,8 @@ from typing import Any
 from aesbench.core.spec import RunSpec
 from aesbench.datasets.source import Source
 from aesbench.errors import AesbenchError, ConfigError
-from aesbench.harness.executors.local import (
-    Event,
-    Finished,
-    Job,
-    Progressed,
-    WorkerSettings,
-    failed_record,
-)
+from aesbench.harness.executors.jobs import Event, Finished, Job, Progressed, WorkerSettings
+from aesbench.harness.executors.local import failed_record
 from aesbench.harness.executors.ray_cluster import Needs, connected, in_one_line
 from aesbench.harness.executors.ray_worker import Orders, PluginFile, RayWorker
 

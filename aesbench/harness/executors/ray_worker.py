@@ -25,7 +25,8 @@ from aesbench.datasets.base import Dataset
 from aesbench.datasets.source import Source
 from aesbench.datasets.store import cache_folder, prepare, raw_folder
 from aesbench.errors import AesbenchError, ConfigError, DataError
-from aesbench.harness.executors.local import Event, Job, WorkerSettings, run_jobs
+from aesbench.harness.executors.jobs import Event, Job, WorkerSettings
+from aesbench.harness.executors.local import run_jobs
 from aesbench.harness.stages import checked_device
 from aesbench.plugins.registry import load_plugin
 

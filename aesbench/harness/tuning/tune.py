@@ -28,7 +28,8 @@ from aesbench.core.settings import (
 )
 from aesbench.core.spec import RunSpec
 from aesbench.datasets.base import Dataset
-from aesbench.harness.executors.local import Finished, Job, WorkerSettings, run_jobs
+from aesbench.harness.executors.jobs import Finished, Job, WorkerSettings
+from aesbench.harness.executors.local import run_jobs
 from aesbench.harness.grid import MethodChoice, Settings, plan
 from aesbench.harness.stages import checked_device
 from aesbench.harness.tuning.choices import Tunable, contenders
