@@ -69,7 +69,12 @@ class PowerRule(Method):
         "fastai": {"factor": 1.6, "exponent": 0.56, "cap": 600},
     }
     default_presets = tuple(presets)
-    space = {"factor": Range(0.25, 8.0, log=True), "exponent": Range(0.0, 0.75)}
+    # With the cap, so that the presets are one contender: they differ in nothing else.
+    space = {
+        "factor": Range(0.25, 8.0, log=True),
+        "exponent": Range(0.0, 0.75),
+        "cap": (None, 600),
+    }
 
     def search(self, context: Context, prepared: None) -> Allocation:
         """Return the sizes of the rule, scaled to the budget if there is one.
