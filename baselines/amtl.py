@@ -37,7 +37,7 @@ Readings chosen, and deviations with their reasons:
 - A search stops early; lengths are those of the epoch with the best validation AUC.
 - A field has ``blocks`` blocks at most: the harness looks them up one by one. The two whose joining
   changes the fewest parameters are joined first.
-- Vectors enter the backbone as the run unifies them (``aesbench.search.masked_values``).
+- Vectors enter the backbone as the run unifies them (``aesbench.search.whole_table``).
 - Retraining starts from scratch, as for every method.
 
 Not verified: the twins' layers and width, T and how it changes, all rates and numbers of epochs,
@@ -65,15 +65,15 @@ from aesbench.errors import ConfigError
 from aesbench.models.optimizer import ModelAdam
 from aesbench.models.training import predict
 from aesbench.search.bilevel import Patience
-from aesbench.search.masked_values import MaskedValues, blocks_of
+from aesbench.search.bisection import doubled_until, last_fitting
+from aesbench.search.blocks import blocks_of
+from aesbench.search.whole_table import WholeTable
 
 FACTS = 2
 """Of a value: its log count and its rank."""
 
 PRICED_ROWS = 256
 """Values of each field, drawn anew at each step, that stand for all in what memory costs."""
-
-BISECTIONS = 50
 
 
 @dataclass(frozen=True)
@@ -225,7 +225,7 @@ class Twins(nn.Module):
         return (weights * frequent + (1 - weights) * rare).transpose(0, 1)
 
 
-class TwinsEmbedding(MaskedValues):
+class TwinsEmbedding(WholeTable):
     """Vectors of the largest length times the masks that the twins give.
 
     Attributes:
@@ -248,7 +248,7 @@ class TwinsEmbedding(MaskedValues):
         self.lengths: Tensor
         prefixes = torch.arange(largest) < self.lengths.unsqueeze(1)
         self.register_buffer("prefixes", prefixes.float(), persistent=False)
-        self.prefixes: Tensor  # (lengths, size)
+        self.prefixes: Tensor  # (lengths, dim)
         own = [frequency_facts(field.counts) for field in context.fields]
         self.register_buffer("facts", torch.cat([facts for facts, _ in own]), persistent=False)
         self.register_buffer("shares", torch.cat([shares for _, shares in own]), persistent=False)
@@ -265,9 +265,9 @@ class TwinsEmbedding(MaskedValues):
         logits = self.twins(self.facts[rows], self.shares[rows], fields)
         return straight_through(logits, self.temperature)
 
-    def masks(self, rows: Tensor, fields: Sequence[int]) -> Tensor:
-        """Return the masks ``(values, fields, size)`` of values."""
-        return self.chosen(rows, fields) @ self.prefixes
+    def of_values(self, vectors: Tensor, rows: Tensor, fields: Sequence[int]) -> Tensor:
+        """Return the vectors ``(values, fields, dim)`` cut to their lengths."""
+        return vectors * (self.chosen(rows, fields) @ self.prefixes)
 
     def kept_share(self, generator: torch.Generator) -> Tensor:
         """Return the share of the table that the lengths keep, estimated on some of its rows."""
@@ -279,13 +279,13 @@ class TwinsEmbedding(MaskedValues):
         rows = torch.stack(drawn, 1).to(self.facts.device) + self.first_rows  # (values, fields)
         lengths = self.chosen(rows, every) @ self.lengths.float()
         counts = torch.tensor(self._cardinalities, device=lengths.device).float()
-        return (lengths.mean(0) * counts).sum() / (counts.sum() * self.size)
+        return (lengths.mean(0) * counts).sum() / (counts.sum() * self.dim)
 
     @torch.no_grad()
     def logits_of(self, field: int) -> Tensor:
         """Return the logits ``(cardinality, lengths)`` of a field's values over T."""
-        first = int(self.first_rows[field])
-        rows = torch.arange(first, first + self._cardinalities[field], device=self.facts.device)
+        own = self.rows(field)
+        rows = torch.arange(own.start, own.stop, device=self.facts.device)
         parts = [
             self.twins(self.facts[part], self.shares[part], [field]).squeeze(1)
             for part in rows.unsqueeze(1).split(1 << 14)
@@ -346,17 +346,11 @@ def allocation_within(
             found.append(blocks_of(sizes[best.numpy()], blocks))
         return Allocation(names, tuple(found))
 
-    fitting = at(0.0)
-    if budget is None or fitting.parameters <= budget:
-        return fitting
-    low, high = 0.0, 1.0
-    while (fitting := at(high)).parameters > budget:
-        low, high = high, 2 * high
-    for _ in range(BISECTIONS):
-        middle = (low + high) / 2
-        tried = at(middle)
-        if tried.parameters > budget:
-            low = middle
-        else:
-            high, fitting = middle, tried
-    return fitting
+    likeliest = at(0.0)
+    if budget is None or likeliest.parameters <= budget:
+        return likeliest
+
+    def fits(price: float) -> bool:
+        return at(price).parameters <= budget
+
+    return at(last_fitting(fits, doubled_until(fits, 1.0), 0.0)[0])

@@ -68,11 +68,12 @@ from aesbench.models.backbones import Backbone
 from aesbench.models.optimizer import ModelAdam
 from aesbench.models.training import predict, step
 from aesbench.search.bilevel import BilevelBatches, Patience, running_statistics_kept
+from aesbench.search.blocks import allocation_of
 from aesbench.search.candidates import SCHEMES, CandidateTables
 from aesbench.search.controller import Controller
 from aesbench.search.inheritance import inherit_chosen_tables
 from aesbench.search.soft_selection import SoftEmbedding
-from aesbench.search.units import allocation_of, field_means, fields_as_units, popularity_units
+from aesbench.search.units import field_means, fields_as_units, popularity_units
 
 _OPTIONS = {
     "rows": ("previous", "validation"),
@@ -238,7 +239,7 @@ class AutoEmb(Method):
                 break
         chosen = weights if config.read == "end" else of_epochs[patience.best_epoch - 1]
         dims = [context.candidates[t] for t in chosen.argmax(dim=1).tolist()]
-        return allocation_of(context.fields, units, dims)
+        return allocation_of(context.fields, [unit.rows for unit in units], dims)
 
     def inherit(
         self, context: Context, prepared: None, allocation: Allocation, model: Backbone

@@ -78,7 +78,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from aesbench import Allocation, Block, Context, Field, Method
+from aesbench import Allocation, Context, Field, Method
 from aesbench.core import metrics
 from aesbench.core.search_space import Range
 from aesbench.core.settings import require, require_int
@@ -87,6 +87,7 @@ from aesbench.models.backbones import Backbone
 from aesbench.models.optimizer import ModelAdam
 from aesbench.models.training import fit, keep, predict, step
 from aesbench.search.bilevel import BilevelBatches
+from aesbench.search.blocks import allocation_of
 from aesbench.search.inheritance import inherit_weights
 from aesbench.search.pruning import Ranking
 from aesbench.search.whole_table import WholeTable
@@ -273,7 +274,7 @@ class GroupedTable(WholeTable):
         self.group_of_row: Tensor
         self.alpha: Tensor
 
-    def of_values(self, vectors: Tensor, rows: Tensor) -> Tensor:
+    def of_values(self, vectors: Tensor, rows: Tensor, fields: Sequence[int]) -> Tensor:
         """Return the vectors times alpha of their rows' groups."""
         return vectors * self.alpha[self.group_of_row[rows]]
 
@@ -400,19 +401,3 @@ def sizes_of_blocks(rows: Sequence[int], worth: Tensor, budget: int) -> list[int
             left -= rows[block]
             sizes[block] += 1
     return sizes
-
-
-def allocation_of(fields: Sequence[Field], rows: Sequence[int], sizes: Sequence[int]) -> Allocation:
-    """Return the allocation of blocks in the order of the fields; equal neighbours become one."""
-    blocks: list[list[Block]] = [[] for _ in fields]
-    number, room = 0, fields[0].cardinality
-    for count, size in zip(rows, sizes, strict=True):
-        if room == 0:
-            number += 1
-            room = fields[number].cardinality
-        room -= count
-        own = blocks[number]
-        if own and own[-1].dim == size:
-            count += own.pop().rows
-        own.append(Block(count, size))
-    return Allocation(tuple(field.name for field in fields), tuple(map(tuple, blocks)))

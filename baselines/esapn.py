@@ -87,13 +87,13 @@ from aesbench.models.embedding import FieldEmbedding
 from aesbench.models.optimizer import ModelAdam, RowSparseAdam
 from aesbench.models.training import predict, step
 from aesbench.search.bilevel import Batch, BilevelBatches, Patience
+from aesbench.search.blocks import allocation_of
 from aesbench.search.candidates import CandidateTables
 from aesbench.search.controller import Controller
 from aesbench.search.inheritance import inherit_chosen_tables
 from aesbench.search.units import (
     Units,
     UnitsOfIds,
-    allocation_of,
     field_means,
     fields_as_units,
     popularity_units,
@@ -248,7 +248,11 @@ class ESAPN(Method):
             if patience.is_over(current):
                 break
         best = sizes_after[patience.best_epoch - 1]
-        return allocation_of(context.fields, units, [context.candidates[size] for size in best])
+        return allocation_of(
+            context.fields,
+            [unit.rows for unit in units],
+            [context.candidates[size] for size in best],
+        )
 
     def inherit(
         self, context: Context, prepared: None, allocation: Allocation, model: Backbone

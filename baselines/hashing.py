@@ -28,6 +28,7 @@ from aesbench import Allocation, Block, Context, Field, Method
 from aesbench.core.search_space import Range
 from aesbench.core.settings import require, require_int
 from aesbench.errors import ConfigError
+from aesbench.search.bisection import last_fitting
 
 
 @dataclass(frozen=True)
@@ -84,13 +85,11 @@ class Hashing(Method):
             )
         if (whole := self.hashed(context.fields, 1.0)).parameters <= context.budget:
             return whole
-        low, high = 0.0, 1.0  # Within the budget at low, over it at high.
-        while low < (middle := (low + high) / 2) < high:  # Until no float lies between them.
-            if self.hashed(context.fields, middle).parameters <= context.budget:
-                low = middle
-            else:
-                high = middle
-        return self.hashed(context.fields, low)
+        budget = context.budget
+        share, _ = last_fitting(
+            lambda share: self.hashed(context.fields, share).parameters <= budget, 0.0, 1.0
+        )
+        return self.hashed(context.fields, share)
 
     def hashed(self, fields: Sequence[Field], share: float) -> Allocation:
         """Return the allocation in which fields have a share of their vectors."""

@@ -49,13 +49,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-import numpy as np
-
-from aesbench import Allocation, Block, Context, Field, Method
+from aesbench import Allocation, Context, Field, Method
 from aesbench.core.search_space import Range
 from aesbench.core.settings import later, require
 from aesbench.core.spec import REFERENCE_DIM
 from aesbench.errors import ConfigError
+from aesbench.search.bisection import last_fitting
+from aesbench.search.blocks import allocation_of, equal_mass_groups
 
 
 @dataclass(frozen=True)
@@ -110,13 +110,11 @@ class PopularityBlock:
     """Some values of one field.
 
     Attributes:
-        field: the field's number.
         rows: how many ids it holds.
         probability: how often each of its ids occurs in a row of the data, on average.
         sized: whether the power rule sizes it; otherwise it keeps d0.
     """
 
-    field: int
     rows: int
     probability: float
     sized: bool
@@ -159,7 +157,7 @@ class MDE(Method):
             budget = int((1 - self.config.saves) * REFERENCE_DIM * rows)
         if budget is None:
             dims = self.dims(blocks, self.config.alpha, context.candidates)
-            return allocation_of(context.fields, blocks, dims)
+            return allocation_of(context.fields, [block.rows for block in blocks], dims)
         return self._calibrated(context, blocks, budget)
 
     def dims(
@@ -191,7 +189,7 @@ class MDE(Method):
 
         fitting, over = at(1.0), at(0.0)
         if parameters(blocks, over) <= budget:
-            return allocation_of(context.fields, blocks, over)
+            return allocation_of(context.fields, [block.rows for block in blocks], over)
         if parameters(blocks, fitting) > budget:
             kept = sum(not block.sized for block in blocks)
             raise ConfigError(
@@ -200,16 +198,13 @@ class MDE(Method):
                 + (" --budget" if context.budget is not None else " it: lower mde.saves")
                 + (f", or lower mde.threshold, which leaves {kept} fields alone" if kept else "")
             )
-        low, high = 0.0, 1.0  # Over the budget at low, within it at high.
-        while low < (middle := (low + high) / 2) < high:  # Until no float lies between them.
-            dims = at(middle)
-            if parameters(blocks, dims) > budget:
-                low, over = middle, dims
-            else:
-                high, fitting = middle, dims
+        fits, exceeds = last_fitting(
+            lambda alpha: parameters(blocks, at(alpha)) <= budget, inside=1.0, outside=0.0
+        )
+        fitting, over = at(fits), at(exceeds)
         if self.config.form == "value":
             blocks, fitting = split_where_it_fits(blocks, fitting, over, budget)
-        return allocation_of(context.fields, blocks, fitting)
+        return allocation_of(context.fields, [block.rows for block in blocks], fitting)
 
 
 def popularity_blocks(fields: Sequence[Field], config: MDEConfig) -> list[PopularityBlock]:
@@ -219,7 +214,7 @@ def popularity_blocks(fields: Sequence[Field], config: MDEConfig) -> list[Popula
         ConfigError: a field has no train count for each of its ids.
     """
     blocks = []
-    for number, field in enumerate(fields):
+    for field in fields:
         if len(field.counts) != field.cardinality:
             raise ConfigError(
                 f"field '{field.name}' has {len(field.counts)} train counts for"
@@ -229,30 +224,14 @@ def popularity_blocks(fields: Sequence[Field], config: MDEConfig) -> list[Popula
         known = field.counts[:-1]  # The last id is out of vocabulary.
         total = int(known.sum())
         if config.form == "field" or not sized or total == 0:
-            blocks.append(PopularityBlock(number, field.cardinality, 1 / field.cardinality, sized))
+            blocks.append(PopularityBlock(field.cardinality, 1 / field.cardinality, sized))
             continue
         start = 0
-        for end in equal_mass_ends(known, config.blocks):
-            stop = end if end < len(known) else field.cardinality
-            mass = int(known[start:stop].sum())
-            probability = mass / (total * (stop - start))
-            blocks.append(PopularityBlock(number, stop - start, probability, sized))
-            start = stop
+        for rows in equal_mass_groups(field.counts, config.blocks):
+            mass = int(known[start : start + rows].sum())
+            blocks.append(PopularityBlock(rows, mass / (total * rows), sized))
+            start += rows
     return blocks
-
-
-def equal_mass_ends(counts: np.ndarray, blocks: int) -> list[int]:
-    """Return where each block ends: after the id that completes its share of the mass.
-
-    An id that completes several shares at once ends one block, so there may be fewer of them.
-
-    Args:
-        counts: (ids,) in descending order, not all zero.
-        blocks: the most blocks.
-    """
-    shares = np.arange(1, blocks) * counts.sum()  # In units of 1 / blocks of a count: exact.
-    ends = np.searchsorted(np.cumsum(counts) * blocks, shares) + 1
-    return sorted({*ends.tolist(), len(counts)})
 
 
 def nearest_candidate(dim: int, candidates: Sequence[int]) -> int:
@@ -286,16 +265,3 @@ def split_where_it_fits(
 def parameters(blocks: Sequence[PopularityBlock], dims: Sequence[int]) -> int:
     """Return the embedding parameters of the blocks."""
     return sum(block.rows * dim for block, dim in zip(blocks, dims, strict=True))
-
-
-def allocation_of(
-    fields: Sequence[Field], blocks: Sequence[PopularityBlock], dims: Sequence[int]
-) -> Allocation:
-    """Return the allocation; neighbouring blocks of one size become one."""
-    merged: list[list[Block]] = [[] for _ in fields]
-    for block, dim in zip(blocks, dims, strict=True):
-        own, rows = merged[block.field], block.rows
-        if own and own[-1].dim == dim:
-            rows += own.pop().rows
-        own.append(Block(rows, dim))
-    return Allocation(tuple(field.name for field in fields), tuple(map(tuple, merged)))

@@ -39,7 +39,7 @@ Readings chosen, and deviations with their reasons:
   all tuples only these are in the softmax: 126 for S = 4 and T = 5, each with the sum of its
   columns' logits.
 - All fields are sampled at once, and training starts with ``warmup`` passes with all blocks in use.
-- Vectors enter the backbone as the run unifies them (``aesbench.search.masked_values``): under
+- Vectors enter the backbone as the run unifies them (``aesbench.search.whole_table``): under
   ``plain`` the columns of the first layer that meet E_t are P_t, under ``transform`` those of one
   linear layer are, and batch normalisation follows.
 - If every field's choice is nothing, the likeliest other choice that fits is taken.
@@ -71,9 +71,9 @@ from aesbench.errors import ConfigError
 from aesbench.models.backbones import Backbone
 from aesbench.models.optimizer import FusedAdam, ModelAdam
 from aesbench.models.training import step
-from aesbench.search.masked_values import MaskedValues, blocks_of
-
-BISECTIONS = 50
+from aesbench.search.bisection import doubled_until, last_fitting
+from aesbench.search.blocks import blocks_of, equal_mass_groups
+from aesbench.search.whole_table import WholeTable
 
 
 @dataclass(frozen=True)
@@ -152,7 +152,7 @@ class NIS(Method):
         """
         config: NISConfig = self.config
         protocol = context.train_config
-        rows = [row_groups(field.counts, config.row_groups) for field in context.fields]
+        rows = [equal_mass_groups(field.counts, config.row_groups) for field in context.fields]
         controller = Controller(rows, context.candidates, config)
         budget = context.budget
         if budget is None:
@@ -292,13 +292,11 @@ class Controller:
 
         best = at(0.0)
         if budget is not None and self.cost(best) > budget:
-            low, high = 0.0, 1e-6
-            while self.cost(at(high)) > budget:
-                low, high = high, 2 * high
-            for _ in range(BISECTIONS):
-                middle = (low + high) / 2
-                low, high = (middle, high) if self.cost(at(middle)) > budget else (low, middle)
-            best = at(high)
+
+            def fits(price: float) -> bool:
+                return self.cost(at(price)) <= budget
+
+            best = at(last_fitting(fits, doubled_until(fits, 1e-6), 0.0)[0])
         if self.cost(best) == 0:
             best = self._something(log_p, best, budget)
         blocks = []
@@ -330,7 +328,7 @@ class Controller:
         return best
 
 
-class BlocksEmbedding(MaskedValues):
+class BlocksEmbedding(WholeTable):
     """Vectors of the largest size, of which a value has the columns that its row group has.
 
     Attributes:
@@ -353,18 +351,18 @@ class BlocksEmbedding(MaskedValues):
         bounds = (0, *context.candidates)
         columns = [j for j, dim in enumerate(context.candidates) for _ in range(bounds[j], dim)]
         self.register_buffer("columns", torch.tensor(columns), persistent=False)
-        self.columns: Tensor  # (size,) the column group of each component.
+        self.columns: Tensor  # (dim,) the column group of each component.
         self._row_groups = groups
         self.cuts = torch.zeros(len(rows), len(context.candidates), dtype=torch.int64)
 
-    def masks(self, rows: Tensor, fields: Sequence[int]) -> Tensor:
-        """Return the masks ``(values, fields, size)`` of values."""
+    def of_values(self, vectors: Tensor, rows: Tensor, fields: Sequence[int]) -> Tensor:
+        """Return the vectors ``(values, fields, dim)`` without the columns that are not in use."""
         cuts = self.cuts[list(fields)].to(rows.device)  # (fields, columns)
         every = torch.arange(self._row_groups, device=rows.device)
-        # (fields, S, size), looked up by the value's group.
+        # (fields, S, dim), looked up by the value's group.
         table = (every[:, None, None] < cuts).transpose(0, 1)[..., self.columns].float()
         number = torch.arange(len(fields), device=rows.device)
-        return table[number, self.groups[rows]]
+        return vectors * table[number, self.groups[rows]]
 
 
 def corners(groups: int, columns: int) -> list[tuple[int, ...]]:
@@ -379,22 +377,6 @@ def staircases(groups: int, columns: int) -> list[tuple[int, ...]]:
     """Return the choices of ME: every tuple of row groups that never rises."""
     every = product(range(groups + 1), repeat=columns)
     return [cuts for cuts in every if all(a >= b for a, b in zip(cuts, cuts[1:], strict=False))]
-
-
-def row_groups(counts: np.ndarray, groups: int) -> list[int]:
-    """Return how many ids each row group holds, in the order of ids; at most so many groups.
-
-    A group ends at the id that completes its share of the occurrences; what is left, the id for
-    values out of vocabulary included, is the last one's.
-    """
-    known = counts[:-1].astype(np.int64)
-    total = int(known.sum())
-    if groups == 1 or total == 0:
-        return [len(counts)]
-    shares = np.arange(1, groups) * total
-    ends = sorted({*(np.searchsorted(np.cumsum(known) * groups, shares) + 1).tolist()})
-    bounds = [0, *(end for end in ends if end < len(known)), len(counts)]
-    return [b - a for a, b in zip(bounds, bounds[1:], strict=False)]
 
 
 def excess(parameters: int, budget: int) -> float:

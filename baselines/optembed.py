@@ -54,7 +54,7 @@ Deviations, each with its reason:
 - A budget (ours; the paper's fitness ignores memory) counts kept values and index. Candidates that
   exceed it are repaired before they are scored: fields, in a random order, are shortened to the
   longest length that fits, at least 1, until the budget holds. Every field keeps a length of 1.
-- Dense Adam moves every value in every step; above ``most_values`` parameters the search refuses to
+- Dense Adam moves every value in every step; above ``most_values`` of them the search refuses to
   begin.
 - k = 15 parents of crossovers is the README's; the code takes the best 11.
 
@@ -86,7 +86,7 @@ from aesbench.errors import ConfigError
 from aesbench.models.backbones import Backbone
 from aesbench.models.training import keep, predict
 from aesbench.search.bilevel import Patience
-from aesbench.search.dense_adam import dense_adam, make_dense
+from aesbench.search.dense_adam import dense_adam, refuse_large_table
 from aesbench.search.inheritance import inherit_weights
 from aesbench.search.whole_table import WholeTable
 
@@ -112,7 +112,7 @@ class OptEmbedConfig:
         crossovers: children by crossover; 10, README. Both together are the random population.
         mutation_rate: of each field; 0.1, README.
         parents: the best candidates that crossovers take; 15, README.
-        most_values: parameters that dense Adam may move; ours.
+        most_values: the most values of the table that dense Adam may move; ours.
     """
 
     prunes_rows: bool = True
@@ -187,15 +187,21 @@ class OptEmbed(Method):
         """
         config: OptEmbedConfig = self.config
         protocol = context.train_config
+        refuse_large_table(
+            context.fields,
+            context.candidates[-1],
+            config.most_values,
+            "optembed.most_values",
+            "give smaller --candidates",
+        )
         embedding = PrunedTable(context, prunes_rows=config.prunes_rows)
         model = context.build_model(embedding)
-        make_dense(model)
         optimizer = dense_adam(
-            (p for p in model.parameters() if p is not embedding.thresholds),
+            model,
             learning_rate=protocol.learning_rate,
             decay=config.decay,
-            most=config.most_values,
-            setting="optembed.most_values",
+            apart=embedding.thresholds,
+            rate_apart=None,  # Plain gradient descent moves them.
         )
         of_thresholds = torch.optim.SGD([embedding.thresholds], lr=config.threshold_learning_rate)
         patience, best = Patience(config.patience), dict[str, Tensor]()
@@ -352,9 +358,7 @@ class PrunedTable(WholeTable):
             table_std=0.0,
             generator=context.generator,
         )
-        bound = (6 / sum(self.table.weight.shape)) ** 0.5
-        with torch.no_grad():
-            self.table.weight.uniform_(-bound, bound, generator=context.generator)
+        self.redraw_as_xavier(context.generator)
         self.prunes_rows = prunes_rows
         self.thresholds = nn.Parameter(torch.zeros(len(context.fields)))
         self._lengths: Tensor | None = None
@@ -362,7 +366,7 @@ class PrunedTable(WholeTable):
         self.register_buffer("_components", torch.arange(self.dim), persistent=False)
         self._components: Tensor
 
-    def of_values(self, vectors: Tensor, rows: Tensor) -> Tensor:
+    def of_values(self, vectors: Tensor, rows: Tensor, fields: Sequence[int]) -> Tensor:
         """Zero the vectors of rows that are pruned."""
         if self._kept is not None:
             return vectors * self._kept[rows].unsqueeze(-1)

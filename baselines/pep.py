@@ -59,9 +59,8 @@ can go without a loss, for 20 to 30 % more time; its counts have no index.
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
-from math import sqrt
 from typing import Literal, get_args
 
 import numpy as np
@@ -79,7 +78,7 @@ from aesbench.datasets.base import Field
 from aesbench.errors import ConfigError
 from aesbench.models.backbones import Backbone
 from aesbench.models.training import cross_entropy_gradient, predict
-from aesbench.search.dense_adam import make_dense
+from aesbench.search.dense_adam import dense_adam, refuse_large_table
 from aesbench.search.pruning import Ranking
 from aesbench.search.whole_table import WholeTable
 
@@ -170,9 +169,7 @@ class ThresholdedTable(WholeTable):
             generator=context.generator,
         )
         rows = self.table.num_embeddings
-        bound = sqrt(6 / (rows + width))  # Xavier's, over all values of all fields.
-        with torch.no_grad():
-            self.table.weight.uniform_(-bound, bound, generator=context.generator)
+        self.redraw_as_xavier(context.generator)
         self._per = "value" if "value" in form else "field" if "field" in form else ""
         first = {"value": rows, "field": len(context.fields), "": 1}[self._per]
         second = width if form.endswith("dimension") else 1
@@ -186,7 +183,7 @@ class ThresholdedTable(WholeTable):
             return embedding(self.field_of_row[rows], self.thresholds)
         return self.thresholds
 
-    def of_values(self, vectors: Tensor, rows: Tensor) -> Tensor:
+    def of_values(self, vectors: Tensor, rows: Tensor, fields: Sequence[int]) -> Tensor:
         """Return the vectors of V'."""
         return soft_threshold(vectors, self.thresholds_of(rows))
 
@@ -274,21 +271,16 @@ class PEP(Method):
             ConfigError: the table is too large for dense Adam.
         """
         config: PEPConfig = self.config
-        rows = sum(field.cardinality for field in context.fields)
-        if rows * config.width > config.most_values:
-            raise ConfigError(
-                f"pep moves all values of its table in every step, here {rows:,} x {config.width},"
-                f" and pep.most_values allows {config.most_values:,}; set a smaller pep.width or a"
-                " larger min_count of the data set, or raise pep.most_values if time and memory"
-                " (32 bytes a value) suffice"
-            )
+        refuse_large_table(
+            context.fields, config.width, config.most_values, "pep.most_values", "set pep.width"
+        )
         table = ThresholdedTable(context, config.form, config.width, config.start)
         initial = table.table.weight.detach().clone()
         model = context.build_model(table)
         epochs = config.epochs or context.train_config.epochs
         steps = epochs * max(1, len(context.train) // config.batch_size)
         optimizer = make_optimizer(model, table.thresholds, config, steps)
-        ladder = Ladder(rows * config.width)
+        ladder = Ladder(table.table.weight.numel())
         traced_every = config.count_every * max(1, steps // (config.count_every * _TRACED_POINTS))
         step = 0
         for epoch in range(1, epochs + 1):
@@ -398,8 +390,10 @@ def make_optimizer(
         config: the settings.
         steps: that are planned.
     """
-    make_dense(model)
-    others = [parameter for parameter in model.parameters() if parameter is not thresholds]
-    rate = config.threshold_learning_rate or -_PACE * config.start / steps
-    groups = [{"params": others}, {"params": [thresholds], "lr": rate}]
-    return torch.optim.Adam(groups, lr=config.learning_rate, weight_decay=config.decay, fused=True)
+    return dense_adam(
+        model,
+        learning_rate=config.learning_rate,
+        decay=config.decay,
+        apart=thresholds,
+        rate_apart=config.threshold_learning_rate or -_PACE * config.start / steps,
+    )

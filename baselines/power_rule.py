@@ -29,6 +29,7 @@ from aesbench import Allocation, Context, Field, Method
 from aesbench.core.search_space import Range
 from aesbench.core.settings import require
 from aesbench.errors import ConfigError
+from aesbench.search.bisection import doubled_until, last_fitting
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,12 @@ class PowerRule(Method):
         "fastai": {"factor": 1.6, "exponent": 0.56, "cap": 600},
     }
     default_presets = tuple(presets)
-    space = {"factor": Range(0.25, 8.0, log=True), "exponent": Range(0.0, 0.75)}
+    # With the cap, so that the presets are one contender: they differ in nothing else.
+    space = {
+        "factor": Range(0.25, 8.0, log=True),
+        "exponent": Range(0.0, 0.75),
+        "cap": (None, 600),
+    }
 
     def search(self, context: Context, prepared: None) -> Allocation:
         """Return the sizes of the rule, scaled to the budget if there is one.
@@ -99,12 +105,9 @@ class PowerRule(Method):
                 f"rule cannot meet a budget of {budget} embedding parameters: size 1 for every"
                 f" field takes {least.parameters}; raise --budget"
             )
-        low, high = 0.0, 1.0  # Within the budget at low, over it at high.
-        while self.scaled(fields, high).parameters <= budget:
-            low, high = high, 2 * high
-        while low < (middle := (low + high) / 2) < high:  # Until no float lies between them.
-            if self.scaled(fields, middle).parameters <= budget:
-                low = middle
-            else:
-                high = middle
-        return self.scaled(fields, low)
+
+        def fits(scale: float) -> bool:
+            return self.scaled(fields, scale).parameters <= budget
+
+        too_large = doubled_until(lambda scale: not fits(scale), 1.0)
+        return self.scaled(fields, last_fitting(fits, 0.0, too_large)[0])

@@ -7,11 +7,16 @@ import json
 import math
 import os
 import secrets
+import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from aesbench.errors import RecordError
+
+DAMAGED = (OSError, EOFError, zipfile.BadZipFile, zlib.error)
+"""What reading a file that is compressed raises where it is cut short, empty or written over."""
 
 MOST_BYTES = 255
 """The longest name that common file systems take, in bytes."""

@@ -7,13 +7,13 @@ as large as the tables' values are many, an eighth of a byte each, and lie in a 
 from __future__ import annotations
 
 import io
-import zipfile
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from aesbench.core.allocation import Allocation
+from aesbench.core.files import DAMAGED
 from aesbench.errors import AllocationError, RecordError
 
 
@@ -55,7 +55,7 @@ def read_masks(path: Path, allocation: Allocation) -> Allocation:
             f"{path}: the masks of this allocation are not there; copy the file from where the run"
             " was made (aesbench merge takes it along), or make the run again with --force"
         ) from error
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile, AllocationError) as error:
+    except (*DAMAGED, ValueError, KeyError, AllocationError) as error:
         raise RecordError(
             f"{path}: {error}; copy the file from where the run was made, or make the run again"
             " with --force"

@@ -11,6 +11,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn
 
+from aesbench.core.files import DAMAGED
 from aesbench.errors import DataError
 
 
@@ -131,7 +132,7 @@ def _explained(url: str, files: str, folder: str, raw: Path) -> Iterator[None]:
     try:
         yield
     # requests' errors are OSErrors; pooch reports a wrong checksum as a ValueError.
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+    except (*DAMAGED, ValueError, KeyError) as error:
         raise DataError(
             f"cannot download {url} ({type(error).__name__}: {error}); fetch it by other means,"
             f" put {files} into a folder {folder}/ and name the folder that holds it with"

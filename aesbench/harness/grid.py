@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
@@ -176,10 +176,10 @@ def plan(
         _check_can(
             choices,
             "inherit",
-            "has no weights to inherit; leave it out, or run it without --inherit",
+            "cannot hand on the weights of a search, to inherit; run without --inherit, or without",
         )
     if scores:
-        _check_can(choices, "score", "cannot score an allocation without training it; leave it out")
+        _check_can(choices, "score", "cannot score an allocation without training it; leave out")
     if budget is not None:
         is_share = 0 < budget < math.inf
         require(is_share, "budget", budget, "a share of UES-32's parameters above 0, as in 0.75")
@@ -187,6 +187,11 @@ def plan(
     if 0 in sizes:
         _check_can_drop(choices)
     reference = REFERENCE_DIM * sum(f.cardinality for f in dataset.fields)
+    if budget is not None and int(budget * reference) < 1:
+        raise ConfigError(
+            f"budget {budget} of UES-32's {reference:,} embedding parameters is less than one;"
+            " raise --budget"
+        )
     specs: dict[str, RunSpec] = {}  # By what they are: two names may stand for one run.
     for seed in seeds:
         for backbone_name in backbones:
@@ -263,20 +268,30 @@ def check_owners(settings: Settings, known: Sequence[str]) -> None:
 
 
 def _check_can(choices: Iterable[MethodChoice], what: str, otherwise: str) -> None:
-    for choice in choices:
-        if getattr(choice.method, what) is getattr(Method, what):
-            raise ConfigError(f"method '{choice.method.name}' {otherwise}")
+    unable = {
+        f"'{choice.method.name}'": None
+        for choice in choices
+        if getattr(choice.method, what) is getattr(Method, what)
+    }
+    if unable:
+        raise ConfigError(f"{_methods(unable)} {otherwise} {'it' if len(unable) == 1 else 'them'}")
 
 
 def _check_can_drop(choices: Iterable[MethodChoice]) -> None:
-    for choice in choices:
-        if not choice.method.drops_fields:
-            able = [name for name in METHODS.names() if METHODS.get(name).drops_fields]
-            raise ConfigError(
-                "candidates hold 0, to leave a field out, and method"
-                f" '{choice.method.name}' cannot: run it without 0; those that take it:"
-                f" {', '.join(able)}"
-            )
+    unable = {
+        f"'{choice.method.name}'": None for choice in choices if not choice.method.drops_fields
+    }
+    if unable:
+        able = [name for name in METHODS.names() if METHODS.get(name).drops_fields]
+        raise ConfigError(
+            f"candidates hold 0, to leave a field out, and {_methods(unable)} cannot: run"
+            f" {'it' if len(unable) == 1 else 'them'} without 0; those that take it:"
+            f" {', '.join(able)}"
+        )
+
+
+def _methods(quoted: Collection[str]) -> str:
+    return f"method{'s' if len(quoted) > 1 else ''} {', '.join(quoted)}"
 
 
 @dataclass

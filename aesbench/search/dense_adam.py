@@ -9,47 +9,61 @@ and has none of this. So a search whose result hangs on it uses the dense optimi
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import nn
 
+from aesbench.datasets.base import Field
 from aesbench.errors import ConfigError
 
 
-def make_dense(model: nn.Module) -> None:
-    """Let all tables of a model have dense gradients from now on."""
-    for module in model.modules():
-        if isinstance(module, nn.Embedding):
-            module.sparse = False
+def refuse_large_table(
+    fields: Sequence[Field], dim: int, most: int, setting: str, smaller: str
+) -> None:
+    """Check that dense Adam may move a table of all fields in every step, before there is one.
+
+    Args:
+        fields: of the table.
+        dim: of its vectors.
+        most: how many values it may have.
+        setting: that holds this number, for the message.
+        smaller: what would make ``dim`` smaller, likewise.
+
+    Raises:
+        ConfigError: it has more.
+    """
+    rows = sum(field.cardinality for field in fields)
+    if rows * dim > most:
+        raise ConfigError(
+            f"dense Adam would move all values of a table in every step, here {rows:,} x {dim}, and"
+            f" {setting} allows {most:,}; {smaller}, raise the data set's min_count, or raise"
+            f" {setting} if time and memory (16 bytes a value and more) suffice"
+        )
 
 
 def dense_adam(
-    parameters: Iterable[nn.Parameter],
+    model: nn.Module,
     *,
     learning_rate: float,
     decay: float,
-    most: int,
-    setting: str,
+    apart: nn.Parameter,
+    rate_apart: float | None,
 ) -> torch.optim.Adam:
-    """Return torch's Adam with coupled decay on parameters that have dense gradients.
+    """Return torch's Adam with coupled decay on a model, whose tables get dense gradients.
 
     Args:
-        parameters: of a model after ``make_dense``.
+        model: to train.
         learning_rate: Adam's.
         decay: added to the gradient, times the value.
-        most: how many values it may move each step.
-        setting: that holds this number, for the message.
-
-    Raises:
-        ConfigError: there are more; every step would move all of them.
+        apart: one of the model's parameters, which has a learning rate of its own.
+        rate_apart: that rate; None: Adam leaves it alone.
     """
-    chosen = list(parameters)
-    values = sum(parameter.numel() for parameter in chosen)
-    if values > most:
-        raise ConfigError(
-            f"dense Adam would move {values:,} parameters in every step, and {setting} allows"
-            f" {most:,}; raise the data set's min_count, give smaller --candidates, or raise"
-            f" {setting} if time and memory (16 bytes a parameter) suffice"
-        )
-    return torch.optim.Adam(chosen, lr=learning_rate, weight_decay=decay, fused=True)
+    for module in model.modules():
+        if isinstance(module, nn.Embedding):
+            module.sparse = False
+    groups: list[dict[str, Any]] = [{"params": [p for p in model.parameters() if p is not apart]}]
+    if rate_apart is not None:
+        groups.append({"params": [apart], "lr": rate_apart})
+    return torch.optim.Adam(groups, lr=learning_rate, weight_decay=decay, fused=True)

@@ -1,7 +1,7 @@
 """What a search gives one size each: fields, or the values of a field that are about as popular.
 
-Ids inside a field descend by train frequency, so that equally popular values are neighbours, and a
-size for each such group is a ``Block`` of the allocation.
+Ids inside a field descend by train frequency, so that equally popular values are neighbours
+(``blocks.py`` makes an allocation of their sizes).
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from aesbench.core.allocation import Allocation, Block
 from aesbench.datasets.base import Field
 from aesbench.models.embedding import column_ranges
 
@@ -65,17 +64,6 @@ def popularity_units(fields: Sequence[Field], least_values: int) -> list[Unit]:
             for start, stop in zip(starts, stops, strict=True)
         ]
     return units
-
-
-def allocation_of(fields: Sequence[Field], units: Units, dims: Sequence[int]) -> Allocation:
-    """Return the allocation of one size per unit; neighbours of equal size are one block."""
-    blocks: list[list[Block]] = [[] for _ in fields]
-    for unit, dim in zip(units, dims, strict=True):
-        own, rows = blocks[unit.field], unit.rows
-        if own and own[-1].dim == dim:
-            rows += own.pop().rows
-        own.append(Block(rows, dim))
-    return Allocation(tuple(field.name for field in fields), tuple(map(tuple, blocks)))
 
 
 class UnitsOfIds(nn.Module):

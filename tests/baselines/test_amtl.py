@@ -47,7 +47,7 @@ def test_a_mask_is_a_prefix_and_passes_gradient_to_every_length():
     """mask_j = sum of t~_k over the lengths k that hold component j."""
     _, embedding = embedding_of()
     rows = torch.tensor([[3, 41]])
-    masks = embedding.masks(rows, range(2))
+    masks = embedding.of_values(torch.ones(*rows.shape, embedding.dim), rows, range(2))
     assert masks.shape == (1, 2, 8)
     for mask in masks.detach().view(-1, 8):
         length = int(mask.sum())

@@ -21,7 +21,6 @@ from aesbench_baselines.autosrh import (
     AutoSrh,
     AutoSrhConfig,
     GroupedTable,
-    allocation_of,
     block_starts,
     frequency_groups,
     moved,
@@ -247,12 +246,6 @@ def test_blocks_are_rows_of_one_field_and_group_in_a_row():
     fields = torch.tensor([0, 0, 0, 0, 1, 1, 1])
     groups = torch.tensor([0, 0, 1, 0, 0, 2, 2])
     assert block_starts(fields, groups) == [0, 2, 3, 4, 5]
-    own = (Field("user", 4), Field("kind", 3))
-    found = allocation_of(own, (2, 1, 1, 1, 2), (8, 3, 3, 8, 0))
-    assert [[(b.rows, b.dim) for b in blocks] for blocks in found.blocks] == [
-        [(2, 8), (2, 3)],
-        [(1, 8), (2, 0)],
-    ]
 
 
 def test_blocks_are_sized_by_the_worth_of_their_parameters(prepared):

@@ -17,7 +17,6 @@ from aesbench_baselines.nis import (
     NISConfig,
     corners,
     excess,
-    row_groups,
     staircases,
 )
 
@@ -41,29 +40,20 @@ def test_choices_are_corners_or_staircases():
     assert len(staircases(4, 5)) == 126
 
 
-def test_row_groups_hold_equal_shares_of_the_occurrences():
-    """By hand: 16 known occurrences, 4 a share; the id out of vocabulary is in the last group."""
-    assert row_groups(np.array([4, 4, 2, 2, 2, 1, 1, 9]), 4) == [1, 1, 2, 4]
-    # The first id completes two shares at once.
-    assert row_groups(np.array([8, 4, 2, 1, 1, 0, 0, 5]), 4) == [1, 1, 6]
-    assert row_groups(np.array([7]), 4) == [1]
-    assert row_groups(np.array([0, 0, 3]), 4) == [3]
-    assert row_groups(np.array([5, 5, 0]), 1) == [3]
-
-
 def test_masks_are_those_of_the_blocks():
     """A value of row group g has the column groups t with g < r_t: by hand, value by value."""
     context = tiny_context(shapes=(("a", 4, 1), ("b", 3, 1)), candidates=CANDIDATES)
     embedding = BlocksEmbedding(context, [(1, 1, 2), (2, 1)], 3)
     embedding.cuts = torch.tensor([[3, 2, 1], [1, 0, 0]])
     rows = torch.tensor([[0, 4], [1, 5], [2, 6], [3, 4]])
-    lengths = embedding.masks(rows, range(2)).sum(2)
+    masks = embedding.of_values(torch.ones(4, 2, 16), rows, range(2))
+    lengths = masks.sum(2)
     assert lengths.tolist() == [[16, 2], [8, 2], [2, 0], [2, 2]]
-    masks = embedding.masks(rows, range(2))
     for mask in masks.view(-1, 16):
         length = int(mask.sum())
         assert mask.tolist() == [1.0] * length + [0.0] * (16 - length)
-    assert embedding.masks(rows[:, 1:], [1]).sum(2).tolist() == [[2], [2], [0], [2]]
+    second = embedding.of_values(torch.ones(4, 1, 16), rows[:, 1:], [1])
+    assert second.sum(2).tolist() == [[2], [2], [0], [2]]
 
 
 def test_costs_are_the_parameters_of_the_blocks():

@@ -152,7 +152,10 @@ def test_a_failed_run_shows_in_the_exit_status(aesbench):
         (("report", "--columns", "auc"), "--latex FILE"),
         (("report", "--latex", "t.tex", "--pdf"), "leave out --pdf"),
         (("report", "--latex", "t.tex"), "aesbench run"),
-        ((*UES, "--dataset", "planted-tiny", "--inherit"), "no weights to inherit"),
+        (
+            (*UES, "--dataset", "planted-tiny", "--inherit"),
+            "cannot hand on the weights of a search",
+        ),
         ((*UES, "--dataset", "planted-tiny", "--searches", "0"), "searches = 0"),
         ((*UES, "--dataset", "planted-tiny", "--scores", "9"), "cannot score an allocation"),
         (("reproduce", "tabel3", "--dataset", "planted-tiny"), "did you mean 'table3'?"),

@@ -71,7 +71,9 @@ def test_a_record_that_was_read_is_written_without_losing_its_masks(tmp_path, re
         masks_file(read.allocation)
 
 
-@pytest.mark.parametrize("damage", ["absent", "cut short", "of another run", "of other fields"])
+@pytest.mark.parametrize(
+    "damage", ["absent", "empty", "cut short", "written over", "of another run", "of other fields"]
+)
 def test_masks_that_are_not_the_records_are_refused(tmp_path, record, damage):
     """The message names the file and says what to do."""
     write_record(tmp_path, record)
@@ -80,6 +82,11 @@ def test_masks_that_are_not_the_records_are_refused(tmp_path, record, damage):
         path.unlink()
     elif damage == "cut short":
         path.write_bytes(path.read_bytes()[:-30])
+    elif damage == "empty":
+        path.write_bytes(b"")
+    elif damage == "written over":  # In the midst of what is compressed.
+        content = path.read_bytes()
+        path.write_bytes(content[:60] + b"xx" + content[62:])
     elif damage == "of another run":
         path.write_bytes(masks_file(Allocation.masked(FIELDS, [~keeps for keeps in KEEPS])))
     else:

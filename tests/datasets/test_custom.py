@@ -523,6 +523,16 @@ def test_a_cut_gzip_file_is_an_error(run, tmp_path):
         run(ORDER.replace("data.csv", "data.csv.gz"))
 
 
+def test_a_gzip_file_that_was_written_over_is_an_error(run, tmp_path):
+    """In the midst of what is compressed, where no checksum has been read yet."""
+    rows = "".join(f"{i},x,{i % 6}\n" for i in range(20_000))
+    raw = bytearray(gzip.compress(f"who,item,rating\n{rows}".encode()))
+    raw[1000:1400] = bytes(400)
+    (tmp_path / "data.csv.gz").write_bytes(raw)
+    with pytest.raises(DataError, match="data.csv.gz"):
+        run(ORDER.replace("data.csv", "data.csv.gz"))
+
+
 def test_a_zip_archive_of_other_than_one_file_is_an_error(run, tmp_path):
     """Two files, or what is no archive; what macOS adds does not count; a bad line has a number."""
     rows, path = pl.DataFrame(COLUMNS).write_csv(), tmp_path / "data.csv.zip"

@@ -4,18 +4,25 @@ import pytest
 import torch
 from torch import nn
 
+from aesbench.datasets.base import Field
 from aesbench.errors import ConfigError
-from aesbench.search.dense_adam import dense_adam, make_dense
+from aesbench.search.dense_adam import dense_adam, refuse_large_table
 
-LIMITS = {"most": 1000, "setting": "mine.most_values"}
+
+class Apart(nn.Embedding):
+    """A table of two rows, and a parameter beside it."""
+
+    def __init__(self, start):
+        super().__init__(2, 3, sparse=True)
+        nn.init.constant_(self.weight, start)
+        self.apart = nn.Parameter(torch.zeros(2))
 
 
 def trained(steps, decay, learning_rate=3e-4, start=0.01):
-    """A table of two rows and its values after steps that look up row 0 only."""
-    model = nn.Sequential(nn.Embedding(2, 3, sparse=True))
-    nn.init.constant_(model[0].weight, start)
-    make_dense(model)
-    optimizer = dense_adam(model.parameters(), learning_rate=learning_rate, decay=decay, **LIMITS)
+    """The values of a table of two rows after steps that look up row 0 only."""
+    model = nn.Sequential(Apart(start))
+    rates = {"learning_rate": learning_rate, "decay": decay}
+    optimizer = dense_adam(model, **rates, apart=model[0].apart, rate_apart=None)
     for _ in range(steps):
         model(torch.tensor([0])).sum().backward()
         optimizer.step()
@@ -46,8 +53,21 @@ def test_without_decay_an_untouched_value_stays():
     assert (trained(20, 0.0)[1] == 0.01).all()
 
 
-def test_too_many_parameters_are_refused():
-    """The message says how many, and what to change."""
-    model = nn.Embedding(500, 3)
-    with pytest.raises(ConfigError, match=r"1,500 parameters .*mine\.most_values allows 1,000"):
-        dense_adam(model.parameters(), learning_rate=1e-3, decay=0.0, **LIMITS)
+def test_a_parameter_apart_has_its_own_rate_or_none():
+    """Its first step is as long as its rate; left alone, it is of no group."""
+    for rate, moved in ((0.5, -0.5), (None, 0.0)):
+        model = Apart(0.01)
+        optimizer = dense_adam(
+            model, learning_rate=1e-3, decay=1e-5, apart=model.apart, rate_apart=rate
+        )
+        (model(torch.tensor([0])).sum() + model.apart.sum()).backward()
+        optimizer.step()
+        torch.testing.assert_close(model.apart.detach(), torch.full((2,), moved))
+
+
+def test_too_large_a_table_is_refused():
+    """The message says how large it is, and what to change."""
+    fields = (Field("a", 300), Field("b", 200))
+    refuse_large_table(fields, 2, 1000, "mine.most_values", "set mine.width")
+    with pytest.raises(ConfigError, match=r"500 x 3, and mine\.most_values allows 1,000; set mine"):
+        refuse_large_table(fields, 3, 1000, "mine.most_values", "set mine.width")

@@ -4,11 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from aesbench import Allocation, Block, Field
+from aesbench import Field
 from aesbench.search.units import (
     Unit,
     UnitsOfIds,
-    allocation_of,
     field_means,
     fields_as_units,
     popularity_units,
@@ -53,16 +52,6 @@ def test_every_id_has_its_unit():
     assert [unit.field for unit in units] == [0, 0, 1, 2]
     ids = torch.tensor([[0, 1, -1, 1], [1, -1, -1, 0], [3, 0, 1, 1]], dtype=torch.int32)
     assert UnitsOfIds(fields, units)(ids).tolist() == [[0, 2, 3], [1, 2, 3], [1, 2, 3]]
-
-
-def test_neighbours_of_one_size_are_one_block():
-    """Also where another size comes between two of the same."""
-    fields = [field_of("user", 9, 9, 3, 2, 1, 8), field_of("k", 4, 1)]
-    units = [Unit(0, 2, 18), Unit(0, 1, 3), Unit(0, 1, 2), Unit(0, 2, 1), Unit(1, 2, 5)]
-    found = allocation_of(fields, units, [8, 2, 2, 8, 2])
-    blocks = ((Block(2, 8), Block(2, 2), Block(2, 8)), (Block(2, 2),))
-    assert found == Allocation(("user", "k"), blocks)
-    found.check_fits(fields)
 
 
 def test_means_by_field_are_weighted_by_counts():

@@ -11,7 +11,9 @@ SHAPES = (("user", 20, 1), ("tags", 9, 3), ("kind", 4, 1))
 class Numbered(WholeTable):
     """Multiplies the vectors of values by their row, those of fields by 10."""
 
-    def of_values(self, vectors, rows):
+    def of_values(self, vectors, rows, fields):
+        assert vectors.shape == (*rows.shape, self.dim) and rows.shape[1:] == (len(fields),)
+        assert (self.field_of_row[rows] == torch.tensor(list(fields))).all()
         return vectors * rows.unsqueeze(-1)
 
     def of_fields(self, vectors):
@@ -83,3 +85,35 @@ def test_a_transform_maps_changed_vectors():
     normed = (mapped - mapped.mean(0)) / (mapped.var(0, unbiased=False) + 1e-5).sqrt()
     torch.testing.assert_close(table(ids), normed, atol=1e-4, rtol=1e-4)
     assert table.normalised and table.widths == (6, 6, 6)
+
+
+class Prefixes(WholeTable):
+    """Each row has a prefix as long as its number among all rows, modulo five."""
+
+    def of_values(self, vectors, rows, fields):
+        return vectors * (torch.arange(self.dim) < (rows % 5).unsqueeze(-1))
+
+
+def test_only_what_a_mask_keeps_has_a_gradient():
+    """The rest of a row stays where it is, whatever the loss."""
+    _, table = made(Prefixes, (("a", 3, 1), ("b", 7, 1)))
+    table(torch.tensor([[1, 4]], dtype=torch.int32)).sum().backward()
+    gradient = table.table.weight.grad.to_dense()
+    assert gradient[1].tolist() == [1, 0, 0, 0] and gradient[7].tolist() == [1, 1, 0, 0]
+    assert gradient.sum() == 3
+
+
+def test_a_row_without_any_value_is_zero():
+    """Only padding: there is no mean, and no NaN."""
+    _, table = made(Prefixes)
+    ids = torch.tensor([[3, -1, -1, -1, 1]], dtype=torch.int32)
+    assert table(ids)[0, 4:8].tolist() == [0, 0, 0, 0]
+
+
+def test_xaviers_values_are_drawn_over_all_rows():
+    """Uniform between -/+ sqrt(6 / (33 rows + 4))."""
+    context, table = made()
+    table.redraw_as_xavier(context.generator)
+    bound = (6 / 37) ** 0.5
+    largest = table.table.weight.abs().max().item()
+    assert 0.9 * bound < largest <= bound

@@ -10,6 +10,7 @@ import zipfile
 from pathlib import Path
 from typing import IO
 
+from aesbench.core.files import DAMAGED
 from aesbench.errors import DataError
 
 COMPRESSED = (".gz", ".zst", ".zip")
@@ -40,7 +41,7 @@ def open_bytes(path: Path) -> IO[bytes]:
                 " unpack it and name the files"
             )
         return archive.open(members[0])
-    except (zipfile.BadZipFile, OSError, NotImplementedError, RuntimeError) as error:
+    except (*DAMAGED, NotImplementedError, RuntimeError) as error:
         raise DataError(f"cannot read {path}: {error}; fetch it again, or unpack it") from error
 
 
@@ -53,7 +54,7 @@ def unpacked(path: Path) -> bytes:
     with open_bytes(path) as file:
         try:
             return file.read()
-        except (zipfile.BadZipFile, OSError, EOFError) as error:
+        except DAMAGED as error:
             raise DataError(f"cannot read {path}: {error}; fetch it again") from error
 
 

@@ -120,8 +120,12 @@ class CustomSource(Source):
     def histories(self) -> list[HistorySpec]:
         """The histories, by the key columns that ``values`` makes for them."""
         return [
-            replace(history, by=_history_key(number, "by"), time=_history_key(number, "time"))
-            for number, history in enumerate(self.config.histories)
+            replace(
+                history,
+                by=_history_key(history.name, "by"),
+                time=_history_key(history.name, "time"),
+            )
+            for history in self.config.histories
         ]
 
     def values(self, files: Mapping[str, Path]) -> pl.LazyFrame:
@@ -297,11 +301,11 @@ class CustomSource(Source):
     def _history_keys(self, rows: pl.LazyFrame) -> list[Conversion]:
         """Return the columns of the histories, as ``histories`` calls them."""
         keys, own = [], [field for field in self.config.field if field.kind == HISTORY]
-        for number, (field, history) in enumerate(zip(own, self.config.histories, strict=True)):
+        for field, history in zip(own, self.config.histories, strict=True):
             what = f"history '{field.name}'"
             self._check_columns([history.by, history.time], rows, what)
             user = pl.col(history.by)
-            by, time = (_history_key(number, key) for key in ("by", "time"))
+            by, time = (_history_key(field.name, key) for key in ("by", "time"))
             keys.append(Conversion(by, user, "text", caster(user, pl.String())))
             # The split's own column has the split's format.
             form = field.format or ("" if field.time else self.config.split.format)
@@ -351,8 +355,8 @@ class CustomSource(Source):
         return views
 
 
-def _history_key(number: int, key: str) -> str:
-    return f"__history_{number}_{key}__"
+def _history_key(name: str, key: str) -> str:
+    return f"__{key} of history {name}__"  # As messages have it, but for the underscores.
 
 
 def _together(columns: Sequence[str]) -> pl.Expr:

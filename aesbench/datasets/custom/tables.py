@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import csv
 import io
-import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import polars as pl
 
+from aesbench.core.files import DAMAGED
 from aesbench.datasets.custom.agreement import agree
 from aesbench.datasets.custom.compressed import COMPRESSED, open_bytes, plain_suffix, unpacked
 from aesbench.datasets.custom.config import Table
@@ -124,7 +124,7 @@ def _read_line_by_line(table: Table, path: Path, separator: str) -> None:
             f"{path}:{number}: byte 0x{error.object[error.start]:02x} is not {table.encoding};"
             f' save the file as {table.encoding} or name its encoding: encoding = "latin-1"'
         ) from error
-    except (EOFError, OSError, csv.Error, zipfile.BadZipFile) as error:
+    except (*DAMAGED, csv.Error) as error:
         raise DataError(f"{path}:{number}: {error}; fetch the file again") from error
 
 

