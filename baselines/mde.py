@@ -196,7 +196,7 @@ class MDE(Method):
                 f"mde cannot meet a budget of {budget} embedding parameters: its smallest"
                 f" allocation, at alpha 1, has {parameters(blocks, fitting)}; raise"
                 + (" --budget" if context.budget is not None else " it: lower mde.saves")
-                + (f", or lower mde.threshold, which leaves {kept} fields alone" if kept else "")
+                + (f", or lower mde.threshold, which spares fields: {kept}" if kept else "")
             )
         fits, exceeds = last_fitting(
             lambda alpha: parameters(blocks, at(alpha)) <= budget, inside=1.0, outside=0.0

@@ -6,6 +6,7 @@ import pytest
 
 from aesbench.core.settings import build_config
 from aesbench.errors import ConfigError
+from aesbench.harness.tuning.choices import contenders
 from aesbench_baselines.power_rule import PowerRule, PowerRuleConfig
 
 
@@ -88,3 +89,10 @@ def test_tables_call_them_by_their_names():
         "Fourth-root rule",
         "fastai's rule",
     ]
+
+
+def test_both_rules_are_one_contender_when_tuned():
+    """All that they differ in is tuned; it begins with the fourth root."""
+    (one,) = contenders(["rule"])
+    assert one.choice.label == "rule" and one.choice.config == PowerRuleConfig()
+    assert set(one.space) == {"factor", "exponent", "cap"}
