@@ -67,6 +67,7 @@ from aesbench.models.training import predict
 from aesbench.search.bilevel import Patience
 from aesbench.search.bisection import doubled_until, last_fitting
 from aesbench.search.blocks import blocks_of
+from aesbench.search.standardise import standardised
 from aesbench.search.whole_table import WholeTable
 
 FACTS = 2
@@ -313,10 +314,8 @@ def frequency_facts(counts: np.ndarray) -> tuple[Tensor, Tensor]:
     all ids are alike in one, it is 0.
     """
     facts = np.stack([np.log1p(counts), np.arange(len(counts), dtype=np.float64)], axis=1)
-    centred = facts - facts.mean(0)
-    spread = centred.std(0)
-    standardised = torch.from_numpy(centred / np.where(spread > 1e-12, spread, 1.0)).float()
-    return standardised, standardised[:, 0].sigmoid()
+    scaled = standardised(facts)
+    return scaled, scaled[:, 0].sigmoid()
 
 
 def allocation_within(

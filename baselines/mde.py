@@ -52,7 +52,6 @@ from typing import Literal
 from aesbench import Allocation, Context, Field, Method
 from aesbench.core.search_space import Range
 from aesbench.core.settings import later, require
-from aesbench.core.spec import REFERENCE_DIM
 from aesbench.errors import ConfigError
 from aesbench.search.bisection import last_fitting
 from aesbench.search.blocks import allocation_of, equal_mass_groups
@@ -152,9 +151,8 @@ class MDE(Method):
         """
         blocks = popularity_blocks(context.fields, self.config)
         budget = context.budget
-        if budget is None and self.config.saves is not None:
-            rows = sum(field.cardinality for field in context.fields)
-            budget = int((1 - self.config.saves) * REFERENCE_DIM * rows)
+        if self.config.saves is not None:
+            budget = context.budget_or(1 - self.config.saves)
         if budget is None:
             dims = self.dims(blocks, self.config.alpha, context.candidates)
             return allocation_of(context.fields, [block.rows for block in blocks], dims)

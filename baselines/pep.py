@@ -73,7 +73,6 @@ from aesbench import Allocation, Context, Method, MixedEmbedding
 from aesbench.core.metrics import auc
 from aesbench.core.search_space import Range
 from aesbench.core.settings import require, require_int
-from aesbench.core.spec import REFERENCE_DIM
 from aesbench.datasets.base import Field
 from aesbench.errors import ConfigError
 from aesbench.models.backbones import Backbone
@@ -314,9 +313,7 @@ class PEP(Method):
         Raises:
             ConfigError: the budget does not hold the largest value and its index.
         """
-        fields, budget = context.fields, context.budget
-        if budget is None:
-            budget = int(self.config.keep * REFERENCE_DIM * sum(f.cardinality for f in fields))
+        fields, budget = context.fields, context.budget_or(self.config.keep)
         chosen = prepared.snapshots[0].ranking(fields)
         for snapshot in reversed(prepared.snapshots):
             ranking = snapshot.ranking(fields)

@@ -45,7 +45,6 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from aesbench import Allocation, Context, Method
 from aesbench.core.search_space import Range
 from aesbench.core.settings import require, require_int
-from aesbench.core.spec import REFERENCE_DIM
 from aesbench.errors import ConfigError
 from aesbench.models.backbones import Backbone
 from aesbench.models.embedding import FieldEmbedding
@@ -137,10 +136,7 @@ class SSEDS(Method):
             ConfigError: the budget is below the smallest allocation.
         """
         config: SSEDSConfig = self.config
-        budget = context.budget
-        if budget is None:
-            rows = sum(field.cardinality for field in context.fields)
-            budget = int(config.keep * REFERENCE_DIM * rows)
+        budget = context.budget_or(config.keep)
         split = context.train if config.split == "train" else context.validation
         batches = split.batches(config.batch_size, device=context.device, shuffle=context.generator)
         chosen = [batch for batch, _ in zip(batches, range(config.batches), strict=False)]

@@ -35,7 +35,7 @@ from aesbench.core.allocation import Allocation
 from aesbench.core.metrics import Metrics
 from aesbench.core.search_space import Space
 from aesbench.core.settings import require
-from aesbench.core.spec import TrainConfig
+from aesbench.core.spec import REFERENCE_DIM, TrainConfig
 from aesbench.core.trace import Trace
 from aesbench.datasets.base import Field, Split
 from aesbench.errors import ConfigError, did_you_mean
@@ -132,6 +132,12 @@ class Context:
             generator=self.generator,
             histories=self.histories,
         )
+
+    def budget_or(self, share: float) -> int:
+        """Return the budget, or without one a share of the parameters of uniform size 32."""
+        if self.budget is not None:
+            return self.budget
+        return int(share * REFERENCE_DIM * sum(field.cardinality for field in self.fields))
 
     def evaluate(
         self, allocation: Allocation, *, fraction: float = 1.0, seed: int = 0

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from aesbench.models.embedding import make_linear
+from aesbench.search.standardise import standardised
 from aesbench.search.units import Units
 
 IDENTITY_DIM = 16
@@ -61,8 +62,4 @@ def popularity_features(units: Units) -> Tensor:
     """
     rows = np.array([unit.rows for unit in units], dtype=np.float64)
     counts = np.array([max(1, unit.count) for unit in units], dtype=np.float64)
-    features = np.log(np.stack([rows, counts / rows], axis=1))
-    centred = features - features.mean(axis=0)
-    spread = centred.std(axis=0)
-    standardised = centred / np.where(spread > 1e-12, spread, 1.0)
-    return torch.from_numpy(standardised).float()
+    return standardised(np.log(np.stack([rows, counts / rows], axis=1)))
